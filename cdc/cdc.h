@@ -1,0 +1,78 @@
+// cdc.h - moves committed changes from SQLite to the columnar store, exactly once.
+//
+// The model (docs/cdc.md): each table has a high-water rowid `hi` in SQLite's _braid_table. Rows above
+// `hi` are found by a range scan; changes of rows at or below it are logged by triggers as keys in
+// _braid_log(seq, table_id, key). A sync raises `hi`, then in ONE read transaction reads the schema
+// cookie, the log above the watermark, and all rows above the previous `hi`:
+//
+//     live rows = rows(previous) - {logged keys} - {key > previous hi} + current rows of both sets
+//
+// so a sync is idempotent and its result is the database at exactly that commit point. No read
+// transaction stays open afterwards.
+//
+// A capture either maintains the folder (holds its lock; raises hi, checkpoints, prunes the log) or
+// follows: same syncs, in its own memory only.
+//
+// Ownership: borrows the store. Threads: locked (its own lock; one sync at a time, later callers
+// that find it fresh return at once). Errors: a failed sync leaves the published versions; the next
+// one starts over from the same watermark.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_CDC_CDC_H
+#define BR_CDC_CDC_H
+
+#include "columnar/columnar.h"
+#include "oltp/oltp.h"
+
+typedef struct br_cdc br_cdc;
+
+typedef struct br_cdc_config {
+    const char *path;               // the SQLite file
+    uint32_t busy_timeout_ms;
+    bool read_only;                 // the SQLite file may only be read
+    br_store_config store;          // how to open the columnar folder (path + "-braid")
+    const char *const *exclude;     // tables not to mirror, NULL-terminated; may be NULL
+} br_cdc_config;
+
+typedef struct br_cdc_status {
+    bool is_maintainer;
+    uint64_t seq;               // watermark of the published versions
+    uint64_t sync_count;
+    uint64_t rows_read;         // from SQLite, since open
+    uint64_t synced_at_ns;      // br_clock_ns when the last sync's read transaction began
+    uint64_t checkpoint_count;
+} br_cdc_status;
+
+// Opens store and file, installs capture, decides whether the copy can be continued (lineage, seq,
+// hi, checkpoint id) or is re-read, and mirrors what is missing, on all threads of the pool.
+// A damaged folder is removed and rebuilt.
+BR_CHECKED br_status br_cdc_open(const br_cdc_config *config, br_cdc **cdc_out, br_error *err);
+// Checkpoints (when maintainer) and closes the store.
+void br_cdc_close(br_cdc *cdc);
+br_store *br_cdc_store(br_cdc *cdc);
+
+// Brings the store up to everything committed before the call. Cheap when nothing is (data_version).
+BR_CHECKED br_status br_cdc_sync(br_cdc *cdc, br_error *err);
+// As sync, but allowed to skip when the last sync began less than max_lag_ms ago.
+BR_CHECKED br_status br_cdc_sync_within(br_cdc *cdc, uint64_t max_lag_ms, br_error *err);
+BR_CHECKED br_status br_cdc_checkpoint(br_cdc *cdc, br_error *err);  // and prunes the log
+BR_CHECKED br_status br_cdc_compact(br_cdc *cdc, bool *did_work_out, br_error *err);
+br_cdc_status br_cdc_get_status(br_cdc *cdc);
+
+// The schema as of the published versions, for binding (views, affinities, collations). Counted:
+// give it back. Never NULL after open.
+typedef struct br_schema_ref br_schema_ref;
+const br_schema_ref *br_cdc_schema_acquire(br_cdc *cdc);
+void br_cdc_schema_drop(const br_schema_ref *ref);
+const br_schema *br_schema_ref_get(const br_schema_ref *ref);
+// A snapshot and the schema it was read under, consistent with each other.
+void br_cdc_snapshot(br_cdc *cdc, br_snapshot **snapshot_out, const br_schema_ref **schema_out);
+
+// Compares every mirrored table with SQLite row by row at one commit point; the first difference is
+// BR_CORRUPT naming table, rowid and column.
+BR_CHECKED br_status br_cdc_check(br_cdc *cdc, uint64_t *rows_out, br_error *err);
+// Throws the copy away and mirrors everything anew.
+BR_CHECKED br_status br_cdc_rebuild(br_cdc *cdc, br_error *err);
+// Removes triggers and _braid_* tables from the file, and the folder; for a closed database.
+BR_CHECKED br_status br_cdc_detach(const char *path, uint32_t busy_timeout_ms, br_error *err);
+
+#endif

@@ -1,0 +1,62 @@
+// exec.h - vectorized query execution. Knows plans and batches, not SQL text.
+//
+// br_exec_run compiles a br_query into pipelines (source -> streaming operators -> sink), runs them
+// morsel by morsel on the task pool, and materialises the result. Per-morsel partial results merge
+// in morsel order, so the answer does not depend on the number of threads.
+//
+// Ownership: the result owns its memory (charged to the env's quota); env and query are borrowed
+// during the run. Threads: one run per call; many runs may go on at once.
+// Errors: BR_RETYPE when data broke an assumption (plan again with checked_arithmetic);
+//         BR_RUNTIME with SQLite's wording for what SQLite reports too; BR_NOMEM over the quota;
+//         BR_INTERRUPTED; BR_UNSUPPORTED for a plan that only SQLite can run.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_EXEC_EXEC_H
+#define BR_EXEC_EXEC_H
+
+#include <stdatomic.h>
+
+#include "base/batch.h"
+#include "base/cpu.h"
+#include "base/task_pool.h"
+#include "columnar/columnar.h"
+#include "sql/sql.h"
+
+// Calls SQLite's own function implementations; the router fills it with oltp's bridge.
+typedef struct br_exec_bridge {
+    br_status (*call)(void *context, uint32_t worker, const char *function, const br_value *arguments,
+                      uint32_t argument_count, br_arena *arena, br_value *result_out, br_error *err);
+    // CAST(real AS TEXT); room for 40 bytes; returns the length.
+    uint32_t (*real_to_text)(double value, char *text_out);
+    void *context;
+} br_exec_bridge;
+
+typedef struct br_exec_kernels br_exec_kernels;  // exec/kernels/kernels.h
+
+typedef struct br_exec_env {
+    const br_snapshot *snapshot;
+    br_task_pool *pool;
+    uint32_t threads;                 // at most so many workers; 0: all of the pool
+    br_isa isa;
+    br_quota *quota;                  // of the query; its parent is the database's
+    const br_value *parameters;       // query->parameter_count values
+    _Atomic bool *cancelled;          // polled once per batch (relaxed: a flag, orders nothing)
+    uint64_t deadline_ns;             // br_clock_ns; 0: none
+    br_exec_bridge bridge;
+} br_exec_env;
+
+// Rows of a query, materialised: FLAT, CONST or ANY vectors in batches of up to BR_BATCH_ROWS.
+typedef struct br_result {
+    uint32_t column_count;
+    const char **column_names;
+    uint64_t row_count;
+    uint32_t batch_count;
+    br_batch *batches;
+    br_arena *arena;       // everything above, and the bytes of TEXT and BLOB
+    uint64_t delta_rows;   // how many of the rows scanned came from deltas
+} br_result;
+
+BR_CHECKED br_status br_exec_run(const br_query *query, const br_exec_env *env,
+                                 br_result **result_out, br_error *err);
+void br_result_free(br_result *result);  // NULL is a no-op
+
+#endif

@@ -1,0 +1,177 @@
+// oltp.h - SQLite, wrapped: connections, statements as values, schema, capture triggers.
+//
+// With columnar/catalog.c the only code that knows sqlite3.h. Everything here is SQLite's own
+// behaviour with our errors: a failure carries SQLite's message, and its offset for SQL errors.
+//
+// Ownership: what _open/_new makes, _close/_free ends. Text handed out lives until the next step or
+// until the arena given is reset. Threads: a br_oltp is for one thread at a time; the pool of
+// readers is locked.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_OLTP_OLTP_H
+#define BR_OLTP_OLTP_H
+
+#include "base/arena.h"
+#include "base/batch.h"
+#include "base/column.h"
+#include "base/error.h"
+#include "base/type.h"
+
+// ---- connections -----------------------------------------------------------------------------
+
+typedef struct br_oltp br_oltp;
+
+typedef struct br_oltp_config {
+    const char *path;
+    uint32_t busy_timeout_ms;
+    bool read_only;      // open for reading only
+    bool create;         // make the file when it does not exist
+    bool journal_as_is;  // do not switch to WAL
+} br_oltp_config;
+
+// Opens a connection: WAL, synchronous=NORMAL, busy timeout. A file that is not a database is
+// BR_NOT_DATABASE, one locked beyond the timeout BR_BUSY.
+BR_CHECKED br_status br_oltp_open(const br_oltp_config *config, br_oltp **oltp_out, br_error *err);
+void br_oltp_close(br_oltp *oltp);
+const char *br_oltp_path(const br_oltp *oltp);
+void br_oltp_interrupt(br_oltp *oltp);  // from any thread
+struct sqlite3 *br_oltp_handle(br_oltp *oltp);  // for tests and for applications' own functions
+bool br_oltp_in_transaction(const br_oltp *oltp);
+int64_t br_oltp_changes(const br_oltp *oltp);
+int64_t br_oltp_last_rowid(const br_oltp *oltp);
+const char *br_oltp_version(void);  // of the SQLite linked
+
+// Runs every statement of the text, discarding rows.
+BR_CHECKED br_status br_oltp_exec(br_oltp *oltp, const char *sql, br_error *err);
+BR_CHECKED br_status br_oltp_exec_format(br_oltp *oltp, br_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));  // %w and %Q are not available: quote with br_oltp_quote_name
+// One integer answer of a one-row query; `fallback` when there is no row or it is NULL.
+BR_CHECKED br_status br_oltp_query_int(br_oltp *oltp, const char *sql, int64_t fallback,
+                                       int64_t *value_out, br_error *err);
+// "name" with quotes doubled, in the arena.
+const char *br_oltp_quote_name(br_arena *arena, const char *name);
+// Changes when another connection has committed since (PRAGMA data_version), about 1 us.
+BR_CHECKED br_status br_oltp_data_version(br_oltp *oltp, int64_t *version_out, br_error *err);
+
+// ---- statements ------------------------------------------------------------------------------
+
+typedef struct br_oltp_statement br_oltp_statement;
+
+// Compiles the first statement of the text; *tail_out (may be NULL) points behind it. An empty text
+// or only comments gives a NULL statement.
+BR_CHECKED br_status br_oltp_prepare(br_oltp *oltp, const char *sql, const char **tail_out,
+                                     br_oltp_statement **statement_out, br_error *err);
+void br_oltp_finalize(br_oltp_statement *statement);
+void br_oltp_reset(br_oltp_statement *statement);
+uint32_t br_oltp_parameter_count(const br_oltp_statement *statement);
+uint32_t br_oltp_parameter_index(const br_oltp_statement *statement, const char *name);  // 0: none
+const char *br_oltp_parameter_name(const br_oltp_statement *statement, uint32_t index);
+// Indexes count from 1, as SQLite's. The bytes must stay until the statement is reset or rebound.
+BR_CHECKED br_status br_oltp_bind(br_oltp_statement *statement, uint32_t index,
+                                  const br_value *value, br_error *err);
+BR_CHECKED br_status br_oltp_step(br_oltp_statement *statement, bool *row_out, br_error *err);
+uint32_t br_oltp_column_count(const br_oltp_statement *statement);
+const char *br_oltp_column_name(const br_oltp_statement *statement, uint32_t column);
+br_value br_oltp_column(br_oltp_statement *statement, uint32_t column);  // text lives until next step
+bool br_oltp_is_readonly(const br_oltp_statement *statement);
+bool br_oltp_is_explain(const br_oltp_statement *statement);
+
+// ---- readers ---------------------------------------------------------------------------------
+
+typedef struct br_oltp_pool br_oltp_pool;  // connections for reading, made as needed
+
+BR_CHECKED br_status br_oltp_pool_new(const br_oltp_config *config, br_oltp_pool **pool_out,
+                                      br_error *err);
+void br_oltp_pool_free(br_oltp_pool *pool);
+BR_CHECKED br_status br_oltp_pool_take(br_oltp_pool *pool, br_oltp **oltp_out, br_error *err);
+void br_oltp_pool_give(br_oltp_pool *pool, br_oltp *oltp);
+void br_oltp_pool_interrupt(br_oltp_pool *pool);  // every reader in use
+
+// ---- schema ----------------------------------------------------------------------------------
+
+typedef enum br_oltp_affinity {  // SQLite's type affinities
+    BR_OLTP_BLOB, BR_OLTP_TEXT, BR_OLTP_NUMERIC, BR_OLTP_INTEGER, BR_OLTP_REAL
+} br_oltp_affinity;
+
+typedef struct br_schema_column {
+    const char *name;
+    const char *declared_type;  // "" when none
+    const char *collation;      // "BINARY", "NOCASE", ...
+    br_oltp_affinity affinity;
+    bool not_null;
+    bool is_generated;
+    uint32_t key_position;  // 1.. in the PRIMARY KEY, 0 when not part of it
+} br_schema_column;
+
+typedef struct br_schema_index {
+    const char *name;
+    bool is_unique;
+    bool is_partial;
+    bool has_expression;
+    uint32_t column_count;
+    const int32_t *columns;  // index into table columns; -1 rowid, -2 expression
+} br_schema_index;
+
+typedef struct br_schema_table {
+    const char *name;
+    const char *sql;          // CREATE TABLE text
+    bool has_rowid;
+    bool is_virtual;
+    bool is_shadow;
+    int32_t rowid_column;     // the INTEGER PRIMARY KEY that is the rowid; -1: none
+    const char *rowid_name;   // a name that means the rowid here: "rowid", "_rowid_" or "oid"; NULL: all taken
+    uint32_t column_count;    // hidden columns of virtual tables left out
+    br_schema_column *columns;
+    uint32_t index_count;
+    br_schema_index *indexes;
+} br_schema_table;
+
+typedef struct br_schema_view {
+    const char *name;
+    const char *sql;          // CREATE VIEW text
+} br_schema_view;
+
+typedef struct br_schema {
+    int64_t cookie;           // PRAGMA schema_version
+    uint32_t table_count;     // user tables: no sqlite_*, no _braid_*
+    br_schema_table *tables;
+    uint32_t view_count;
+    br_schema_view *views;
+} br_schema;
+
+// Reads main's schema, all in `arena`.
+BR_CHECKED br_status br_schema_read(br_oltp *oltp, br_arena *arena, br_schema *schema_out,
+                                    br_error *err);
+const br_schema_table *br_schema_find(const br_schema *schema, const char *name);
+const br_schema_view *br_schema_find_view(const br_schema *schema, const char *name);
+
+// ---- capture ---------------------------------------------------------------------------------
+
+// The tables and triggers capture needs in the SQLite file (docs/cdc.md). All idempotent.
+typedef enum br_capture_kind {
+    BR_CAPTURE_KEYS,   // rowid table: keys at or below hi are logged
+    BR_CAPTURE_DIRTY,  // any change logs "table changed": the whole table is read again
+} br_capture_kind;
+
+BR_CHECKED br_status br_capture_install_meta(br_oltp *oltp, br_error *err);
+br_capture_kind br_capture_kind_of(const br_schema_table *table);
+BR_CHECKED br_status br_capture_install(br_oltp *oltp, const br_schema_table *table,
+                                        uint32_t table_id, br_error *err);
+BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // triggers and _braid_* tables
+
+// ---- SQLite's own functions for exec/ --------------------------------------------------------
+
+// Calls any scalar function SQLite knows, and its number formatting, so that answers are its own.
+typedef struct br_oltp_bridge br_oltp_bridge;  // a private in-memory connection; one thread
+
+BR_CHECKED br_status br_oltp_bridge_new(br_oltp_bridge **bridge_out, br_error *err);
+void br_oltp_bridge_free(br_oltp_bridge *bridge);
+// Text and blobs of the result are copied into `arena`. A SQL error of the function is BR_RUNTIME.
+BR_CHECKED br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const char *function,
+                                         const br_value *arguments, uint32_t argument_count,
+                                         br_arena *arena, br_value *result_out, br_error *err);
+// What CAST(real AS TEXT) gives; the buffer has room for 40 bytes; returns the length.
+uint32_t br_oltp_real_to_text(double value, char *text_out);
+// True when SQLite has a deterministic scalar function of that name and argument count.
+bool br_oltp_bridge_has(br_oltp_bridge *bridge, const char *function, uint32_t argument_count);
+
+#endif

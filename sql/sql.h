@@ -1,0 +1,295 @@
+// sql.h - SQL text -> checked plan. Knows names, types and statistics, not execution.
+//
+//     text --br_sql_parse--> statement --br_sql_plan--> br_query (a tree of br_plan nodes)
+//
+// A plan is made for one type summary: which storage classes each column holds in the snapshot
+// (and each parameter in the binding). br_query_fits tells whether a later snapshot still fits it.
+//
+// Columns are named by ids, unique in the query: a node lists the columns it puts out, and an
+// expression of BR_EXPR_COLUMN names one that its input puts out. (Positions are exec's business.)
+//
+// Ownership: a query lives in the arena it was planned in. Threads: immutable once planned.
+// Errors: BR_SQL with the byte offset for what SQLite would refuse too; BR_UNSUPPORTED with the
+//         reason for what only SQLite can run.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_SQL_SQL_H
+#define BR_SQL_SQL_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "columnar/columnar.h"
+
+// ---- types -----------------------------------------------------------------------------------
+
+typedef enum br_affinity {  // none: an expression without one, compares as it is
+    BR_AFFINITY_NONE, BR_AFFINITY_BLOB, BR_AFFINITY_TEXT, BR_AFFINITY_NUMERIC,
+    BR_AFFINITY_INTEGER, BR_AFFINITY_REAL,
+} br_affinity;
+
+// What is known of an expression's values before running: a superset of the classes, and bounds of
+// the INT values when has_range.
+typedef struct br_type {
+    uint8_t class_mask;
+    bool has_range;
+    int64_t int_min, int_max;
+} br_type;
+
+// ---- expressions -----------------------------------------------------------------------------
+
+typedef struct br_expr br_expr;
+typedef struct br_plan br_plan;
+
+typedef enum br_expr_kind {
+    BR_EXPR_CONST,      // value
+    BR_EXPR_COLUMN,     // column_id
+    BR_EXPR_PARAMETER,  // parameter: index from 0 into the bound values
+    BR_EXPR_SUBQUERY,   // subquery: index of an uncorrelated scalar subquery, run once before
+    BR_EXPR_OPERATOR,   // operator_ over args
+    BR_EXPR_FUNCTION,   // function over args
+    BR_EXPR_CASE,       // args: (condition, value) pairs, then the ELSE value (always there)
+    BR_EXPR_CAST,       // args[0] as `affinity_to` with CAST's rules (NUMERIC..BLOB)
+    BR_EXPR_AFFINITY,   // args[0] with `affinity_to` applied as before a comparison or on storing
+} br_expr_kind;
+
+typedef enum br_operator {
+    BR_OP_ADD, BR_OP_SUB, BR_OP_MUL, BR_OP_DIV, BR_OP_MOD, BR_OP_NEGATE,
+    BR_OP_BIT_AND, BR_OP_BIT_OR, BR_OP_SHIFT_LEFT, BR_OP_SHIFT_RIGHT, BR_OP_BIT_NOT,
+    BR_OP_CONCAT,
+    BR_OP_EQ, BR_OP_NE, BR_OP_LT, BR_OP_LE, BR_OP_GT, BR_OP_GE,  // NULL when an operand is
+    BR_OP_IS, BR_OP_IS_NOT,            // never NULL
+    BR_OP_AND, BR_OP_OR, BR_OP_NOT,    // three-valued; any number of args for AND and OR
+    BR_OP_IS_NULL, BR_OP_NOT_NULL,
+    BR_OP_IS_TRUE, BR_OP_IS_FALSE, BR_OP_IS_NOT_TRUE, BR_OP_IS_NOT_FALSE,
+    BR_OP_BETWEEN,    // args[0] >= args[1] AND args[0] <= args[2], both with `collation`
+    BR_OP_IN,         // args[0] IN (args[1..]): SQLite's three-valued rule, affinity already applied
+    BR_OP_LIKE, BR_OP_GLOB,  // args: text, pattern [, escape]
+    BR_OP_COUNT,
+} br_operator;
+
+// Scalar functions run natively; every other deterministic one of SQLite's goes through the bridge.
+typedef enum br_function {
+    BR_FN_BRIDGE,  // function_name, called through br_exec_env.bridge
+    BR_FN_ABS, BR_FN_ROUND, BR_FN_COALESCE, BR_FN_NULLIF, BR_FN_IIF, BR_FN_LENGTH, BR_FN_LOWER,
+    BR_FN_UPPER, BR_FN_SUBSTR, BR_FN_TRIM, BR_FN_LTRIM, BR_FN_RTRIM, BR_FN_REPLACE, BR_FN_INSTR,
+    BR_FN_MIN, BR_FN_MAX, BR_FN_TYPEOF, BR_FN_DATE, BR_FN_TIME, BR_FN_DATETIME, BR_FN_JULIANDAY,
+    BR_FN_UNIXEPOCH, BR_FN_STRFTIME, BR_FN_HEX, BR_FN_UNICODE, BR_FN_SIGN, BR_FN_LIKELY,
+    BR_FN_REGEXP, BR_FN_REGEXP_REPLACE, BR_FN_REGEXP_EXTRACT,
+    BR_FN_COUNT,
+} br_function;
+
+struct br_expr {
+    br_expr_kind kind;
+    br_operator operator_;
+    br_function function;
+    const char *function_name;  // FUNCTION: as SQLite knows it
+    br_affinity affinity_to;    // CAST, AFFINITY
+    br_collation collation;     // comparisons, BETWEEN, IN, min/max(), NULLIF: the one to use
+    uint32_t column_id, parameter, subquery;
+    br_value value;             // CONST
+    uint32_t arg_count;
+    br_expr **args;
+    br_type type;               // a superset of what comes out, unless assumes_no_overflow
+    bool assumes_no_overflow;   // INT arithmetic typed INT although it might overflow: the kernel
+                                // checks, and an overflow is BR_RETYPE
+    bool can_fail;              // may raise an error for some values: never run on rows that SQLite
+                                // would not run it on (CASE branches, AND/OR operands)
+    br_affinity affinity;       // of the expression, as SQLite's rules see it
+    uint32_t offset;            // in the SQL text
+};
+
+// ---- plans -----------------------------------------------------------------------------------
+
+typedef struct br_plan_column {  // something a node puts out
+    uint32_t id;
+    const char *name;
+    br_type type;
+    br_affinity affinity;
+    br_collation collation;
+} br_plan_column;
+
+typedef struct br_sort_key {
+    br_expr *expression;
+    bool descending;
+    bool nulls_last;
+    br_collation collation;
+} br_sort_key;
+
+typedef enum br_aggregate_kind {
+    BR_AGG_COUNT_STAR, BR_AGG_COUNT, BR_AGG_SUM, BR_AGG_TOTAL, BR_AGG_AVG, BR_AGG_MIN, BR_AGG_MAX,
+    BR_AGG_GROUP_CONCAT,  // args: value [, separator]
+    BR_AGG_FIRST,         // a bare column: its value in the first row of the group
+    BR_AGG_ARG_MIN, BR_AGG_ARG_MAX,  // a bare column beside one min()/max(): args value, ordering
+    BR_AGG_COUNT_,
+} br_aggregate_kind;
+
+typedef struct br_aggregate {
+    br_aggregate_kind kind;
+    bool distinct;          // over args[0], with `collation`
+    br_collation collation;
+    uint32_t arg_count;
+    br_expr *args[2];
+    br_expr *filter;        // FILTER (WHERE ...), NULL: none
+    uint32_t order_count;   // ORDER BY inside
+    br_sort_key *order_by;
+} br_aggregate;
+
+typedef enum br_join_kind {
+    BR_JOIN_INNER,  // also cross: no keys, no residual
+    BR_JOIN_LEFT,
+    BR_JOIN_FULL,   // RIGHT is LEFT with the sides swapped
+    BR_JOIN_SEMI,   // left rows with a match; puts out left columns only
+    BR_JOIN_ANTI,   // left rows without a match (NOT EXISTS)
+    BR_JOIN_MARK,   // left rows + one column: 1 match, 0 none, or NULL as for IN (mark_nulls)
+    BR_JOIN_SINGLE, // left rows + right columns of the first match, NULLs when none
+} br_join_kind;
+
+typedef enum br_set_kind { BR_SET_UNION_ALL, BR_SET_UNION, BR_SET_INTERSECT, BR_SET_EXCEPT } br_set_kind;
+
+typedef enum br_plan_kind {
+    BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
+    BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET,
+} br_plan_kind;
+
+struct br_plan {
+    br_plan_kind kind;
+    br_plan *left, *right;     // inputs; one-input nodes use left
+    uint32_t column_count;     // what it puts out, in order
+    br_plan_column *columns;
+    double rows;               // estimate
+    union {
+        struct {               // SCAN: columns[i] is the table's column table_columns[i]
+            uint32_t table_id;
+            const char *table_name;
+            uint32_t *table_columns;  // or BR_SCAN_KEY
+            uint32_t filter_count;    // ANDed; each over columns of this scan only. Filter columns
+            br_expr **filters;        // that nobody else needs are still in `columns`, behind the
+            uint32_t output_count;    // first output_count, which are what parents use
+        } scan;
+        struct {               // VALUES: rows x column_count expressions; also the row of SELECT 1
+            uint32_t row_count;
+            br_expr ***rows;
+        } values;
+        struct {               // SHARED: the rows of query->shared[index], computed once;
+            uint32_t index;    // columns[i] is its i-th column
+        } shared;
+        struct {
+            br_expr *predicate;
+        } filter;
+        struct {               // PROJECT: columns[i] = expressions[i]
+            br_expr **expressions;
+        } project;
+        struct {               // AGGREGATE: columns = keys, then aggregates. No keys: always one row
+            uint32_t key_count;   // unless is_distinct
+            br_expr **keys;
+            br_collation *key_collations;
+            uint32_t aggregate_count;
+            br_aggregate *aggregates;
+        } aggregate;
+        struct {               // JOIN: build side is right, or left when build_left
+            br_join_kind join;
+            uint32_t key_count;
+            br_expr **left_keys, **right_keys;  // equal pairs, affinity applied
+            br_collation *key_collations;
+            bool *null_safe;   // per key: IS instead of =
+            br_expr *residual; // further condition of a match, over both sides; may be NULL
+            bool build_left;
+            bool mark_nulls;   // MARK: NULL when a NULL key makes the answer unknown (IN)
+        } join;                // INNER/LEFT/FULL/SINGLE put out left then right columns; subsets allowed
+        struct {
+            uint32_t key_count;
+            br_sort_key *keys;
+            br_expr *limit, *offset;  // Top-N; NULL: none. Constant per run, SQLite's LIMIT rules
+        } sort;
+        struct {
+            br_expr *limit, *offset;
+        } limit;
+        struct {               // SET: column i of both sides together; compares like DISTINCT does
+            br_set_kind set;
+        } set;
+    };
+};
+
+typedef struct br_query_table {  // an assumption the plan rests on
+    uint32_t table_id;
+    uint32_t column;             // or BR_SCAN_KEY
+    br_type type;
+} br_query_table;
+
+typedef struct br_query {
+    br_plan *root;               // its columns are the result's, with their names
+    uint32_t subquery_count;     // uncorrelated scalar subqueries, in an order in which they can run:
+    br_plan **subqueries;        // first column of the first row, NULL when there is none
+    uint32_t shared_count;       // CTEs used more than once, in an order in which they can run;
+    br_plan **shared;            // they run before `subqueries` that use them: see run_order
+    uint32_t run_count;          // run_order[i]: k -> shared[k]; BR_RUN_SUBQUERY | k -> subqueries[k]
+    uint32_t *run_order;
+    uint32_t parameter_count;
+    uint32_t assumption_count;
+    br_query_table *assumptions;
+    uint8_t *parameter_masks;    // classes the parameters had, parameter_count of them
+    double cost;                 // estimated ns of one thread
+} br_query;
+
+enum { BR_RUN_SUBQUERY = 1u << 30 };
+
+// ---- the catalog the binder sees -------------------------------------------------------------
+
+typedef struct br_sql_column {
+    const char *name;
+    br_affinity affinity;
+    const char *collation;
+    const char *declared_type;
+    bool not_null;
+    bool is_rowid;     // the INTEGER PRIMARY KEY
+    bool is_hidden;
+} br_sql_column;
+
+typedef struct br_sql_table {
+    const char *name;
+    uint32_t column_count;
+    const br_sql_column *columns;
+    bool has_rowid;        // rowid, _rowid_, oid name the key unless a column does
+    const br_table_view *view;  // NULL: not mirrored
+    uint32_t unique_count;      // unique keys, as column lists ended by -1: for cardinality
+    const int32_t *const *unique_keys;
+} br_sql_table;
+
+// Filled by the router. Lookups are case-insensitive; NULL or false: no such thing.
+typedef struct br_sql_catalog {
+    const br_sql_table *(*find_table)(void *context, const char *schema, const char *name);
+    const char *(*find_view)(void *context, const char *schema, const char *name);  // CREATE VIEW
+    // Does SQLite have this deterministic scalar function (asked only for unknown names)?
+    bool (*has_function)(void *context, const char *name, uint32_t argument_count);
+    void *context;
+} br_sql_catalog;
+
+typedef struct br_plan_options {
+    const uint8_t *parameter_masks;  // per parameter, from the bound values
+    uint32_t parameter_count;
+    bool checked_arithmetic;  // no INT speculation: after a BR_RETYPE
+    bool optimize;            // false: only what correctness needs (for tests)
+} br_plan_options;
+
+// ---- entry points ----------------------------------------------------------------------------
+
+#include "sql/ast.h"
+
+// Binds, rewrites and optimises a SELECT.
+BR_CHECKED br_status br_sql_plan(const br_statement_ast *statement, const br_sql_catalog *catalog,
+                                 const br_plan_options *options, br_arena *arena,
+                                 br_query **query_out, br_error *err);
+// Do the classes and ranges the plan assumed still hold?
+bool br_query_fits(const br_query *query, const br_snapshot *snapshot,
+                   const uint8_t *parameter_masks, uint32_t parameter_count);
+// The plan as an indented tree with estimates.
+BR_CHECKED br_status br_query_explain(const br_query *query, br_buffer *out, br_error *err);
+
+// The function and construct tables behind docs/sql.md.
+typedef struct br_function_info {
+    const char *name;
+    int32_t arguments_min, arguments_max;  // -1: any number
+    br_function function;
+} br_function_info;
+const br_function_info *br_function_list(uint32_t *count_out);
+
+#endif
