@@ -1,0 +1,240 @@
+// braid.h - Braid: analytic SQL over a SQLite file, from a columnar copy that is always fresh.
+//
+// An application opens its SQLite database with braid_open. Writes go to SQLite (braid_exec, or any
+// other program that writes the file); queries are answered by the columnar engine where it is
+// faster, and by SQLite otherwise, with the same answers. SQLite's file is the only truth: the copy
+// in the folder PATH-braid can be removed at any time and is made anew.
+//
+// Conventions
+//   1. Functions that can fail return a braid_status; BRAID_OK is 0. The message is kept in the
+//      database handle until its next call: braid_error_message, braid_error_offset.
+//   2. Objects are opaque. Who opens, prepares or runs closes: each *_close/_free accepts NULL.
+//   3. Text is UTF-8 with an explicit size in bytes; results may contain NUL bytes.
+//   4. A braid handle may be used from several threads, one call at a time per statement; queries of
+//      different statements run at the same time. A result is for one thread at a time and stays
+//      valid after its statement and until braid_result_free, but not after braid_close.
+//   5. After fork a handle may not be used in the child.
+//   6. Structs whose first field is `size` are set to sizeof by the caller, for growth.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BRAID_H
+#define BRAID_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define BRAID_API __attribute__((visibility("default")))
+#else
+#define BRAID_API
+#endif
+
+// ---- errors ----------------------------------------------------------------------------------
+
+typedef enum braid_status {
+    BRAID_OK = 0,
+    BRAID_NOMEM = 1,         // out of memory, or over the memory budget
+    BRAID_IO = 2,            // the operating system refused a read or write
+    BRAID_FULL = 3,          // the disk is full
+    BRAID_CORRUPT = 4,       // bytes on disk are not what was written
+    BRAID_MISUSE = 5,        // the caller broke the documented contract
+    BRAID_SQL = 6,           // the SQL text is wrong; braid_error_offset says where
+    BRAID_RUNTIME = 7,       // the statement failed while running (constraint, overflow, ...)
+    BRAID_BUSY = 8,          // a lock was held by somebody else for longer than the timeout
+    BRAID_READONLY = 9,      // a write to what may only be read
+    BRAID_NOT_DATABASE = 10, // the file is not a SQLite database
+    BRAID_INTERRUPTED = 11,  // braid_interrupt or the timeout
+    BRAID_UNSUPPORTED = 12,  // engine BRAID_ENGINE_OLAP was forced and cannot run the statement
+    BRAID_INTERNAL = 13,     // a bug in Braid
+} braid_status;
+
+typedef struct braid braid;
+typedef struct braid_statement braid_statement;
+typedef struct braid_result braid_result;
+
+BRAID_API const char *braid_version(void);
+BRAID_API const char *braid_status_name(braid_status status);  // "ok", "out of memory", ...
+
+// Message of the last failure on this handle: lower case, no full stop; "" when there was none.
+BRAID_API const char *braid_error_message(const braid *db);
+// Byte offset of the place in the SQL text the last failure is about; -1 when not about text.
+BRAID_API int braid_error_offset(const braid *db);
+
+// ---- opening ---------------------------------------------------------------------------------
+
+typedef enum braid_engine {
+    BRAID_ENGINE_AUTO = 0,  // by rule, then by cost
+    BRAID_ENGINE_OLAP = 1,  // columnar or BRAID_UNSUPPORTED with the reason
+    BRAID_ENGINE_OLTP = 2,  // SQLite
+} braid_engine;
+
+// How fresh a query must be: BRAID_FRESH_STRICT (all commits before it began), a bound in
+// milliseconds (1 and more), or BRAID_FRESH_ANY (whatever is published).
+#define BRAID_FRESH_STRICT 0
+#define BRAID_FRESH_ANY (-1)
+
+typedef struct braid_config {
+    size_t size;                // sizeof(braid_config)
+    int create;                 // make the SQLite file when it does not exist
+    int read_only;              // never write to the SQLite file
+    uint32_t threads;           // 0: one per CPU
+    uint64_t memory_bytes;      // budget for caches and queries; 0: 60 % of the memory available
+    uint32_t busy_timeout_ms;   // 0: 5000
+    braid_engine engine;        // default for queries
+    int64_t freshness;          // default for queries
+    const char *isa;            // NULL: the best; "scalar", "avx2", "avx512" (BRAID_ISA also sets it)
+    const char *io;             // NULL: the best; "uring", "pread" (BRAID_IO also sets it)
+    const char *const *exclude; // tables to leave to SQLite, ended by NULL; may be NULL
+} braid_config;
+
+// Sets every field to its default.
+BRAID_API void braid_config_init(braid_config *config);
+
+// Opens a SQLite file and brings its columnar copy up to date (the first time: makes it). `config`
+// may be NULL. On failure *db_out is a handle that only tells the error, and is closed as usual
+// (NULL when there is no memory even for that).
+BRAID_API braid_status braid_open(const char *path, const braid_config *config, braid **db_out);
+// Waits for nothing: statements must be closed and results freed before. Makes the copy durable.
+BRAID_API braid_status braid_close(braid *db);
+
+// ---- running SQL -----------------------------------------------------------------------------
+
+// Runs all statements of the text in SQLite, discarding rows: writes, DDL, pragmas, transactions.
+BRAID_API braid_status braid_exec(braid *db, const char *sql);
+BRAID_API int64_t braid_changes(braid *db);       // rows changed by the last write
+BRAID_API int64_t braid_last_rowid(braid *db);
+
+// Prepares and runs one statement.
+BRAID_API braid_status braid_query(braid *db, const char *sql, braid_result **result_out);
+
+// Prepares the first statement of `sql`. *tail_out (may be NULL) points behind it; *statement_out is
+// NULL, with BRAID_OK, when there is nothing but white space and comments.
+BRAID_API braid_status braid_prepare(braid *db, const char *sql, braid_statement **statement_out,
+                                     const char **tail_out);
+BRAID_API void braid_statement_close(braid_statement *statement);
+
+// Parameters count from 1. Values stay bound from run to run; text and blobs are copied.
+BRAID_API uint32_t braid_parameter_count(const braid_statement *statement);
+BRAID_API const char *braid_parameter_name(const braid_statement *statement, uint32_t index);
+BRAID_API uint32_t braid_parameter_index(const braid_statement *statement, const char *name);
+BRAID_API braid_status braid_bind_null(braid_statement *statement, uint32_t index);
+BRAID_API braid_status braid_bind_int64(braid_statement *statement, uint32_t index, int64_t value);
+BRAID_API braid_status braid_bind_double(braid_statement *statement, uint32_t index, double value);
+BRAID_API braid_status braid_bind_text(braid_statement *statement, uint32_t index, const char *text,
+                                       size_t size_bytes);
+BRAID_API braid_status braid_bind_blob(braid_statement *statement, uint32_t index, const void *blob,
+                                       size_t size_bytes);
+
+// Per statement; -2 for the freshness means the handle's default.
+BRAID_API void braid_statement_set_engine(braid_statement *statement, braid_engine engine);
+BRAID_API void braid_statement_set_freshness(braid_statement *statement, int64_t freshness);
+BRAID_API void braid_statement_set_timeout(braid_statement *statement, uint32_t timeout_ms);
+
+// Runs the statement to its end. The result is complete and in memory. A statement without rows
+// (a write) gives a result with no columns. `result_out` may be NULL.
+BRAID_API braid_status braid_run(braid_statement *statement, braid_result **result_out);
+
+// Stops everything running on the handle; callable from any thread and from signal handlers.
+BRAID_API void braid_interrupt(braid *db);
+
+// The plan of a statement as text: engine, why, costs, freshness, operator tree. Freed with braid_free.
+BRAID_API braid_status braid_explain(braid *db, const char *sql, char **text_out);
+BRAID_API void braid_free(void *memory);
+
+// ---- results ---------------------------------------------------------------------------------
+
+typedef enum braid_type {  // as sqlite3_column_type, but ANY
+    BRAID_NULL = 0, BRAID_INTEGER = 1, BRAID_REAL = 2, BRAID_TEXT = 3, BRAID_BLOB = 4,
+    BRAID_ANY = 5,  // only of a column of a chunk: each value has its own type
+} braid_type;
+
+typedef struct braid_text {  // TEXT or BLOB; not NUL-terminated
+    const char *data;
+    uint32_t size;
+    uint32_t reserved;
+} braid_text;
+
+typedef struct braid_value {
+    uint8_t type;  // braid_type
+    union {
+        int64_t integer;
+        double real;
+        braid_text text;
+    } as;
+} braid_value;
+
+// A column of a chunk: `type` of all non-NULL values, and one array of row_count values.
+typedef struct braid_column {
+    braid_type type;           // BRAID_NULL: every row is NULL, no array
+    const uint64_t *validity;  // bit row%64 of word row/64 is 1 for a value; NULL: no NULLs
+    union {
+        const int64_t *integers;
+        const double *reals;
+        const braid_text *texts;   // TEXT and BLOB
+        const braid_value *values; // ANY; NULLs have type BRAID_NULL, validity is NULL
+    } as;
+} braid_column;
+
+typedef struct braid_chunk {
+    uint32_t row_count;
+    uint32_t column_count;
+    const braid_column *columns;
+} braid_chunk;
+
+typedef struct braid_result_info {
+    size_t size;            // sizeof(braid_result_info)
+    braid_engine engine;    // that ran it: OLAP or OLTP
+    const char *reason;     // why this engine
+    uint64_t seq;           // commit point seen: captured changes up to this one are in
+    double lag_ms;          // age of what was seen when the run began; 0: everything committed
+    uint64_t delta_rows;    // rows that came from the delta
+    double run_ms;          // execution, result materialised
+} braid_result_info;
+
+BRAID_API void braid_result_free(braid_result *result);
+BRAID_API uint32_t braid_column_count(const braid_result *result);
+BRAID_API const char *braid_column_name(const braid_result *result, uint32_t column);
+BRAID_API uint64_t braid_row_count(const braid_result *result);
+BRAID_API void braid_result_get_info(const braid_result *result, braid_result_info *info);
+
+// All rows, chunk by chunk. `index` counts from 0 to braid_chunk_count; O(1).
+BRAID_API uint32_t braid_chunk_count(const braid_result *result);
+BRAID_API void braid_chunk_get(const braid_result *result, uint32_t index, braid_chunk *chunk_out);
+// One value; convenient, and fast enough for small results.
+BRAID_API braid_value braid_value_get(const braid_result *result, uint64_t row, uint32_t column);
+
+// The result as an Arrow C stream (arrow.apache.org/docs/format/CStreamInterface.html). INTEGER is
+// int64, REAL float64, TEXT utf8, BLOB binary; a column with several types is a dense union of those.
+// The stream takes the result over: do not free it. `stream` is a struct ArrowArrayStream.
+struct ArrowArrayStream;
+BRAID_API braid_status braid_result_export_arrow(braid *db, braid_result *result,
+                                                 struct ArrowArrayStream *stream);
+
+// ---- the columnar copy -----------------------------------------------------------------------
+
+// Brings the copy up to everything committed before the call.
+BRAID_API braid_status braid_sync(braid *db);
+// Makes the copy durable and prunes the change log.
+BRAID_API braid_status braid_checkpoint(braid *db);
+// Merges and re-encodes segments until nothing is left to do.
+BRAID_API braid_status braid_compact(braid *db);
+// Verifies every checksum and compares both sides row by row. *rows_out (may be NULL): compared.
+BRAID_API braid_status braid_check(braid *db, uint64_t *rows_out);
+// Throws the copy away and makes it anew.
+BRAID_API braid_status braid_rebuild(braid *db);
+// Removes everything Braid added: triggers and tables in the file, and the folder. The database
+// must not be open. The message of a failure goes to `message_out` (may be NULL).
+BRAID_API braid_status braid_detach(const char *path, char *message_out, size_t message_size);
+
+// What the copy holds, as JSON: tables, rows, segments, bytes raw and stored, deltas, watermark,
+// lag, fallbacks by reason. Freed with braid_free.
+BRAID_API braid_status braid_status_json(braid *db, char **json_out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
