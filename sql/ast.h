@@ -18,17 +18,21 @@ typedef struct br_ast_select br_ast_select;
 typedef struct br_ast_source br_ast_source;
 typedef struct br_ast_window br_ast_window;
 
+// SQLite's SQLITE_MAX_EXPR_DEPTH: recursion over a tree needs no check of its own.
+enum { BR_AST_HEIGHT_MAX = 1000 };
+
 typedef enum br_ast_kind {
-    BR_AST_LITERAL,    // value; NULL, number, 'text', x'blob', TRUE/FALSE as integers,
-                       // CURRENT_DATE/TIME/TIMESTAMP become FUNCTION nodes date/time/datetime('now')
+    BR_AST_LITERAL,    // value; NULL, number, 'text', x'blob', TRUE/FALSE as integers (with `name`
+                       // as written, NULL for every other literal: a column may have that name),
+                       // CURRENT_DATE/TIME/TIMESTAMP become FUNCTIONs date/time/datetime('now')
     BR_AST_NAME,       // column: [schema.][table.]name; a "quoted" one may turn out to be a string
     BR_AST_STAR,       // * or table.* (select list, count(*))
     BR_AST_PARAMETER,  // ? ?N :a @a $a; index from 1
     BR_AST_UNARY,      // operator: - + ~ NOT
-    BR_AST_BINARY,     // all two-operand operators, also IS, IS NOT, LIKE family without ESCAPE, -> ->>
+    BR_AST_BINARY,     // all two-operand operators, also IS, IS NOT ([NOT] DISTINCT FROM), -> ->>
     BR_AST_BETWEEN,    // args[0] BETWEEN args[1] AND args[2]; negated
-    BR_AST_IN,         // args[0] IN (args[1..]) or subquery or table name; negated
-    BR_AST_LIKE,       // args[0] op args[1] [ESCAPE args[2]]; operator says which; negated
+    BR_AST_IN,         // args[0] IN (args[1..]) or `select` or table [schema.]name; negated
+    BR_AST_LIKE,       // args[0] LIKE|GLOB|REGEXP|MATCH args[1] [ESCAPE args[2]]; negated
     BR_AST_IS_NULL,    // args[0] ISNULL / NOTNULL / NOT NULL; negated for the latter
     BR_AST_CASE,       // [base] WHEN..THEN pairs [ELSE]; args: pairs, then else when has_else
     BR_AST_CAST,       // args[0] AS type_name
@@ -58,15 +62,16 @@ typedef struct br_ast_order {  // one ORDER BY term
 struct br_ast {
     br_ast_kind kind;
     br_ast_operator operator_;
-    uint32_t offset;       // first byte in the SQL text
+    uint32_t offset;       // first byte in the SQL text, parentheses around it included
     uint32_t end;          // one past the last byte: column names are the text between
+    uint32_t height;       // of the tree, subqueries included; at most BR_AST_HEIGHT_MAX
     bool negated;
     bool distinct;         // FUNCTION
     bool is_star;          // FUNCTION: count(*)
     bool quoted;           // NAME written with double quotes
     bool has_base, has_else;  // CASE
     br_value value;        // LITERAL
-    const char *schema, *table, *name;  // NAME, STAR (table), FUNCTION, COLLATE, CAST type, IN table
+    const char *schema, *table, *name;  // NAME, STAR (table), FUNCTION, COLLATE, CAST type, IN
     uint32_t parameter;    // PARAMETER: index from 1
     uint32_t arg_count;
     br_ast **args;
@@ -104,7 +109,7 @@ typedef enum br_ast_source_kind { BR_AST_SOURCE_TABLE, BR_AST_SOURCE_FUNCTION,
 struct br_ast_source {
     br_ast_source_kind kind;
     uint32_t offset;
-    const char *schema, *name, *alias;
+    const char *schema, *name, *alias;  // a JOIN in parentheses may have an alias
     uint32_t arg_count;    // FUNCTION: table-valued function arguments
     br_ast **args;
     br_ast_select *select;
@@ -160,6 +165,7 @@ struct br_ast_select {
     br_ast_order *order_by;
     br_ast *limit, *offset_expression;
     uint32_t offset;
+    uint32_t height;           // 1 + that of the highest expression or nested SELECT in it
 };
 
 typedef enum br_statement_kind {
@@ -173,8 +179,8 @@ typedef struct br_statement_ast {
     br_statement_kind kind;
     bool analyze;             // EXPLAIN ANALYZE
     br_ast_select *select;    // SELECT and EXPLAIN
-    const char *text;         // of this statement
-    uint32_t size;
+    const char *text;         // as given: offsets count from here
+    uint32_t size;            // up to its semicolon or the end
     const char *tail;         // behind its semicolon
     uint32_t parameter_count; // highest index
     const char **parameter_names;  // parameter_names[i-1] or NULL
@@ -185,6 +191,7 @@ typedef struct br_statement_ast {
 BR_CHECKED br_status br_parse(const char *text, br_arena *arena, br_statement_ast *out,
                               br_error *err);
 // The SELECT of a CREATE VIEW text, and its column list when there is one.
-BR_CHECKED br_status br_parse_view(const char *text, br_arena *arena, br_ast_cte *out, br_error *err);
+BR_CHECKED br_status br_parse_view(const char *text, br_arena *arena, br_ast_cte *out,
+                                   br_error *err);
 
 #endif
