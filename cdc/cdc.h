@@ -62,6 +62,7 @@ br_cdc_status br_cdc_get_status(br_cdc *cdc);
 // give it back. Never NULL after open.
 typedef struct br_schema_ref br_schema_ref;
 const br_schema_ref *br_cdc_schema_acquire(br_cdc *cdc);
+void br_cdc_schema_retain(const br_schema_ref *ref);  // one more reference
 void br_cdc_schema_drop(const br_schema_ref *ref);
 const br_schema *br_schema_ref_get(const br_schema_ref *ref);
 // A snapshot and the schema it was read under, consistent with each other.

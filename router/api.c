@@ -1,0 +1,400 @@
+// Implements include/braid.h: check arguments, forward, translate, nothing else.
+// SPDX-License-Identifier: Apache-2.0
+#include "braid.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/heap.h"
+#include "router/result.h"
+#include "router/router.h"
+
+#define BRAID_VERSION_TEXT "0.1.0"
+
+struct braid {
+    br_database *database;  // NULL: opening failed, the handle only tells why
+    br_error error;
+};
+
+struct braid_statement {
+    braid *db;
+    br_statement *statement;
+};
+
+// Internal codes map one to one to public ones, but RETYPE, which never gets here.
+static braid_status status_of(br_status status)
+{
+    switch (status) {
+    case BR_OK: return BRAID_OK;
+    case BR_NOMEM: return BRAID_NOMEM;
+    case BR_IO: return BRAID_IO;
+    case BR_FULL: return BRAID_FULL;
+    case BR_CORRUPT: return BRAID_CORRUPT;
+    case BR_MISUSE: return BRAID_MISUSE;
+    case BR_SQL: return BRAID_SQL;
+    case BR_RUNTIME: return BRAID_RUNTIME;
+    case BR_BUSY: return BRAID_BUSY;
+    case BR_READONLY: return BRAID_READONLY;
+    case BR_NOT_DATABASE: return BRAID_NOT_DATABASE;
+    case BR_INTERRUPTED: return BRAID_INTERRUPTED;
+    case BR_UNSUPPORTED: return BRAID_UNSUPPORTED;
+    case BR_RETYPE:
+    case BR_INTERNAL: return BRAID_INTERNAL;
+    }
+    return BRAID_INTERNAL;
+}
+
+const char *braid_version(void)
+{
+    return BRAID_VERSION_TEXT;
+}
+
+const char *braid_status_name(braid_status status)
+{
+    static const char *const names[] = {
+        "ok", "out of memory", "input/output error", "disk full", "corrupt data", "misuse",
+        "sql error", "runtime error", "busy", "read-only", "not a database", "interrupted",
+        "not supported", "internal error",
+    };
+    return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown status";
+}
+
+const char *braid_error_message(const braid *db)
+{
+    return db == NULL ? "no database handle" : db->error.message;
+}
+
+int braid_error_offset(const braid *db)
+{
+    return db == NULL ? -1 : db->error.sql_offset;
+}
+
+static void error_clear(braid *db)
+{
+    db->error.status = BR_OK;
+    db->error.sql_offset = -1;
+    db->error.message[0] = '\0';
+}
+
+// Every call on a handle begins here: forgets the last error, refuses a handle that did not open.
+static br_status handle_begin(braid *db)
+{
+    if (db->database == NULL)
+        return br_fail(&db->error, BR_MISUSE, "the database did not open");
+    error_clear(db);
+    return BR_OK;
+}
+
+// ---- opening -----------------------------------------------------------------------------------
+
+void braid_config_init(braid_config *config)
+{
+    memset(config, 0, sizeof *config);
+    config->size = sizeof *config;
+}
+
+static br_database_config config_of(const char *path, const braid_config *config)
+{
+    return (br_database_config){
+        .path = path,
+        .create = config->create != 0,
+        .read_only = config->read_only != 0,
+        .threads = config->threads,
+        .memory_bytes = config->memory_bytes,
+        .busy_timeout_ms = config->busy_timeout_ms,
+        .engine = (br_engine)config->engine,
+        .freshness = config->freshness,
+        .isa = config->isa,
+        .io = config->io,
+        .exclude = config->exclude,
+    };
+}
+
+braid_status braid_open(const char *path, const braid_config *given, braid **db_out)
+{
+    braid_config config;
+    braid_config_init(&config);
+    if (given != NULL)  // an older caller's struct is shorter: the rest keeps its defaults
+        memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
+    *db_out = NULL;
+    braid *db = br_heap_zalloc(sizeof *db);
+    if (db == NULL) return BRAID_NOMEM;
+    error_clear(db);
+    *db_out = db;
+    if (path == NULL) return status_of(br_fail(&db->error, BR_MISUSE, "no path given"));
+    br_database_config internal = config_of(path, &config);
+    return status_of(br_database_open(&internal, &db->database, &db->error));
+}
+
+braid_status braid_close(braid *db)
+{
+    if (db == NULL) return BRAID_OK;
+    br_status status = br_database_close(db->database, &db->error);
+    br_heap_free(db);
+    return status_of(status);
+}
+
+// ---- running SQL -------------------------------------------------------------------------------
+
+braid_status braid_exec(braid *db, const char *sql)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_exec(db->database, sql, &db->error);
+    return status_of(status);
+}
+
+int64_t braid_changes(braid *db)
+{
+    return db->database == NULL ? 0 : br_database_changes(db->database);
+}
+
+int64_t braid_last_rowid(braid *db)
+{
+    return db->database == NULL ? 0 : br_database_last_rowid(db->database);
+}
+
+braid_status braid_query(braid *db, const char *sql, braid_result **result_out)
+{
+    *result_out = NULL;
+    br_statement *statement = NULL;
+    br_outcome *outcome = NULL;
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_statement_take(db->database, sql, &statement, &db->error);
+    if (status == BR_OK && statement == NULL)
+        status = br_fail(&db->error, BR_MISUSE, "no statement in the text");
+    if (status == BR_OK) status = br_statement_run(statement, &outcome, &db->error);
+    br_statement_give(statement);
+    if (status == BR_OK) status = br_result_wrap(outcome, result_out, &db->error);
+    return status_of(status);
+}
+
+braid_status braid_prepare(braid *db, const char *sql, braid_statement **statement_out,
+                           const char **tail_out)
+{
+    *statement_out = NULL;
+    br_statement *statement = NULL;
+    br_status status = handle_begin(db);
+    if (status == BR_OK)
+        status = br_statement_new(db->database, sql, &statement, tail_out, &db->error);
+    if (status != BR_OK || statement == NULL) return status_of(status);
+    braid_statement *wrapped = br_heap_zalloc(sizeof *wrapped);
+    if (wrapped == NULL) {
+        br_statement_free(statement);
+        return status_of(br_fail(&db->error, BR_NOMEM, "statement"));
+    }
+    *wrapped = (braid_statement){.db = db, .statement = statement};
+    *statement_out = wrapped;
+    return BRAID_OK;
+}
+
+void braid_statement_close(braid_statement *statement)
+{
+    if (statement == NULL) return;
+    br_statement_free(statement->statement);
+    br_heap_free(statement);
+}
+
+// ---- parameters --------------------------------------------------------------------------------
+
+uint32_t braid_parameter_count(const braid_statement *statement)
+{
+    return br_statement_parameters(statement->statement);
+}
+
+const char *braid_parameter_name(const braid_statement *statement, uint32_t index)
+{
+    return br_statement_parameter_name(statement->statement, index);
+}
+
+uint32_t braid_parameter_index(const braid_statement *statement, const char *name)
+{
+    for (uint32_t index = 1; index <= braid_parameter_count(statement); index++) {
+        const char *other = braid_parameter_name(statement, index);
+        if (other != NULL && strcmp(other, name) == 0) return index;
+    }
+    return 0;
+}
+
+static braid_status bind_value(braid_statement *statement, uint32_t index, br_value value)
+{
+    braid *db = statement->db;
+    return status_of(br_statement_bind(statement->statement, index, &value, &db->error));
+}
+
+braid_status braid_bind_null(braid_statement *statement, uint32_t index)
+{
+    return bind_value(statement, index, br_value_null());
+}
+
+braid_status braid_bind_int64(braid_statement *statement, uint32_t index, int64_t value)
+{
+    return bind_value(statement, index, br_value_int(value));
+}
+
+braid_status braid_bind_double(braid_statement *statement, uint32_t index, double value)
+{
+    // SQLite has no NaN: it stores NULL.
+    return bind_value(statement, index, value != value ? br_value_null() : br_value_real(value));
+}
+
+static braid_status bind_bytes(braid_statement *statement, uint32_t index, const void *bytes,
+                               size_t size_bytes, bool is_text)
+{
+    if (bytes == NULL) return bind_value(statement, index, br_value_null());
+    if (size_bytes > INT32_MAX) {
+        return status_of(br_fail(&statement->db->error, BR_MISUSE,
+                                 "parameter %u: %zu bytes, the most is %d", index, size_bytes,
+                                 INT32_MAX));
+    }
+    br_text text = br_text_make(bytes, (uint32_t)size_bytes);
+    return bind_value(statement, index, is_text ? br_value_text(text) : br_value_blob(text));
+}
+
+braid_status braid_bind_text(braid_statement *statement, uint32_t index, const char *text,
+                             size_t size_bytes)
+{
+    return bind_bytes(statement, index, text, size_bytes, true);
+}
+
+braid_status braid_bind_blob(braid_statement *statement, uint32_t index, const void *blob,
+                             size_t size_bytes)
+{
+    return bind_bytes(statement, index, blob, size_bytes, false);
+}
+
+void braid_statement_set_engine(braid_statement *statement, braid_engine engine)
+{
+    br_statement_set_engine(statement->statement, (br_engine)engine);
+}
+
+void braid_statement_set_freshness(braid_statement *statement, int64_t freshness)
+{
+    br_statement_set_freshness(statement->statement, freshness);
+}
+
+void braid_statement_set_timeout(braid_statement *statement, uint32_t timeout_ms)
+{
+    br_statement_set_timeout(statement->statement, timeout_ms);
+}
+
+braid_status braid_run(braid_statement *statement, braid_result **result_out)
+{
+    braid *db = statement->db;
+    br_outcome *outcome = NULL;
+    if (result_out != NULL) *result_out = NULL;
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_statement_run(statement->statement, &outcome, &db->error);
+    if (status != BR_OK) return status_of(status);
+    if (result_out == NULL) {
+        br_outcome_free(outcome);
+        return BRAID_OK;
+    }
+    return status_of(br_result_wrap(outcome, result_out, &db->error));
+}
+
+void braid_interrupt(braid *db)
+{
+    if (db->database != NULL) br_database_interrupt(db->database);
+}
+
+// ---- texts -------------------------------------------------------------------------------------
+
+// Hands a buffer to the caller as a NUL-terminated text.
+static br_status text_hand_out(br_buffer *buffer, br_status status, char **text_out, br_error *err)
+{
+    if (status == BR_OK && !br_buffer_append(buffer, "", 1))
+        status = br_fail(err, BR_NOMEM, "text of %zu bytes", buffer->size_bytes);
+    if (status != BR_OK) {
+        br_buffer_release(buffer);
+        return status;
+    }
+    *text_out = (char *)buffer->bytes;
+    return BR_OK;
+}
+
+braid_status braid_explain(braid *db, const char *sql, char **text_out)
+{
+    *text_out = NULL;
+    br_statement *statement = NULL;
+    br_buffer buffer = {0};
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_statement_new(db->database, sql, &statement, NULL, &db->error);
+    if (status == BR_OK && statement == NULL)
+        status = br_fail(&db->error, BR_MISUSE, "no statement in the text");
+    if (status == BR_OK) status = br_statement_explain(statement, &buffer, &db->error);
+    br_statement_free(statement);
+    return status_of(text_hand_out(&buffer, status, text_out, &db->error));
+}
+
+braid_status braid_status_json(braid *db, char **json_out)
+{
+    *json_out = NULL;
+    br_buffer buffer = {0};
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_status(db->database, &buffer, &db->error);
+    return status_of(text_hand_out(&buffer, status, json_out, &db->error));
+}
+
+void braid_free(void *memory)
+{
+    br_heap_free(memory);
+}
+
+// ---- the columnar copy -------------------------------------------------------------------------
+
+braid_status braid_sync(braid *db)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_sync(db->database, &db->error);
+    return status_of(status);
+}
+
+braid_status braid_checkpoint(braid *db)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_checkpoint(db->database, &db->error);
+    return status_of(status);
+}
+
+braid_status braid_compact(braid *db)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_compact(db->database, &db->error);
+    return status_of(status);
+}
+
+braid_status braid_check(braid *db, uint64_t *rows_out)
+{
+    uint64_t rows = 0;
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_check(db->database, &rows, &db->error);
+    if (rows_out != NULL) *rows_out = rows;
+    return status_of(status);
+}
+
+braid_status braid_rebuild(braid *db)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_rebuild(db->database, &db->error);
+    return status_of(status);
+}
+
+braid_status braid_detach(const char *path, char *message_out, size_t message_size)
+{
+    br_error error = {.message = ""};
+    br_status status = br_cdc_detach(path, 0, &error);
+    if (message_out != NULL && message_size > 0) {
+        size_t size = strnlen(error.message, message_size - 1);
+        memcpy(message_out, error.message, size);
+        message_out[size] = '\0';
+    }
+    return status_of(status);
+}
+
+braid_status braid_result_export_arrow(braid *db, braid_result *result,
+                                       struct ArrowArrayStream *stream)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_result_to_arrow(result, stream, &db->error);
+    return status_of(status);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/heap.h"
+#include "router/database.h"
+
+br_status br_bridge_take(br_database *database, br_oltp_bridge **bridge_out, br_error *err)
+{
+    br_oltp_bridge *bridge = NULL;
+    br_lock_take(&database->cache_lock);
+    if (database->bridge_count > 0) bridge = database->bridges[--database->bridge_count];
+    br_lock_give(&database->cache_lock);
+    if (bridge == NULL) BR_TRY(br_oltp_bridge_new(&bridge, err));
+    *bridge_out = bridge;
+    return BR_OK;
+}
+
+void br_bridge_give(br_database *database, br_oltp_bridge *bridge)
+{
+    br_lock_take(&database->cache_lock);
+    if (database->bridge_count < BR_BRIDGES_MAX) {
+        database->bridges[database->bridge_count++] = bridge;
+        bridge = NULL;
+    }
+    br_lock_give(&database->cache_lock);
+    br_oltp_bridge_free(bridge);
+}
+
+static br_status bridge_set_call(void *context, uint32_t worker, const char *function,
+                                 const br_value *arguments, uint32_t argument_count,
+                                 br_arena *arena, br_value *result_out, br_error *err)
+{
+    br_bridge_set *set = context;
+    // Each worker touches only its own entry, so no lock is needed around it.
+    if (set->workers[worker] == NULL)
+        BR_TRY(br_bridge_take(set->database, &set->workers[worker], err));
+    return br_oltp_bridge_call(set->workers[worker], function, arguments, argument_count, arena,
+                               result_out, err);
+}
+
+br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database)
+{
+    *set = (br_bridge_set){.database = database};
+    return (br_exec_bridge){
+        .call = bridge_set_call,
+        .real_to_text = br_oltp_real_to_text,
+        .context = set,
+    };
+}
+
+void br_bridge_set_close(br_bridge_set *set)
+{
+    for (uint32_t worker = 0; worker < BR_THREADS_MAX; worker++) {
+        if (set->workers[worker] != NULL) br_bridge_give(set->database, set->workers[worker]);
+    }
+}

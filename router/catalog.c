@@ -1,0 +1,114 @@
+// The schema as the binder wants it: br_schema and a snapshot behind br_sql_catalog.
+// SPDX-License-Identifier: Apache-2.0
+#include <strings.h>
+
+#include "router/database.h"
+
+static br_affinity affinity_of(br_oltp_affinity affinity)
+{
+    switch (affinity) {
+    case BR_OLTP_BLOB: return BR_AFFINITY_BLOB;
+    case BR_OLTP_TEXT: return BR_AFFINITY_TEXT;
+    case BR_OLTP_NUMERIC: return BR_AFFINITY_NUMERIC;
+    case BR_OLTP_INTEGER: return BR_AFFINITY_INTEGER;
+    case BR_OLTP_REAL: return BR_AFFINITY_REAL;
+    }
+    return BR_AFFINITY_BLOB;
+}
+
+static const br_sql_column *columns_make(br_arena *arena, const br_schema_table *table)
+{
+    br_sql_column *columns = BR_ALLOC(arena, br_sql_column, table->column_count);
+    if (columns == NULL) return NULL;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const br_schema_column *source = &table->columns[i];
+        columns[i] = (br_sql_column){
+            .name = source->name,
+            .affinity = affinity_of(source->affinity),
+            .collation = source->collation,
+            .declared_type = source->declared_type,
+            .not_null = source->not_null,
+            .is_rowid = (int32_t)i == table->rowid_column,
+        };
+    }
+    return columns;
+}
+
+// Column lists of the unique indexes that say something of every row: not partial, no expressions.
+// The rowid column comes first when it has a name.
+static uint32_t unique_keys_make(br_arena *arena, const br_schema_table *table,
+                                 const int32_t ***keys_out)
+{
+    const int32_t **keys = BR_ALLOC(arena, const int32_t *, table->index_count + 1);
+    if (keys == NULL) return 0;
+    uint32_t count = 0;
+    if (table->rowid_column >= 0) {
+        int32_t *key = BR_ALLOC(arena, int32_t, 2);
+        if (key == NULL) return 0;
+        key[0] = table->rowid_column;
+        key[1] = -1;
+        keys[count++] = key;
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const br_schema_index *index = &table->indexes[i];
+        if (!index->is_unique || index->is_partial || index->has_expression) continue;
+        int32_t *key = BR_ALLOC(arena, int32_t, index->column_count + 1);
+        if (key == NULL) return count;
+        for (uint32_t k = 0; k < index->column_count; k++) key[k] = index->columns[k];
+        key[index->column_count] = -1;
+        keys[count++] = key;
+    }
+    *keys_out = keys;
+    return count;
+}
+
+static const br_sql_table *catalog_find_table(void *context, const char *schema, const char *name)
+{
+    br_catalog_context *catalog = context;
+    if (schema != NULL && strcasecmp(schema, "main") != 0) return NULL;
+    const br_schema_table *table = br_schema_find(catalog->schema, name);
+    if (table == NULL) return NULL;
+    br_sql_table *found = BR_ALLOC(catalog->arena, br_sql_table, 1);
+    if (found == NULL) return NULL;
+    const int32_t **keys = NULL;
+    uint32_t key_count = unique_keys_make(catalog->arena, table, &keys);
+    *found = (br_sql_table){
+        .name = table->name,
+        .column_count = table->column_count,
+        .columns = columns_make(catalog->arena, table),
+        .has_rowid = table->has_rowid,
+        .view = br_snapshot_find(catalog->snapshot, table->name),
+        .unique_count = key_count,
+        .unique_keys = (const int32_t *const *)keys,
+    };
+    return found->columns == NULL ? NULL : found;
+}
+
+static const char *catalog_find_view(void *context, const char *schema, const char *name)
+{
+    br_catalog_context *catalog = context;
+    if (schema != NULL && strcasecmp(schema, "main") != 0) return NULL;
+    const br_schema_view *view = br_schema_find_view(catalog->schema, name);
+    return view == NULL ? NULL : view->sql;
+}
+
+static bool catalog_has_function(void *context, const char *name, uint32_t argument_count)
+{
+    br_catalog_context *catalog = context;
+    br_oltp_bridge *bridge;
+    br_error ignored;  // without a bridge the function is unknown here, and SQLite decides
+    if (br_bridge_take(catalog->database, &bridge, &ignored) != BR_OK) return false;
+    bool has = br_oltp_bridge_has(bridge, name, argument_count);
+    br_bridge_give(catalog->database, bridge);
+    return has;
+}
+
+br_sql_catalog br_catalog_make(br_catalog_context *context)
+{
+    return (br_sql_catalog){
+        .find_table = catalog_find_table,
+        .find_view = catalog_find_view,
+        .has_function = catalog_has_function,
+        .context = context,
+    };
+}

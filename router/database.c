@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "router/database.h"
+
+enum {
+    BUSY_TIMEOUT_MS_DEFAULT = 5000,
+    MEMORY_PERCENT_DEFAULT = 60,
+    PAGE_CACHE_PERCENT = 60,  // of the budget; the rest is for deltas and queries
+};
+
+static br_io_mode io_mode_of(const char *name)
+{
+    if (name != NULL && strcmp(name, "uring") == 0) return BR_IO_URING;
+    if (name != NULL && strcmp(name, "pread") == 0) return BR_IO_PREAD;
+    return BR_IO_AUTO;
+}
+
+// Opens the columnar side. Whatever keeps it from being there (a folder that cannot be made, a full
+// disk) leaves a database that answers everything from SQLite and says why.
+static br_status database_open_copy(br_database *database, const br_database_config *config,
+                                    br_error *err)
+{
+    char folder[4096];
+    int length = snprintf(folder, sizeof folder, "%s-braid", database->path);
+    if (length < 0 || (size_t)length >= sizeof folder)
+        return br_fail(err, BR_MISUSE, "'%s': path longer than %zu bytes", database->path,
+                       sizeof folder);
+    br_cdc_config cdc = {
+        .path = database->path,
+        .busy_timeout_ms = config->busy_timeout_ms,
+        .read_only = config->read_only,
+        .exclude = config->exclude,
+        .store = {
+            .folder = folder,
+            .kernels = br_format_kernels_for(database->isa),
+            .pool = database->pool,
+            .quota = &database->quota,
+            .page_cache_bytes = database->quota.limit_bytes / 100 * PAGE_CACHE_PERCENT,
+            .io_mode = io_mode_of(config->io),
+            .hook = config->hook,
+        },
+    };
+    br_error problem;
+    br_status status = br_cdc_open(&cdc, &database->cdc, &problem);
+    if (status == BR_OK) return BR_OK;
+    database->cdc = NULL;
+    database->cdc_problem = br_heap_copy_text(problem.message);
+    if (database->cdc_problem == NULL || status == BR_NOT_DATABASE || status == BR_BUSY) {
+        if (err != NULL) *err = problem;
+        return status;
+    }
+    return BR_OK;
+}
+
+static br_status database_open_parts(br_database *database, const br_database_config *config,
+                                     br_error *err)
+{
+    database->path = br_heap_copy_text(config->path);
+    if (database->path == NULL) return br_fail(err, BR_NOMEM, "database '%s'", config->path);
+    br_oltp_config oltp = {
+        .path = database->path,
+        .busy_timeout_ms = config->busy_timeout_ms,
+        .read_only = config->read_only,
+        .create = config->create,
+    };
+    BR_TRY(br_oltp_open(&oltp, &database->writer, err));
+    oltp.create = false;
+    oltp.read_only = true;
+    BR_TRY(br_oltp_pool_new(&oltp, &database->readers, err));
+    BR_TRY(br_task_pool_new(config->threads, &database->pool, err));
+    return database_open_copy(database, config, err);
+}
+
+br_status br_database_open(const br_database_config *given, br_database **database_out,
+                           br_error *err)
+{
+    br_database_config config = *given;
+    if (config.busy_timeout_ms == 0) config.busy_timeout_ms = BUSY_TIMEOUT_MS_DEFAULT;
+    if (config.memory_bytes == 0)
+        config.memory_bytes = br_memory_available_bytes() / 100 * MEMORY_PERCENT_DEFAULT;
+    if (config.isa == NULL) config.isa = getenv("BRAID_ISA");
+    if (config.io == NULL) config.io = getenv("BRAID_IO");
+
+    br_database *database = br_heap_zalloc(sizeof *database);
+    if (database == NULL) return br_fail(err, BR_NOMEM, "database '%s'", config.path);
+    br_lock_init(&database->writer_lock);
+    br_lock_init(&database->cache_lock);
+    br_quota_init(&database->quota, config.memory_bytes, NULL);
+    database->isa = br_isa_choose(config.isa);
+    database->engine = config.engine;
+    database->freshness = config.freshness;
+    database->read_only = config.read_only;
+
+    br_status status = database_open_parts(database, &config, err);
+    if (status != BR_OK) {
+        br_error ignored;  // the first failure is the one to report
+        (void)br_database_close(database, &ignored);
+        return status;
+    }
+    *database_out = database;
+    return BR_OK;
+}
+
+br_status br_database_close(br_database *database, br_error *err)
+{
+    if (database == NULL) return BR_OK;
+    br_status status = BR_OK;
+    for (uint32_t slot = 0; slot < BR_STATEMENT_CACHE_SLOTS; slot++)
+        br_statement_free(database->cache[slot]);
+    for (uint32_t i = 0; i < database->bridge_count; i++) br_oltp_bridge_free(database->bridges[i]);
+    for (uint32_t i = 0; i < database->fallback_count; i++)
+        br_heap_free(database->fallbacks[i].reason);
+    if (database->cdc != NULL && !database->read_only) status = br_cdc_checkpoint(database->cdc, err);
+    br_cdc_close(database->cdc);
+    br_oltp_pool_free(database->readers);
+    br_oltp_close(database->writer);
+    br_task_pool_free(database->pool);
+    br_lock_release(&database->cache_lock);
+    br_lock_release(&database->writer_lock);
+    br_heap_free(database->cdc_problem);
+    br_heap_free(database->path);
+    br_heap_free(database);
+    return status;
+}
+
+// ---- interrupts --------------------------------------------------------------------------------
+
+// Only stores to atomics and sqlite3_interrupt: callable from a signal handler.
+void br_database_interrupt(br_database *database)
+{
+    atomic_store_explicit(&database->cancelled, true, memory_order_relaxed);
+    for (uint32_t slot = 0; slot < BR_RUNNING_MAX; slot++) {
+        // Pairs with the release in br_running_begin: the connection is complete when seen here.
+        br_oltp *oltp = atomic_load_explicit(&database->running_oltp[slot], memory_order_acquire);
+        if (oltp != NULL) br_oltp_interrupt(oltp);
+    }
+}
+
+uint32_t br_running_begin(br_database *database, br_oltp *oltp)
+{
+    // As SQLite does: an interrupt stays in force until nothing runs any more.
+    if (atomic_fetch_add_explicit(&database->running, 1, memory_order_acq_rel) == 0)
+        atomic_store_explicit(&database->cancelled, false, memory_order_relaxed);
+    if (oltp == NULL) return BR_RUNNING_MAX;
+    for (uint32_t slot = 0; slot < BR_RUNNING_MAX; slot++) {
+        br_oltp *expected = NULL;
+        // Pairs with the acquire in br_database_interrupt.
+        if (atomic_compare_exchange_strong_explicit(&database->running_oltp[slot], &expected, oltp,
+                                                    memory_order_release, memory_order_relaxed))
+            return slot;
+    }
+    return BR_RUNNING_MAX;  // more than interrupts can reach: it runs to its end
+}
+
+void br_running_end(br_database *database, uint32_t slot)
+{
+    if (slot < BR_RUNNING_MAX)
+        atomic_store_explicit(&database->running_oltp[slot], NULL, memory_order_release);
+    atomic_fetch_sub_explicit(&database->running, 1, memory_order_acq_rel);
+}
+
+// ---- writes ------------------------------------------------------------------------------------
+
+// Words after which the writer connection may see things that no other connection does.
+static bool text_may_bind_session(const char *sql)
+{
+    return strcasestr(sql, "temp") != NULL || strcasestr(sql, "attach") != NULL ||
+           strcasestr(sql, "case_sensitive_like") != NULL;
+}
+
+br_status br_writer_note_session(br_database *database, const char *sql, br_error *err)
+{
+    if (!text_may_bind_session(sql)) return BR_OK;
+    int64_t objects = 0;
+    BR_TRY(br_oltp_query_int(database->writer,
+                             "SELECT (SELECT count(*) FROM sqlite_temp_master) + "
+                             "(SELECT count(*) FROM pragma_database_list "
+                             "WHERE name NOT IN ('main', 'temp'))",
+                             0, &objects, err));
+    bool bound = objects > 0 || strcasestr(sql, "case_sensitive_like") != NULL;
+    atomic_store_explicit(&database->session_bound, bound, memory_order_relaxed);
+    return BR_OK;
+}
+
+br_status br_writer_exec(br_database *database, const char *sql, br_error *err)
+{
+    br_lock_take(&database->writer_lock);
+    uint32_t slot = br_running_begin(database, database->writer);
+    br_status status = br_oltp_exec(database->writer, sql, err);
+    br_error ignored;  // the statement's own failure is the one to report
+    br_status noted = br_writer_note_session(database, sql, status == BR_OK ? err : &ignored);
+    br_running_end(database, slot);
+    br_lock_give(&database->writer_lock);
+    return status != BR_OK ? status : noted;
+}
+
+br_status br_database_exec(br_database *database, const char *sql, br_error *err)
+{
+    return br_writer_exec(database, sql, err);
+}
+
+int64_t br_database_changes(br_database *database)
+{
+    br_lock_take(&database->writer_lock);
+    int64_t changes = br_oltp_changes(database->writer);
+    br_lock_give(&database->writer_lock);
+    return changes;
+}
+
+int64_t br_database_last_rowid(br_database *database)
+{
+    br_lock_take(&database->writer_lock);
+    int64_t rowid = br_oltp_last_rowid(database->writer);
+    br_lock_give(&database->writer_lock);
+    return rowid;
+}
+
+// ---- the copy ----------------------------------------------------------------------------------
+
+static br_status copy_required(const br_database *database, br_error *err)
+{
+    if (database->cdc != NULL) return BR_OK;
+    return br_fail(err, BR_UNSUPPORTED, "'%s' has no columnar copy: %s", database->path,
+                   database->cdc_problem);
+}
+
+br_status br_database_sync(br_database *database, br_error *err)
+{
+    BR_TRY(copy_required(database, err));
+    return br_cdc_sync(database->cdc, err);
+}
+
+br_status br_database_checkpoint(br_database *database, br_error *err)
+{
+    BR_TRY(copy_required(database, err));
+    BR_TRY(br_cdc_sync(database->cdc, err));
+    return br_cdc_checkpoint(database->cdc, err);
+}
+
+br_status br_database_compact(br_database *database, br_error *err)
+{
+    BR_TRY(br_database_checkpoint(database, err));
+    for (bool did_work = true; did_work;) BR_TRY(br_cdc_compact(database->cdc, &did_work, err));
+    return BR_OK;
+}
+
+br_status br_database_check(br_database *database, uint64_t *rows_out, br_error *err)
+{
+    BR_TRY(copy_required(database, err));
+    return br_cdc_check(database->cdc, rows_out, err);
+}
+
+br_status br_database_rebuild(br_database *database, br_error *err)
+{
+    BR_TRY(copy_required(database, err));
+    return br_cdc_rebuild(database->cdc, err);
+}
+
+void br_database_note_fallback(br_database *database, const char *reason)
+{
+    br_lock_take(&database->cache_lock);
+    uint32_t i = 0;
+    while (i < database->fallback_count && strcmp(database->fallbacks[i].reason, reason) != 0) i++;
+    if (i < database->fallback_count) {
+        database->fallbacks[i].count++;
+    } else if (i < BR_FALLBACK_REASONS_MAX) {
+        char *copy = br_heap_copy_text(reason);
+        if (copy != NULL) {
+            database->fallbacks[i] = (br_fallback){.reason = copy, .count = 1};
+            database->fallback_count++;
+        }
+    }
+    br_lock_give(&database->cache_lock);
+}

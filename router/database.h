@@ -1,0 +1,141 @@
+// database.h - the insides of br_database and br_statement, shared by the files of router/.
+//
+// Locks, in the order in which they are taken:
+//   1. writer_lock     the writer connection
+//   2. cache_lock      the statement cache, the bridge list and the fallback counts
+// Capture and store have locks of their own and are called with none or only writer_lock held.
+//
+// Threads: see router.h.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_ROUTER_DATABASE_H
+#define BR_ROUTER_DATABASE_H
+
+#include "router/router.h"
+
+enum {
+    BR_STATEMENT_CACHE_SLOTS = 1024,  // texts remembered; a power of two
+    BR_RUNNING_MAX = 64,              // SQLite statements that an interrupt can reach at once
+    BR_FALLBACK_REASONS_MAX = 64,
+    BR_BRIDGES_MAX = 64,              // idle bridges kept
+};
+
+typedef struct br_fallback {
+    char *reason;
+    uint64_t count;
+} br_fallback;
+
+struct br_database {
+    char *path;
+    br_oltp *writer;
+    br_oltp_pool *readers;
+    br_task_pool *pool;
+    br_cdc *cdc;                 // NULL: no columnar copy, see cdc_problem
+    char *cdc_problem;           // why there is none
+    br_quota quota;
+    br_isa isa;
+    br_engine engine;
+    int64_t freshness;
+    bool read_only;
+    // The writer has temporary tables, attached files or a changed dialect, which no other connection
+    // sees: everything runs there. Written under writer_lock, read relaxed.
+    _Atomic bool session_bound;
+
+    br_lock writer_lock;
+    br_lock cache_lock;
+    br_statement *cache[BR_STATEMENT_CACHE_SLOTS];  // idle statements by hash of their text
+    br_oltp_bridge *bridges[BR_BRIDGES_MAX];
+    uint32_t bridge_count;
+    br_fallback fallbacks[BR_FALLBACK_REASONS_MAX];
+    uint32_t fallback_count;
+
+    _Atomic uint32_t running;    // acq_rel: the first run clears `cancelled` before it starts
+    _Atomic bool cancelled;      // relaxed: a flag polled by long loops, orders nothing
+    _Atomic(br_oltp *) running_oltp[BR_RUNNING_MAX];  // release on entry, acquire in interrupt
+};
+
+struct br_statement {
+    br_database *database;
+    char *sql;                   // this statement only
+    uint64_t sql_hash;
+    const char *cached_text;     // the text it is found by in the cache; NULL: not for the cache
+    const char *given_text;      // our copy of what was to be parsed; `ast` points into it
+    br_arena *arena;             // the tree and the parameters' names
+    br_statement_ast ast;
+
+    br_value *parameters;        // bytes of text and blobs on the heap, owned
+    uint8_t *parameter_masks;
+    br_engine engine;
+    int64_t freshness;
+    uint32_t timeout_ms;
+
+    br_arena *plan_arena;        // of `query` or of `unsupported`
+    br_query *query;             // NULL: none, or unsupported
+    const char *unsupported;     // why the columnar engine does not run it; NULL: it does
+    const br_schema_ref *plan_schema;  // the schema it was planned under, held
+    uint64_t plan_version;       // the snapshot version it was last seen to fit
+    bool checked_arithmetic;     // a run ended with BR_RETYPE
+    br_engine route;             // by cost, for this plan
+    double cost_olap_ns, cost_oltp_ns;
+    const char *route_reason;    // in plan_arena
+};
+
+// ---- run.c: one run on one engine ------------------------------------------------------------
+
+BR_CHECKED br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char *reason,
+                                 br_outcome **outcome_out, br_error *err);
+BR_CHECKED br_status br_run_olap(br_statement *statement, const br_snapshot *snapshot,
+                                 uint64_t deadline_ns, br_outcome **outcome_out, br_error *err);
+// Collects the rows of a prepared SQLite statement into an outcome.
+BR_CHECKED br_status br_collect_rows(br_database *database, br_oltp_statement *prepared,
+                                     uint64_t deadline_ns, br_outcome **outcome_out, br_error *err);
+// A new outcome without rows; its arena is charged to the database's quota.
+BR_CHECKED br_status br_outcome_new(br_database *database, br_outcome **outcome_out, br_error *err);
+// Runs statements on the writer connection, under its lock; notices what makes a session bound.
+BR_CHECKED br_status br_writer_exec(br_database *database, const char *sql, br_error *err);
+// Looks whether `sql`, just run on the writer, made or ended something only the writer sees.
+BR_CHECKED br_status br_writer_note_session(br_database *database, const char *sql, br_error *err);
+// Marks the start of something an interrupt may stop; `oltp` may be NULL. Returns the slot to end.
+uint32_t br_running_begin(br_database *database, br_oltp *oltp);
+void br_running_end(br_database *database, uint32_t slot);
+
+// ---- explain.c -------------------------------------------------------------------------------
+
+BR_CHECKED br_status br_run_explain(br_statement *statement, br_outcome **outcome_out, br_error *err);
+
+// ---- plan.c: the plan of a statement for the data as they are --------------------------------
+
+// Makes statement->query fit the snapshot, or sets statement->unsupported.
+BR_CHECKED br_status br_statement_plan(br_statement *statement, const br_snapshot *snapshot,
+                                       const br_schema_ref *schema, br_error *err);
+void br_statement_forget_plan(br_statement *statement);
+void br_database_note_fallback(br_database *database, const char *reason);
+
+// ---- catalog.c: the schema as the binder wants it --------------------------------------------
+
+typedef struct br_catalog_context {
+    br_arena *arena;
+    br_database *database;
+    const br_schema *schema;
+    const br_snapshot *snapshot;
+} br_catalog_context;
+
+br_sql_catalog br_catalog_make(br_catalog_context *context);
+
+// ---- cost.c ----------------------------------------------------------------------------------
+
+// What SQLite would need for the query, in ns: scans and look-ups through its indexes.
+double br_cost_oltp(const br_query *query, const br_snapshot *snapshot, const br_schema *schema);
+
+// ---- bridge.c --------------------------------------------------------------------------------
+
+typedef struct br_bridge_set {  // the bridges of one run, one per worker, made when first used
+    br_database *database;
+    br_oltp_bridge *workers[BR_THREADS_MAX];
+} br_bridge_set;
+
+br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database);
+void br_bridge_set_close(br_bridge_set *set);
+BR_CHECKED br_status br_bridge_take(br_database *database, br_oltp_bridge **bridge_out, br_error *err);
+void br_bridge_give(br_database *database, br_oltp_bridge *bridge);
+
+#endif

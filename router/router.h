@@ -1,0 +1,113 @@
+// router.h - the front door: SQL in, engine chosen, rows out.
+//
+//     br_database    one open SQLite file: its writer, readers, capture, columnar store, caches
+//     br_statement   one SQL statement: its tree, its plan for the data as they are, its route
+//     br_outcome     the rows of one run, and how they came about
+//
+// A statement goes to SQLite when it writes, inside an open transaction of the handle (it must see
+// its own uncommitted rows), when the columnar engine cannot run it, or when that is cheaper.
+//
+// Ownership: databases own caches and connections; statements and outcomes are the caller's and must
+// go before the database. Threads: a database is locked (its own locks); a statement is for one
+// thread at a time, different statements run at the same time. br_database_interrupt may be called
+// from anywhere, signal handlers too.
+// Errors: as everywhere; BR_RETYPE never leaves this folder.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_ROUTER_ROUTER_H
+#define BR_ROUTER_ROUTER_H
+
+#include <stdatomic.h>
+
+#include "base/thread.h"
+#include "cdc/cdc.h"
+#include "columnar/columnar.h"
+#include "exec/exec.h"
+#include "oltp/oltp.h"
+#include "sql/sql.h"
+
+typedef enum br_engine { BR_ENGINE_AUTO, BR_ENGINE_OLAP, BR_ENGINE_OLTP } br_engine;
+
+enum {
+    BR_FRESH_STRICT = 0,
+    BR_FRESH_ANY = -1,
+    BR_FRESH_DEFAULT = -2,
+};
+
+typedef struct br_database_config {
+    const char *path;
+    bool create;
+    bool read_only;
+    uint32_t threads;
+    uint64_t memory_bytes;
+    uint32_t busy_timeout_ms;
+    br_engine engine;
+    int64_t freshness;
+    const char *isa;
+    const char *io;
+    const char *const *exclude;
+    const br_file_hook *hook;  // for tests; NULL
+} br_database_config;
+
+// ---- database --------------------------------------------------------------------------------
+
+typedef struct br_database br_database;
+
+BR_CHECKED br_status br_database_open(const br_database_config *config, br_database **database_out,
+                                      br_error *err);
+// Makes the copy durable; a failure to do so is reported, the database is closed all the same.
+br_status br_database_close(br_database *database, br_error *err);
+void br_database_interrupt(br_database *database);
+
+// Runs every statement of the text on the writer connection.
+BR_CHECKED br_status br_database_exec(br_database *database, const char *sql, br_error *err);
+int64_t br_database_changes(br_database *database);
+int64_t br_database_last_rowid(br_database *database);
+
+BR_CHECKED br_status br_database_sync(br_database *database, br_error *err);
+BR_CHECKED br_status br_database_checkpoint(br_database *database, br_error *err);
+BR_CHECKED br_status br_database_compact(br_database *database, br_error *err);
+BR_CHECKED br_status br_database_check(br_database *database, uint64_t *rows_out, br_error *err);
+BR_CHECKED br_status br_database_rebuild(br_database *database, br_error *err);
+// JSON text appended to `out`.
+BR_CHECKED br_status br_database_status(br_database *database, br_buffer *out, br_error *err);
+
+// ---- statements ------------------------------------------------------------------------------
+
+typedef struct br_statement br_statement;
+typedef struct br_outcome br_outcome;
+
+// The first statement of `sql`; NULL when there is none. *tail_out may be NULL.
+BR_CHECKED br_status br_statement_new(br_database *database, const char *sql,
+                                      br_statement **statement_out, const char **tail_out,
+                                      br_error *err);
+void br_statement_free(br_statement *statement);
+// A statement for exactly this text from the database's cache, or a new one; give it back after
+// its run. This is what makes asking the same text again cheap.
+BR_CHECKED br_status br_statement_take(br_database *database, const char *sql,
+                                       br_statement **statement_out, br_error *err);
+void br_statement_give(br_statement *statement);
+
+uint32_t br_statement_parameters(const br_statement *statement);
+const char *br_statement_parameter_name(const br_statement *statement, uint32_t index);  // from 1
+BR_CHECKED br_status br_statement_bind(br_statement *statement, uint32_t index,
+                                       const br_value *value, br_error *err);
+void br_statement_set_engine(br_statement *statement, br_engine engine);
+void br_statement_set_freshness(br_statement *statement, int64_t freshness);
+void br_statement_set_timeout(br_statement *statement, uint32_t timeout_ms);
+
+BR_CHECKED br_status br_statement_run(br_statement *statement, br_outcome **outcome_out,
+                                      br_error *err);
+// Engine, reason, costs, freshness and operator tree, appended to `out`.
+BR_CHECKED br_status br_statement_explain(br_statement *statement, br_buffer *out, br_error *err);
+
+struct br_outcome {
+    br_result *result;      // rows
+    br_engine engine;
+    const char *reason;     // in result->arena
+    uint64_t seq;
+    double lag_ms;
+    double run_ms;
+};
+void br_outcome_free(br_outcome *outcome);
+
+#endif

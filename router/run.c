@@ -1,0 +1,259 @@
+// One run of a statement on one engine, and the rows it leaves.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/heap.h"
+#include "router/database.h"
+
+br_status br_outcome_new(br_database *database, br_outcome **outcome_out, br_error *err)
+{
+    br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
+    br_result *result = br_heap_zalloc(sizeof *result);
+    br_arena *arena = br_arena_new(&database->quota);
+    if (outcome == NULL || result == NULL || arena == NULL) {
+        br_heap_free(outcome);
+        br_heap_free(result);
+        br_arena_free(arena);
+        return br_fail(err, BR_NOMEM, "result of a query");
+    }
+    result->arena = arena;
+    outcome->result = result;
+    outcome->reason = "";
+    *outcome_out = outcome;
+    return BR_OK;
+}
+
+void br_outcome_free(br_outcome *outcome)
+{
+    if (outcome == NULL) return;
+    br_result_free(outcome->result);
+    br_heap_free(outcome);
+}
+
+// ---- SQLite ------------------------------------------------------------------------------------
+
+typedef struct collector {
+    br_result *result;
+    br_value *rows[BR_COLUMNS_MAX];  // per column, BR_BATCH_ROWS values of the batch being filled
+    uint32_t batch_capacity;
+    uint32_t row_count;              // in the batch being filled
+} collector;
+
+static br_status no_memory(br_error *err) { return br_fail(err, BR_NOMEM, "rows of a result"); }
+
+// A vector over `count` values: of their single class where they have one.
+static br_status vector_narrow(br_arena *arena, const br_value *values, uint32_t count,
+                               br_vector *out, br_error *err)
+{
+    unsigned mask = 0;
+    for (uint32_t row = 0; row < count; row++) mask |= 1u << values[row].class_;
+    br_class class_ = br_class_of_mask(mask);
+    *out = (br_vector){.class_ = (uint8_t)class_, .kind = BR_VECTOR_FLAT, .any = values};
+    if (class_ == BR_ANY) return BR_OK;
+    if (class_ == BR_NULL) {
+        *out = br_vector_null();
+        return BR_OK;
+    }
+    bool is_text = class_ == BR_TEXT || class_ == BR_BLOB;
+    int64_t *numbers = is_text ? NULL : BR_ALLOC(arena, int64_t, count);
+    br_text *texts = is_text ? BR_ALLOC(arena, br_text, count) : NULL;
+    uint64_t *validity = BR_ALLOC(arena, uint64_t, br_bitmap_words(count));
+    if ((numbers == NULL && texts == NULL) || validity == NULL) return no_memory(err);
+    for (uint32_t row = 0; row < count; row++) {
+        if (values[row].class_ == BR_NULL) continue;
+        br_bitmap_set(validity, row);
+        if (is_text) texts[row] = values[row].text;
+        else memcpy(&numbers[row], &values[row].i64, sizeof numbers[row]);  // or the double's bits
+    }
+    out->data = is_text ? (const void *)texts : (const void *)numbers;
+    out->validity = (mask & BR_MASK_NULL) != 0 ? validity : NULL;
+    return BR_OK;
+}
+
+static br_status collector_flush(collector *self, br_error *err)
+{
+    br_result *result = self->result;
+    if (self->row_count == 0) return BR_OK;
+    if (result->batch_count == self->batch_capacity) {
+        uint32_t capacity = self->batch_capacity == 0 ? 16 : self->batch_capacity * 2;
+        br_batch *batches = BR_ALLOC(result->arena, br_batch, capacity);
+        if (batches == NULL) return no_memory(err);
+        if (result->batch_count > 0)
+            memcpy(batches, result->batches, result->batch_count * sizeof *batches);
+        result->batches = batches;
+        self->batch_capacity = capacity;
+    }
+    br_batch *batch = &result->batches[result->batch_count];
+    batch->row_count = self->row_count;
+    batch->column_count = result->column_count;
+    batch->columns = BR_ALLOC(result->arena, br_vector, result->column_count);
+    if (batch->columns == NULL) return no_memory(err);
+    for (uint32_t column = 0; column < result->column_count; column++) {
+        BR_TRY(vector_narrow(result->arena, self->rows[column], self->row_count,
+                             &batch->columns[column], err));
+        self->rows[column] = NULL;
+    }
+    result->batch_count++;
+    result->row_count += self->row_count;
+    self->row_count = 0;
+    return BR_OK;
+}
+
+static br_status collector_add(collector *self, br_oltp_statement *prepared, br_error *err)
+{
+    br_arena *arena = self->result->arena;
+    for (uint32_t column = 0; column < self->result->column_count; column++) {
+        if (self->rows[column] == NULL)
+            self->rows[column] = BR_ALLOC(arena, br_value, BR_BATCH_ROWS);
+        if (self->rows[column] == NULL) return no_memory(err);
+        br_value value = br_oltp_column(prepared, column);
+        if (value.class_ == BR_TEXT || value.class_ == BR_BLOB) {
+            const char *bytes = br_arena_copy(arena, value.text.data, value.text.size);
+            if (bytes == NULL) return no_memory(err);
+            value.text.data = bytes;
+        }
+        self->rows[column][self->row_count] = value;
+    }
+    if (++self->row_count < BR_BATCH_ROWS) return BR_OK;
+    return collector_flush(self, err);
+}
+
+static br_status collector_run(collector *self, br_database *database, br_oltp_statement *prepared,
+                               uint64_t deadline_ns, br_error *err)
+{
+    br_result *result = self->result;
+    result->column_count = br_oltp_column_count(prepared);
+    result->column_names = BR_ALLOC(result->arena, const char *, result->column_count);
+    if (result->column_names == NULL) return no_memory(err);
+    for (uint32_t column = 0; column < result->column_count; column++) {
+        const char *name = br_oltp_column_name(prepared, column);
+        result->column_names[column] = br_arena_copy_text(result->arena, name, strlen(name));
+        if (result->column_names[column] == NULL) return no_memory(err);
+    }
+    for (;;) {
+        bool has_row = false;
+        BR_TRY(br_oltp_step(prepared, &has_row, err));
+        if (!has_row) return collector_flush(self, err);
+        if (result->column_count > 0) BR_TRY(collector_add(self, prepared, err));
+        if (atomic_load_explicit(&database->cancelled, memory_order_relaxed))
+            return br_fail(err, BR_INTERRUPTED, "interrupted");
+        if (deadline_ns != 0 && br_clock_ns() > deadline_ns)
+            return br_fail(err, BR_INTERRUPTED, "timeout");
+    }
+}
+
+br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, uint64_t deadline_ns,
+                          br_outcome **outcome_out, br_error *err)
+{
+    br_outcome *outcome;
+    BR_TRY(br_outcome_new(database, &outcome, err));
+    collector *self = br_heap_zalloc(sizeof *self);
+    br_status status = BR_OK;
+    if (self == NULL) {
+        status = no_memory(err);
+    } else {
+        self->result = outcome->result;
+        status = collector_run(self, database, prepared, deadline_ns, err);
+    }
+    br_heap_free(self);
+    if (status != BR_OK) {
+        br_outcome_free(outcome);
+        return status;
+    }
+    *outcome_out = outcome;
+    return BR_OK;
+}
+
+static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadline_ns,
+                        br_outcome **outcome_out, br_error *err)
+{
+    br_database *database = statement->database;
+    br_oltp_statement *prepared;
+    BR_TRY(br_oltp_prepare(oltp, statement->sql, NULL, &prepared, err));
+    if (prepared == NULL) return br_outcome_new(database, outcome_out, err);
+    br_status status = BR_OK;
+    uint32_t count = br_oltp_parameter_count(prepared);
+    for (uint32_t i = 1; i <= count && status == BR_OK; i++) {
+        if (i <= statement->ast.parameter_count)
+            status = br_oltp_bind(prepared, i, &statement->parameters[i - 1], err);
+    }
+    if (status == BR_OK) {
+        uint32_t slot = br_running_begin(database, oltp);
+        status = br_collect_rows(database, prepared, deadline_ns, outcome_out, err);
+        br_running_end(database, slot);
+    }
+    br_oltp_finalize(prepared);
+    return status;
+}
+
+br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char *reason,
+                      br_outcome **outcome_out, br_error *err)
+{
+    br_database *database = statement->database;
+    bool on_writer = statement->ast.kind == BR_STATEMENT_OTHER ||
+                     atomic_load_explicit(&database->session_bound, memory_order_relaxed);
+    br_oltp *reader = NULL;
+    br_status status;
+    uint64_t began_ns = br_clock_ns();
+    br_lock_take(&database->writer_lock);
+    on_writer = on_writer || br_oltp_in_transaction(database->writer);
+    if (on_writer) {
+        status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
+        br_error ignored;
+        if (statement->ast.kind == BR_STATEMENT_OTHER) {
+            // Only looks at what the text may have changed; its own failure changes nothing.
+            (void)br_writer_note_session(database, statement->sql, &ignored);
+        }
+        br_lock_give(&database->writer_lock);
+    } else {
+        br_lock_give(&database->writer_lock);
+        BR_TRY(br_oltp_pool_take(database->readers, &reader, err));
+        status = run_on(statement, reader, deadline_ns, outcome_out, err);
+        br_oltp_pool_give(database->readers, reader);
+    }
+    if (status != BR_OK) return status;
+    br_outcome *outcome = *outcome_out;
+    outcome->engine = BR_ENGINE_OLTP;
+    outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;
+    outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
+    if (outcome->reason == NULL) outcome->reason = "";
+    return BR_OK;
+}
+
+// ---- columnar ----------------------------------------------------------------------------------
+
+br_status br_run_olap(br_statement *statement, const br_snapshot *snapshot, uint64_t deadline_ns,
+                      br_outcome **outcome_out, br_error *err)
+{
+    br_database *database = statement->database;
+    br_bridge_set bridges;
+    br_exec_env env = {
+        .snapshot = snapshot,
+        .pool = database->pool,
+        .isa = database->isa,
+        .quota = &database->quota,
+        .parameters = statement->parameters,
+        .cancelled = &database->cancelled,
+        .deadline_ns = deadline_ns,
+        .bridge = br_bridge_set_open(&bridges, database),
+    };
+    uint64_t began_ns = br_clock_ns();
+    uint32_t slot = br_running_begin(database, NULL);
+    br_result *result = NULL;
+    br_status status = br_exec_run(statement->query, &env, &result, err);
+    br_running_end(database, slot);
+    br_bridge_set_close(&bridges);
+    if (status != BR_OK) return status;
+
+    br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
+    if (outcome == NULL) {
+        br_result_free(result);
+        return br_fail(err, BR_NOMEM, "result of a query");
+    }
+    outcome->result = result;
+    outcome->engine = BR_ENGINE_OLAP;
+    outcome->reason = "";
+    outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;
+    *outcome_out = outcome;
+    return BR_OK;
+}

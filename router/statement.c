@@ -1,0 +1,303 @@
+// Statements: parse once, bind, choose the engine for each run.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/heap.h"
+#include "router/database.h"
+
+// ---- life --------------------------------------------------------------------------------------
+
+static br_status statement_parse(br_statement *statement, const char *sql, br_error *err)
+{
+    br_error problem;
+    br_status status = br_parse(sql, statement->arena, &statement->ast, &problem);
+    if (status == BR_OK) return BR_OK;
+    if (status != BR_SQL) {
+        if (err != NULL) *err = problem;
+        return status;
+    }
+    // SQLite has the last word on syntax: let it prepare the statement, and tell where it ends.
+    br_oltp_statement *prepared = NULL;
+    const char *tail = NULL;
+    br_lock_take(&statement->database->writer_lock);
+    status = br_oltp_prepare(statement->database->writer, sql, &tail, &prepared, err);
+    br_lock_give(&statement->database->writer_lock);
+    if (status != BR_OK) return status;
+    uint32_t parameter_count = prepared == NULL ? 0 : br_oltp_parameter_count(prepared);
+    statement->ast = (br_statement_ast){
+        .kind = prepared == NULL ? BR_STATEMENT_EMPTY : BR_STATEMENT_OTHER,
+        .text = sql,
+        .size = (uint32_t)(tail - sql),
+        .tail = tail,
+        .parameter_count = parameter_count,
+        .parameter_names = BR_ALLOC(statement->arena, const char *, parameter_count),
+    };
+    for (uint32_t i = 1; i <= parameter_count && statement->ast.parameter_names != NULL; i++) {
+        const char *name = br_oltp_parameter_name(prepared, i);
+        if (name != NULL)
+            statement->ast.parameter_names[i - 1] =
+                br_arena_copy_text(statement->arena, name, strlen(name));
+    }
+    br_oltp_finalize(prepared);
+    if (statement->ast.parameter_names == NULL) return br_fail(err, BR_NOMEM, "statement");
+    return BR_OK;
+}
+
+static br_status statement_fill(br_statement *statement, const char *sql, br_error *err)
+{
+    statement->arena = br_arena_new(&statement->database->quota);
+    if (statement->arena == NULL) return br_fail(err, BR_NOMEM, "statement");
+    // The tree borrows from its text, so the text is copied before it is parsed.
+    char *copy = br_arena_copy_text(statement->arena, sql, strlen(sql));
+    if (copy == NULL) return br_fail(err, BR_NOMEM, "statement");
+    statement->given_text = copy;
+    BR_TRY(statement_parse(statement, copy, err));
+    statement->sql = br_arena_copy_text(statement->arena, statement->ast.text, statement->ast.size);
+    uint32_t count = statement->ast.parameter_count;
+    statement->parameters = BR_ALLOC(statement->arena, br_value, count + 1);
+    statement->parameter_masks = BR_ALLOC(statement->arena, uint8_t, count + 1);
+    if (statement->sql == NULL || statement->parameters == NULL ||
+        statement->parameter_masks == NULL)
+        return br_fail(err, BR_NOMEM, "statement");
+    memset(statement->parameter_masks, BR_MASK_NULL, count + 1);
+    return BR_OK;
+}
+
+br_status br_statement_new(br_database *database, const char *sql, br_statement **statement_out,
+                           const char **tail_out, br_error *err)
+{
+    br_statement *statement = br_heap_zalloc(sizeof *statement);
+    if (statement == NULL) return br_fail(err, BR_NOMEM, "statement");
+    statement->database = database;
+    statement->engine = database->engine;
+    statement->freshness = database->freshness;
+    br_status status = statement_fill(statement, sql, err);
+    if (status != BR_OK) {
+        br_statement_free(statement);
+        return status;
+    }
+    if (tail_out != NULL) *tail_out = sql + (statement->ast.tail - statement->given_text);
+    if (statement->ast.kind == BR_STATEMENT_EMPTY) {
+        br_statement_free(statement);
+        statement = NULL;
+    }
+    *statement_out = statement;
+    return BR_OK;
+}
+
+static void parameter_release(br_value *parameter)
+{
+    if (parameter->class_ == BR_TEXT || parameter->class_ == BR_BLOB)
+        br_heap_free((void *)(uintptr_t)parameter->text.data);
+    *parameter = br_value_null();
+}
+
+void br_statement_free(br_statement *statement)
+{
+    if (statement == NULL) return;
+    br_statement_forget_plan(statement);
+    for (uint32_t i = 0; statement->parameters != NULL && i < statement->ast.parameter_count; i++)
+        parameter_release(&statement->parameters[i]);
+    br_arena_free(statement->arena);
+    br_heap_free(statement);
+}
+
+// ---- cache -------------------------------------------------------------------------------------
+
+br_status br_statement_take(br_database *database, const char *sql, br_statement **statement_out,
+                            br_error *err)
+{
+    size_t size = strlen(sql);
+    uint64_t hash = br_hash_bytes(sql, size);
+    br_statement **slot = &database->cache[hash & (BR_STATEMENT_CACHE_SLOTS - 1)];
+    br_lock_take(&database->cache_lock);
+    br_statement *statement = *slot;
+    if (statement != NULL && statement->sql_hash == hash && strcmp(statement->cached_text, sql) == 0)
+        *slot = NULL;
+    else
+        statement = NULL;
+    br_lock_give(&database->cache_lock);
+    if (statement == NULL) {
+        BR_TRY(br_statement_new(database, sql, &statement, NULL, err));
+        if (statement != NULL) {
+            statement->sql_hash = hash;
+            statement->cached_text = br_arena_copy_text(statement->arena, sql, size);
+        }
+    }
+    *statement_out = statement;
+    return BR_OK;
+}
+
+void br_statement_give(br_statement *statement)
+{
+    if (statement == NULL) return;
+    if (statement->cached_text == NULL || statement->ast.kind == BR_STATEMENT_OTHER) {
+        br_statement_free(statement);
+        return;
+    }
+    br_database *database = statement->database;
+    br_statement **slot = &database->cache[statement->sql_hash & (BR_STATEMENT_CACHE_SLOTS - 1)];
+    br_lock_take(&database->cache_lock);
+    br_statement *previous = *slot;
+    *slot = statement;
+    br_lock_give(&database->cache_lock);
+    br_statement_free(previous);
+}
+
+// ---- parameters and options --------------------------------------------------------------------
+
+uint32_t br_statement_parameters(const br_statement *statement)
+{
+    return statement->ast.parameter_count;
+}
+
+const char *br_statement_parameter_name(const br_statement *statement, uint32_t index)
+{
+    if (index == 0 || index > statement->ast.parameter_count) return NULL;
+    return statement->ast.parameter_names[index - 1];
+}
+
+br_status br_statement_bind(br_statement *statement, uint32_t index, const br_value *value,
+                            br_error *err)
+{
+    if (index == 0 || index > statement->ast.parameter_count)
+        return br_fail(err, BR_MISUSE, "parameter %u: the statement has 1 to %u", index,
+                       statement->ast.parameter_count);
+    br_value copy = *value;
+    if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) {
+        char *bytes = br_heap_alloc(value->text.size + 1u);
+        if (bytes == NULL)
+            return br_fail(err, BR_NOMEM, "parameter of %u bytes", value->text.size);
+        memcpy(bytes, value->text.data, value->text.size);
+        bytes[value->text.size] = '\0';
+        copy.text = br_text_make(bytes, value->text.size);
+    }
+    parameter_release(&statement->parameters[index - 1]);
+    statement->parameters[index - 1] = copy;
+    uint8_t mask = (uint8_t)(1u << copy.class_);
+    if (statement->parameter_masks[index - 1] != mask) {
+        statement->parameter_masks[index - 1] = mask;
+        statement->plan_version = 0;  // the plan may not fit this class
+    }
+    return BR_OK;
+}
+
+void br_statement_set_engine(br_statement *statement, br_engine engine)
+{
+    statement->engine = engine;
+}
+
+void br_statement_set_freshness(br_statement *statement, int64_t freshness)
+{
+    statement->freshness =
+        freshness == BR_FRESH_DEFAULT ? statement->database->freshness : freshness;
+}
+
+void br_statement_set_timeout(br_statement *statement, uint32_t timeout_ms)
+{
+    statement->timeout_ms = timeout_ms;
+}
+
+// ---- running -----------------------------------------------------------------------------------
+
+static br_status database_refresh(br_database *database, int64_t freshness, br_error *err)
+{
+    if (freshness == BR_FRESH_ANY) return BR_OK;
+    if (freshness == BR_FRESH_STRICT) return br_cdc_sync(database->cdc, err);
+    return br_cdc_sync_within(database->cdc, (uint64_t)freshness, err);
+}
+
+static double database_lag_ms(br_database *database)
+{
+    br_cdc_status status = br_cdc_get_status(database->cdc);
+    return (double)(br_clock_ns() - status.synced_at_ns) / 1e6;
+}
+
+// Rules that need no plan. NULL: the columnar engine may run it.
+static const char *statement_rule(br_statement *statement)
+{
+    br_database *database = statement->database;
+    if (statement->ast.kind == BR_STATEMENT_OTHER) return "not a query";
+    if (database->cdc == NULL) return "no columnar copy";
+    if (atomic_load_explicit(&database->session_bound, memory_order_relaxed))
+        return "the connection has temporary tables or attached files";
+    if (br_oltp_in_transaction(database->writer)) return "inside an open transaction";
+    return NULL;
+}
+
+static br_status statement_plan_native(br_statement *statement, const br_snapshot *snapshot,
+                                       const br_schema_ref *schema, br_error *err)
+{
+    BR_TRY(br_statement_plan(statement, snapshot, schema, err));
+    if (statement->unsupported == NULL) return BR_OK;
+    return br_fail(err, BR_UNSUPPORTED, "%s", statement->unsupported);
+}
+
+// Runs on the columnar engine. BR_UNSUPPORTED, with the reason as message, leaves it to SQLite.
+static br_status statement_run_olap(br_statement *statement, uint64_t deadline_ns,
+                                    br_outcome **outcome_out, br_error *err)
+{
+    br_database *database = statement->database;
+    BR_TRY(database_refresh(database, statement->freshness, err));
+    br_snapshot *snapshot;
+    const br_schema_ref *schema;
+    br_cdc_snapshot(database->cdc, &snapshot, &schema);
+    br_status status = statement_plan_native(statement, snapshot, schema, err);
+    if (status == BR_OK && statement->engine == BR_ENGINE_AUTO &&
+        statement->route == BR_ENGINE_OLTP)
+        status = br_fail(err, BR_UNSUPPORTED, "%s", statement->route_reason);
+    if (status == BR_OK) status = br_run_olap(statement, snapshot, deadline_ns, outcome_out, err);
+    if (status == BR_RETYPE) {
+        // A sum or product left 64 bits: plan again with arithmetic that may turn to REAL.
+        statement->checked_arithmetic = true;
+        br_statement_forget_plan(statement);
+        status = statement_plan_native(statement, snapshot, schema, err);
+        if (status == BR_OK) status = br_run_olap(statement, snapshot, deadline_ns, outcome_out, err);
+    }
+    if (status == BR_OK) {
+        br_outcome *outcome = *outcome_out;
+        outcome->seq = br_snapshot_watermark(snapshot).seq;
+        const char *reason = statement->engine == BR_ENGINE_OLAP ? "forced" : statement->route_reason;
+        outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
+        if (outcome->reason == NULL) outcome->reason = "";
+        outcome->lag_ms = statement->freshness == BR_FRESH_STRICT ? 0 : database_lag_ms(database);
+    }
+    br_snapshot_drop(snapshot);
+    br_cdc_schema_drop(schema);
+    return status;
+}
+
+// Failures of the columnar side that SQLite can make good for.
+static bool failure_falls_back(br_status status)
+{
+    return status == BR_UNSUPPORTED || status == BR_CORRUPT || status == BR_IO ||
+           status == BR_FULL || status == BR_INTERNAL || status == BR_RETYPE;
+}
+
+br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
+{
+    uint64_t deadline_ns = statement->timeout_ms == 0
+                               ? 0
+                               : br_clock_ns() + (uint64_t)statement->timeout_ms * 1000000;
+    if (statement->engine == BR_ENGINE_OLTP)
+        return br_run_oltp(statement, deadline_ns, "forced", outcome_out, err);
+    if (statement->ast.kind == BR_STATEMENT_EXPLAIN)
+        return br_run_explain(statement, outcome_out, err);
+
+    br_error problem;
+    const char *rule = statement_rule(statement);
+    br_status status = rule == NULL
+                           ? statement_run_olap(statement, deadline_ns, outcome_out, &problem)
+                           : br_fail(&problem, BR_UNSUPPORTED, "%s", rule);
+    if (status == BR_OK) return BR_OK;
+    bool is_query = statement->ast.kind != BR_STATEMENT_OTHER;
+    if (!failure_falls_back(status) || (statement->engine == BR_ENGINE_OLAP && is_query)) {
+        if (status == BR_RETYPE) problem.status = status = BR_INTERNAL;
+        if (err != NULL) *err = problem;
+        return status;
+    }
+    if (is_query && !(statement->query != NULL && statement->route == BR_ENGINE_OLTP))
+        br_database_note_fallback(statement->database, problem.message);
+    return br_run_oltp(statement, deadline_ns, problem.message, outcome_out, err);
+}
