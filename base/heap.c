@@ -24,7 +24,9 @@ void *br_heap_zalloc(size_t size_bytes) { return calloc(1, at_least_one(size_byt
 
 void *br_heap_array(size_t count, size_t size_bytes)
 {
-    return calloc(at_least_one(count), at_least_one(size_bytes));
+    size_t product;
+    if (__builtin_mul_overflow(count, size_bytes, &product)) return NULL;
+    return br_heap_zalloc(product);
 }
 
 void *br_heap_aligned(size_t size_bytes)
