@@ -20,7 +20,7 @@ enum { INPUT_BYTES_MAX = 1 << 20 };
 // The input in a block of exactly its size, so that ASan sees a read past its end.
 static void run_one(const uint8_t *bytes, size_t size_bytes)
 {
-    uint8_t *exact = malloc(size_bytes ? size_bytes : 1);
+    uint8_t *exact = calloc(1, size_bytes ? size_bytes : 1);
     if (exact == NULL) exit(1);
     if (size_bytes > 0) memcpy(exact, bytes, size_bytes);
     LLVMFuzzerTestOneInput(exact, size_bytes);
