@@ -33,8 +33,10 @@ typedef struct br_oltp_config {
 BR_CHECKED br_status br_oltp_open(const br_oltp_config *config, br_oltp **oltp_out, br_error *err);
 void br_oltp_close(br_oltp *oltp);
 const char *br_oltp_path(const br_oltp *oltp);
-void br_oltp_interrupt(br_oltp *oltp);  // from any thread
+void br_oltp_interrupt(br_oltp *oltp);          // from any thread
 struct sqlite3 *br_oltp_handle(br_oltp *oltp);  // for tests and for applications' own functions
+void br_oltp_set_busy_timeout(br_oltp *oltp, uint32_t timeout_ms);
+bool br_oltp_can_write(const br_oltp *oltp);  // false: opened for reading, or the file is protected
 bool br_oltp_in_transaction(const br_oltp *oltp);
 int64_t br_oltp_changes(const br_oltp *oltp);
 int64_t br_oltp_last_rowid(const br_oltp *oltp);
@@ -43,7 +45,7 @@ const char *br_oltp_version(void);  // of the SQLite linked
 // Runs every statement of the text, discarding rows.
 BR_CHECKED br_status br_oltp_exec(br_oltp *oltp, const char *sql, br_error *err);
 BR_CHECKED br_status br_oltp_exec_format(br_oltp *oltp, br_error *err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));  // %w and %Q are not available: quote with br_oltp_quote_name
+    __attribute__((format(printf, 3, 4)));  // names are quoted with br_oltp_quote_name
 // One integer answer of a one-row query; `fallback` when there is no row or it is NULL.
 BR_CHECKED br_status br_oltp_query_int(br_oltp *oltp, const char *sql, int64_t fallback,
                                        int64_t *value_out, br_error *err);
@@ -71,7 +73,13 @@ BR_CHECKED br_status br_oltp_bind(br_oltp_statement *statement, uint32_t index,
 BR_CHECKED br_status br_oltp_step(br_oltp_statement *statement, bool *row_out, br_error *err);
 uint32_t br_oltp_column_count(const br_oltp_statement *statement);
 const char *br_oltp_column_name(const br_oltp_statement *statement, uint32_t column);
-br_value br_oltp_column(br_oltp_statement *statement, uint32_t column);  // text lives until next step
+// Text lives until the next step.
+br_value br_oltp_column(br_oltp_statement *statement, uint32_t column);
+// Steps up to row_limit times and appends the first column_count values of each row to the columns.
+// Fewer rows than the limit: the statement is at its end.
+BR_CHECKED br_status br_oltp_fill(br_oltp_statement *statement, br_column *columns,
+                                  uint32_t column_count, uint32_t row_limit,
+                                  uint32_t *row_count_out, br_error *err);
 bool br_oltp_is_readonly(const br_oltp_statement *statement);
 bool br_oltp_is_explain(const br_oltp_statement *statement);
 
@@ -89,12 +97,17 @@ void br_oltp_pool_interrupt(br_oltp_pool *pool);  // every reader in use
 // ---- schema ----------------------------------------------------------------------------------
 
 typedef enum br_oltp_affinity {  // SQLite's type affinities
-    BR_OLTP_BLOB, BR_OLTP_TEXT, BR_OLTP_NUMERIC, BR_OLTP_INTEGER, BR_OLTP_REAL
+    BR_OLTP_BLOB,
+    BR_OLTP_TEXT,
+    BR_OLTP_NUMERIC,
+    BR_OLTP_INTEGER,
+    BR_OLTP_REAL
 } br_oltp_affinity;
 
 typedef struct br_schema_column {
     const char *name;
     const char *declared_type;  // "" when none
+    const char *default_value;  // text of the DEFAULT expression; NULL when none
     const char *collation;      // "BINARY", "NOCASE", ...
     br_oltp_affinity affinity;
     bool not_null;
@@ -108,31 +121,33 @@ typedef struct br_schema_index {
     bool is_partial;
     bool has_expression;
     uint32_t column_count;
-    const int32_t *columns;  // index into table columns; -1 rowid, -2 expression
+    const char *condition;          // of a partial index, the text behind WHERE; NULL when none
+    const int32_t *columns;         // index into table columns; -1 rowid, -2 expression
+    const char *const *collations;  // per column
 } br_schema_index;
 
 typedef struct br_schema_table {
     const char *name;
-    const char *sql;          // CREATE TABLE text
+    const char *sql;        // CREATE TABLE text
+    uint32_t column_count;  // hidden columns of virtual tables left out
+    uint32_t index_count;
+    br_schema_column *columns;
+    br_schema_index *indexes;
     bool has_rowid;
     bool is_virtual;
     bool is_shadow;
-    int32_t rowid_column;     // the INTEGER PRIMARY KEY that is the rowid; -1: none
-    const char *rowid_name;   // a name that means the rowid here: "rowid", "_rowid_" or "oid"; NULL: all taken
-    uint32_t column_count;    // hidden columns of virtual tables left out
-    br_schema_column *columns;
-    uint32_t index_count;
-    br_schema_index *indexes;
+    int32_t rowid_column;    // the INTEGER PRIMARY KEY that is the rowid; -1: none
+    const char *rowid_name;  // "rowid", "_rowid_" or "oid": what means the rowid; NULL: none does
 } br_schema_table;
 
 typedef struct br_schema_view {
     const char *name;
-    const char *sql;          // CREATE VIEW text
+    const char *sql;  // CREATE VIEW text
 } br_schema_view;
 
 typedef struct br_schema {
-    int64_t cookie;           // PRAGMA schema_version
-    uint32_t table_count;     // user tables: no sqlite_*, no _braid_*
+    int64_t cookie;        // PRAGMA schema_version
+    uint32_t table_count;  // user tables: no sqlite_*, no _braid_*
     br_schema_table *tables;
     uint32_t view_count;
     br_schema_view *views;
@@ -146,17 +161,55 @@ const br_schema_view *br_schema_find_view(const br_schema *schema, const char *n
 
 // ---- capture ---------------------------------------------------------------------------------
 
-// The tables and triggers capture needs in the SQLite file (docs/cdc.md). All idempotent.
+// The tables and triggers capture needs in the SQLite file (docs/cdc.md). All idempotent; what
+// writes is meant to be called inside a write transaction.
 typedef enum br_capture_kind {
     BR_CAPTURE_KEYS,   // rowid table: keys at or below hi are logged
     BR_CAPTURE_DIRTY,  // any change logs "table changed": the whole table is read again
 } br_capture_kind;
 
+// What _braid_meta says. A copy that was made durable under `checkpoint_id` or under
+// `next_checkpoint_id` is one of this file as it was at or before now.
+typedef struct br_capture_meta {
+    bool is_installed;
+    bool rowids_moved;  // a VACUUM has renumbered tables without INTEGER PRIMARY KEY
+    uint8_t lineage[16];
+    uint8_t checkpoint_id[16];
+    uint8_t next_checkpoint_id[16];
+} br_capture_meta;
+
+// One row of _braid_table. KEYS: rows at or below hi are logged. DIRTY: hi is 1 when "changed" has
+// been logged and nothing more will be until somebody sets it to 0.
+typedef struct br_capture_entry {
+    uint32_t table_id;
+    const char *name;
+    int64_t hi;
+    const br_schema_table *table;  // of that name; NULL: there is none any more
+    bool is_intact;                // its triggers are exactly those that an install would make
+} br_capture_entry;
+
 BR_CHECKED br_status br_capture_install_meta(br_oltp *oltp, br_error *err);
+BR_CHECKED br_status br_capture_read_meta(br_oltp *oltp, br_capture_meta *meta_out, br_error *err);
+BR_CHECKED br_status br_capture_read_entries(br_oltp *oltp, const br_schema *schema,
+                                             br_arena *arena, br_capture_entry **entries_out,
+                                             uint32_t *count_out, br_error *err);
 br_capture_kind br_capture_kind_of(const br_schema_table *table);
+// The name of the table's key in SQL, quoted; NULL when nothing names it. In the arena.
+const char *br_schema_key_name(const br_schema_table *table, br_arena *arena);
+
+BR_CHECKED br_status br_capture_new_id(br_oltp *oltp, uint32_t *table_id_out, br_error *err);
+// Makes the triggers and enters the table, with hi = its largest rowid.
 BR_CHECKED br_status br_capture_install(br_oltp *oltp, const br_schema_table *table,
                                         uint32_t table_id, br_error *err);
-BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // triggers and _braid_* tables
+BR_CHECKED br_status br_capture_uninstall(br_oltp *oltp, uint32_t table_id, br_error *err);
+// After tables with moved rowids have been entered under new ids.
+BR_CHECKED br_status br_capture_accept_moved_rowids(br_oltp *oltp, br_error *err);
+BR_CHECKED br_status br_capture_set_checkpoints(br_oltp *oltp, const uint8_t durable[16],
+                                                const uint8_t next[16], br_error *err);
+// Deletes up to row_limit of the oldest log records at or below seq, never the newest of all.
+BR_CHECKED br_status br_capture_prune(br_oltp *oltp, uint64_t seq, uint32_t row_limit,
+                                      bool *is_done_out, br_error *err);
+BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // triggers and tables
 
 // ---- SQLite's own functions for exec/ --------------------------------------------------------
 

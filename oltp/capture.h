@@ -1,0 +1,22 @@
+// capture.h - the text of the triggers that capture a table's changes.
+//
+// Ownership: texts are in the arena given. Threads: pure functions.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_OLTP_CAPTURE_H
+#define BR_OLTP_CAPTURE_H
+
+#include "oltp/oltp.h"
+
+enum { CAPTURE_TRIGGERS_MAX = 6 };
+
+// CREATE TRIGGER texts exactly as SQLite keeps them in sqlite_master.
+typedef struct capture_triggers {
+    uint32_t count;
+    const char *sql[CAPTURE_TRIGGERS_MAX];
+} capture_triggers;
+
+BR_CHECKED br_status br_capture_triggers(const br_schema_table *table, uint32_t table_id,
+                                         br_arena *arena, capture_triggers *triggers_out,
+                                         br_error *err);
+
+#endif

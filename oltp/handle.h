@@ -1,0 +1,33 @@
+// handle.h - what the files of oltp/ know of each other.
+//
+// Ownership and threads: as oltp.h says. Errors: oltp_fail turns a result code of SQLite into a
+// status and is the only place that does.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_OLTP_HANDLE_H
+#define BR_OLTP_HANDLE_H
+
+#include <sqlite3.h>
+
+#include "oltp/oltp.h"
+
+struct br_oltp {
+    sqlite3 *handle;
+    char *path;
+    sqlite3_stmt *data_version;  // PRAGMA data_version, made at its first use
+    bool is_utf8;                // false: text must be asked for in UTF-8, the file has UTF-16
+    struct br_oltp *pool_next;   // of a pool: the next idle connection, or the next one in use
+};
+
+struct br_oltp_statement {
+    br_oltp *oltp;
+    sqlite3_stmt *handle;
+};
+
+typedef enum br_oltp_moment { BR_OLTP_PREPARING, BR_OLTP_RUNNING } br_oltp_moment;
+
+// The failure of the last call on `handle`. SQLITE_ERROR is the text's fault while preparing, and
+// the statement's while running.
+br_status br_oltp_fail(sqlite3 *handle, const char *path, int code, br_oltp_moment moment,
+                       br_error *err);
+
+#endif
