@@ -34,7 +34,7 @@ typedef enum br_ast_kind {
     BR_AST_IN,         // args[0] IN (args[1..]) or `select` or table [schema.]name; negated
     BR_AST_LIKE,       // args[0] LIKE|GLOB|REGEXP|MATCH args[1] [ESCAPE args[2]]; negated
     BR_AST_IS_NULL,    // args[0] ISNULL / NOTNULL / NOT NULL; negated for the latter
-    BR_AST_CASE,       // [base] WHEN..THEN pairs [ELSE]; args: pairs, then else when has_else
+    BR_AST_CASE,       // args: base when has_base, WHEN and THEN pairs, ELSE when has_else
     BR_AST_CAST,       // args[0] AS type_name
     BR_AST_COLLATE,    // args[0] COLLATE name
     BR_AST_FUNCTION,   // name(args), distinct, order_by, filter, window
