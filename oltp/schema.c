@@ -311,8 +311,8 @@ static br_status read_tables(reader *r, br_schema *schema)
     br_status status =
         prepare(r,
                 "SELECT m.name, m.sql, l.type, l.ncol, l.wr, l.strict, count(*) OVER ()"
-                " FROM main.sqlite_master m, pragma_table_list(m.name, 'main') l"
-                " WHERE m.type = 'table' AND " USER_NAMES " ORDER BY m.rowid",
+                " FROM main.sqlite_master m, pragma_table_list(m.name) l"
+                " WHERE l.schema = 'main' AND m.type = 'table' AND " USER_NAMES " ORDER BY m.rowid",
                 &tables);
     bool has_row = true;
     while (status == BR_OK) {

@@ -1,0 +1,213 @@
+// What the triggers log: every key at or below hi that changes, and little else.
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/oltp/fixture.h"
+
+// A file with table `t` made by the statement, rows by the second, captured as table 1.
+static fixture captured(const char *create, const char *fill)
+{
+    fixture f = fixture_new();
+    fixture_exec(&f, create);
+    fixture_exec(&f, fill);
+    MUST(br_capture_install_meta(f.oltp, &f.err), f.err);
+    uint32_t id = 0;
+    MUST(br_capture_new_id(f.oltp, &id, &f.err), f.err);
+    br_schema schema;
+    MUST(br_schema_read(f.oltp, f.arena, &schema, &f.err), f.err);
+    MUST(br_capture_install(f.oltp, br_schema_find(&schema, "t"), id, &f.err), f.err);
+    return f;
+}
+
+// The distinct keys logged since the last call, as text.
+static void check_logged(fixture *f, const char *sql, const char *expected)
+{
+    fixture_exec(f, sql);
+    br_oltp_statement *s = NULL;
+    MUST(br_oltp_prepare(f->oltp,
+                         "SELECT coalesce(group_concat(k), '') FROM (SELECT DISTINCT"
+                         " coalesce(key, 'all') AS k FROM _braid_log ORDER BY key)",
+                         NULL, &s, &f->err),
+         f->err);
+    bool has_row;
+    MUST(br_oltp_step(s, &has_row, &f->err), f->err);
+    br_text text = br_oltp_column(s, 0).text;
+    char actual[500];
+    snprintf(actual, sizeof actual, "%.*s", (int)text.size, text.data);
+    CHECK_TEXT(actual, expected);
+    br_oltp_finalize(s);
+    fixture_exec(f, "DELETE FROM _braid_log");
+}
+
+static void test_only_keys_at_or_below_hi_are_logged(void)
+{
+    fixture f = captured("CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+                         "INSERT INTO t VALUES(1,1),(2,2),(5,5)");
+    CHECK_INT(fixture_int(&f, "SELECT hi FROM _braid_table"), 5);
+    check_logged(&f, "INSERT INTO t VALUES(6,6),(NULL,7)", "");
+    check_logged(&f, "UPDATE t SET a = 0 WHERE id > 5; DELETE FROM t WHERE id = 7", "");
+    check_logged(&f, "INSERT INTO t VALUES(3,3)", "3");
+    check_logged(&f, "UPDATE t SET a = 9 WHERE id IN (1,6)", "1");
+    check_logged(&f, "UPDATE t SET id = 100 WHERE id = 2", "2");
+    check_logged(&f, "UPDATE t SET id = 2 WHERE id = 100", "2");
+    check_logged(&f, "UPDATE t SET rowid = 4 WHERE rowid = 3", "3,4");
+    check_logged(&f, "INSERT OR REPLACE INTO t VALUES(5,55)", "5");
+    check_logged(&f, "INSERT INTO t VALUES(-3,0)", "-3");
+    check_logged(&f, "SAVEPOINT s; DELETE FROM t WHERE id=1; ROLLBACK TO s; RELEASE s", "");
+    check_logged(&f, "DELETE FROM t", "-3,1,2,4,5");
+    fixture_release(&f);
+}
+
+static void test_empty_table_logs_nothing(void)
+{
+    fixture f = captured("CREATE TABLE t(a)", "");
+    CHECK_INT(fixture_int(&f, "SELECT hi FROM _braid_table"), INT64_MIN);
+    check_logged(&f, "INSERT INTO t VALUES(1),(2); UPDATE t SET a = 3; DELETE FROM t", "");
+    check_logged(&f, "INSERT INTO t(rowid, a) VALUES(-9223372036854775808, 1)",
+                 "-9223372036854775808");
+    fixture_release(&f);
+}
+
+static void test_rows_replaced_over_unique_constraints_are_logged(void)
+{
+    fixture f = captured("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE UNIQUE,"
+                         " b INTEGER NOT NULL DEFAULT 7, c, UNIQUE(b, c))",
+                         "INSERT INTO t VALUES(1,'x',1,1),(2,'y',2,2),(3,NULL,7,3),(4,'z',4,4)");
+    check_logged(&f, "INSERT OR REPLACE INTO t(a,b,c) VALUES('X',9,9)", "1");
+    check_logged(&f, "INSERT INTO t(a,b,c) VALUES('new',10,10),(NULL,1,NULL)", "");
+    check_logged(&f, "INSERT OR REPLACE INTO t VALUES(20,'w',NULL,3)", "3");
+    check_logged(&f, "UPDATE OR REPLACE t SET a = 'Y' WHERE id = 20", "2");
+    check_logged(&f, "UPDATE t SET b = 4, c = 4 WHERE id = 4", "4");
+    check_logged(&f, "REPLACE INTO t VALUES(21,'q',4,4)", "4");
+    fixture_release(&f);
+}
+
+static void test_partial_unique_indexes_log_what_they_cover(void)
+{
+    fixture f = captured("CREATE TABLE t(id INTEGER PRIMARY KEY, a, gone DEFAULT 0);"
+                         "CREATE UNIQUE INDEX live ON t(a) WHERE gone = 0",
+                         "INSERT INTO t VALUES(1,'x',0),(2,'x',1),(3,'y',0)");
+    check_logged(&f, "INSERT OR REPLACE INTO t(a) VALUES('x')", "1");
+    check_logged(&f, "UPDATE OR REPLACE t SET a = 'y' WHERE id = 4", "3");
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM t"), 2);
+    fixture_release(&f);
+}
+
+static void test_foreign_key_actions_are_logged(void)
+{
+    fixture f = captured("PRAGMA foreign_keys = 1; CREATE TABLE p(id INTEGER PRIMARY KEY);"
+                         "CREATE TABLE t(id INTEGER PRIMARY KEY, p REFERENCES p(id)"
+                         " ON DELETE CASCADE ON UPDATE CASCADE)",
+                         "INSERT INTO p VALUES(1),(2),(3); INSERT INTO t VALUES(1,1),(2,2),(3,3)");
+    check_logged(&f, "DELETE FROM p WHERE id = 1", "1");
+    check_logged(&f, "UPDATE p SET id = 20 WHERE id = 2", "2");
+    check_logged(&f, "REPLACE INTO p VALUES(3)", "3");
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM t"), 1);
+    fixture_release(&f);
+}
+
+static void test_dirty_tables_log_once(void)
+{
+    fixture f = captured("CREATE TABLE t(a PRIMARY KEY, b) WITHOUT ROWID",
+                         "INSERT INTO t VALUES(1,1),(2,2)");
+    CHECK_INT(fixture_int(&f, "SELECT hi FROM _braid_table"), 0);
+    fixture_exec(&f, "INSERT INTO t VALUES(3,3); UPDATE t SET b = 0; DELETE FROM t WHERE a = 1");
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM _braid_log"), 1);
+    CHECK_INT(fixture_int(&f, "SELECT hi FROM _braid_table"), 1);
+    check_logged(&f, "UPDATE _braid_table SET hi = 0", "all");
+    check_logged(&f, "DELETE FROM t", "all");
+    fixture_release(&f);
+}
+
+static void test_entries_tell_whether_triggers_are_intact(void)
+{
+    fixture f = captured("CREATE TABLE t(a)", "");
+    static const struct {
+        const char *sql;
+        bool is_intact;
+    } steps[] = {
+        {"", true},
+        {"CREATE TABLE u(a); CREATE INDEX i ON t(a); ANALYZE; VACUUM", true},
+        {"CREATE UNIQUE INDEX q ON t(a)", false},
+        {"DROP INDEX q", true},
+        {"DROP TABLE t; CREATE TABLE t(a)", false},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        fixture_exec(&f, steps[i].sql);
+        br_schema schema;
+        br_capture_entry *entries;
+        uint32_t count;
+        MUST(br_schema_read(f.oltp, f.arena, &schema, &f.err), f.err);
+        MUST(br_capture_read_entries(f.oltp, &schema, f.arena, &entries, &count, &f.err), f.err);
+        CHECK_INT(count, 1);
+        CHECK_INT(entries[0].table_id, 1);
+        CHECK_INT(entries[0].is_intact, steps[i].is_intact);
+    }
+    fixture_exec(&f, "DROP TABLE u");
+    fixture_release(&f);
+}
+
+static void test_vacuum_moves_the_canary_when_it_moves_rowids(void)
+{
+    fixture f =
+        captured("CREATE TABLE t(a)", "INSERT INTO t VALUES(1),(2); DELETE FROM t WHERE a=1");
+    br_capture_meta meta;
+    MUST(br_capture_read_meta(f.oltp, &meta, &f.err), f.err);
+    CHECK(meta.is_installed && !meta.rowids_moved);
+    fixture_exec(&f, "VACUUM");
+    MUST(br_capture_read_meta(f.oltp, &meta, &f.err), f.err);
+    CHECK_INT(meta.rowids_moved, fixture_int(&f, "SELECT rowid FROM t") != 2);
+    MUST(br_capture_accept_moved_rowids(f.oltp, &f.err), f.err);
+    MUST(br_capture_read_meta(f.oltp, &meta, &f.err), f.err);
+    CHECK(!meta.rowids_moved);
+    fixture_release(&f);
+}
+
+static void test_meta_keeps_ids_and_prune_keeps_the_newest(void)
+{
+    fixture f = captured("CREATE TABLE t(a)", "INSERT INTO t VALUES(1),(2),(3),(4),(5)");
+    uint8_t first[16] = {1}, second[16] = {2};
+    br_capture_meta meta;
+    MUST(br_capture_set_checkpoints(f.oltp, first, second, &f.err), f.err);
+    MUST(br_capture_read_meta(f.oltp, &meta, &f.err), f.err);
+    CHECK(memcmp(meta.checkpoint_id, first, 16) == 0);
+    CHECK(memcmp(meta.next_checkpoint_id, second, 16) == 0);
+    fixture_exec(&f, "UPDATE t SET a = 0");
+    bool is_done = true;
+    MUST(br_capture_prune(f.oltp, 5, 2, &is_done, &f.err), f.err);
+    CHECK(!is_done);
+    CHECK_INT(fixture_int(&f, "SELECT min(seq) FROM _braid_log"), 3);
+    while (!is_done) MUST(br_capture_prune(f.oltp, 5, 2, &is_done, &f.err), f.err);
+    CHECK_INT(fixture_int(&f, "SELECT min(seq) FROM _braid_log"), 5);
+    fixture_exec(&f, "UPDATE t SET a = 1 WHERE rowid = 1");
+    CHECK_INT(fixture_int(&f, "SELECT max(seq) FROM _braid_log"), 6);
+    uint32_t id;
+    MUST(br_capture_new_id(f.oltp, &id, &f.err), f.err);
+    CHECK_INT(id, 2);
+    fixture_release(&f);
+}
+
+static void test_remove_all_leaves_no_trace(void)
+{
+    fixture f = captured("CREATE TABLE t(a UNIQUE)", "");
+    MUST(br_capture_uninstall(f.oltp, 1, &f.err), f.err);
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"), 0);
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM _braid_table"), 0);
+    MUST(br_capture_install_meta(f.oltp, &f.err), f.err);
+    MUST(br_capture_remove_all(f.oltp, &f.err), f.err);
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM sqlite_master WHERE name LIKE '%braid%'"), 0);
+    fixture_release(&f);
+}
+
+int main(void)
+{
+    RUN(test_only_keys_at_or_below_hi_are_logged);
+    RUN(test_empty_table_logs_nothing);
+    RUN(test_rows_replaced_over_unique_constraints_are_logged);
+    RUN(test_partial_unique_indexes_log_what_they_cover);
+    RUN(test_foreign_key_actions_are_logged);
+    RUN(test_dirty_tables_log_once);
+    RUN(test_entries_tell_whether_triggers_are_intact);
+    RUN(test_vacuum_moves_the_canary_when_it_moves_rowids);
+    RUN(test_meta_keeps_ids_and_prune_keeps_the_newest);
+    RUN(test_remove_all_leaves_no_trace);
+    return test_result();
+}
