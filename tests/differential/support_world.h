@@ -1,0 +1,64 @@
+// support_world.h - a random database and random SQL over it.
+//
+// A world knows its tables well enough to make statements that mostly run and mostly match rows:
+// values come from small pools per flavour, so that joins and look-ups find partners.
+//
+// Everything depends on the seed alone. Threads: one thread.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_TESTS_SUPPORT_WORLD_H
+#define BR_TESTS_SUPPORT_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WORLD_TABLES_MAX = 4, WORLD_COLUMNS_MAX = 7, WORLD_SCOPE_MAX = 40 };
+
+typedef enum value_flavour {
+    FLAVOUR_SMALL, FLAVOUR_BIG, FLAVOUR_REAL, FLAVOUR_DECIMAL, FLAVOUR_WORD, FLAVOUR_DATE,
+    FLAVOUR_DATETIME, FLAVOUR_DIGITS, FLAVOUR_BLOB, FLAVOUR_MIXED, FLAVOUR_COUNT,
+} value_flavour;
+
+typedef struct world_column {
+    char name[24];
+    value_flavour flavour;
+} world_column;
+
+typedef enum world_key { KEY_NONE, KEY_ROWID, KEY_COMPOSITE, KEY_TEXT, KEY_WITHOUT_ROWID,
+                         KEY_UNIQUE, KEY_COUNT } world_key;
+
+typedef struct world_table {
+    char name[24];
+    world_key key;
+    uint32_t column_count;
+    world_column columns[WORLD_COLUMNS_MAX];
+} world_table;
+
+typedef struct test_world {
+    uint64_t random;
+    uint32_t table_count;
+    world_table tables[WORLD_TABLES_MAX];
+    bool approximate;  // the query last made may show any of several equal values, or REAL sums
+    bool ordered;      // its rows come in one order only
+} test_world;
+
+typedef struct sql_text {  // growing SQL text
+    char *bytes;
+    size_t size, capacity;
+} sql_text;
+
+void text_add(sql_text *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_clear(sql_text *self);
+void text_release(sql_text *self);
+
+uint32_t world_below(test_world *self, uint32_t limit);  // 0..limit-1
+bool world_chance(test_world *self, uint32_t percent);
+
+void world_init(test_world *self, uint64_t seed);
+void world_create(test_world *self, sql_text *out);                       // CREATE TABLE statements
+void world_value(test_world *self, value_flavour flavour, sql_text *out);       // one literal
+void world_insert(test_world *self, uint32_t table, uint32_t rows, sql_text *out);
+void world_change(test_world *self, sql_text *out);                       // any statement that changes rows
+void world_query(test_world *self, sql_text *out);                        // a SELECT; sets the two flags
+
+#endif
