@@ -97,7 +97,7 @@ void world_value(test_world *self, value_flavour flavour, sql_text *out)
         text_add(out, "NULL");
         return;
     }
-    switch (value_flavour) {
+    switch (flavour) {
     case FLAVOUR_SMALL: text_add(out, "%d", (int)world_below(self, 40) - 10); break;
     case FLAVOUR_BIG: value_big(self, out); break;
     // Fractions of a half, so that no REAL equals an INTEGER of another row: which of two equal
