@@ -57,7 +57,8 @@ BR_CHECKED br_status br_evaluate_constant(const br_expr *expression, const br_ex
 // SQLite's conversions, used by operators too.
 br_value br_value_apply_affinity(br_value value, br_affinity affinity, const br_exec_bridge *bridge,
                                  br_arena *arena);
-br_value br_value_cast(br_value value, br_affinity to, const br_exec_bridge *bridge, br_arena *arena);
+br_value br_value_cast(br_value value, br_affinity to, const br_exec_bridge *bridge,
+                       br_arena *arena);
 double br_value_to_real(const br_value *value);   // as sqlite3_value_double
 int64_t br_value_to_int(const br_value *value);   // as sqlite3_value_int64
 int br_value_truth(const br_value *value);        // 1 true, 0 false, -1 NULL

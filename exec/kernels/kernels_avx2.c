@@ -1,0 +1,15 @@
+// kernels_avx2.c - kernels for AVX2.
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/kernels/kernels.h"
+#include "exec/kernels/loops.h"
+
+const br_exec_kernels br_exec_kernels_avx2 = {
+    .isa = "avx2",
+    BR_EXEC_LOOPS,
+    .equal_i64 = equal_i64, .less_i64 = less_i64, .equal_f64 = equal_f64, .less_f64 = less_f64,
+    .in_range_i64 = in_range_i64, .in_range_f64 = in_range_f64,
+    .equal_text_word = equal_text_word, .lookup_bits = lookup_bits, .expand_bits = expand_bits,
+    .compact_u64 = compact_u64, .compact_u32 = compact_u32, .blend_u64 = blend_u64,
+    .sum_f64 = sum_f64, .find_bytes = find_bytes, .find_bytes_nocase = find_bytes_nocase,
+    .count_chars = count_chars,
+};
