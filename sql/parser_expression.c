@@ -217,9 +217,10 @@ static br_status parse_special(br_parser *parser, br_ast *left, br_ast **out)
                           kind == BR_TOKEN_MATCH;
     if (negated && !may_be_negated) return br_parser_syntax_error(parser);
     br_parser_advance(parser);
+    BR_TRY(br_parser_descend(parser));  // x IN (x IN (...)), x BETWEEN x BETWEEN ...
     switch (kind) {
-    case BR_TOKEN_IS: return parse_is(parser, left, out);
-    case BR_TOKEN_COLLATE: return parse_collate(parser, left, out);
+    case BR_TOKEN_IS: BR_TRY(parse_is(parser, left, out)); break;
+    case BR_TOKEN_COLLATE: BR_TRY(parse_collate(parser, left, out)); break;
     case BR_TOKEN_IN: BR_TRY(parse_in(parser, left, out)); break;
     case BR_TOKEN_BETWEEN: BR_TRY(parse_between(parser, left, out)); break;
     case BR_TOKEN_ISNULL:
@@ -230,6 +231,7 @@ static br_status parse_special(br_parser *parser, br_ast *left, br_ast **out)
         break;
     default: BR_TRY(parse_like(parser, left, kind, out)); break;
     }
+    parser->depth--;
     (*out)->negated = negated;
     return BR_OK;
 }
