@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// For exact intermediate results of 64-bit arithmetic.
+__extension__ typedef __int128 br_int128;
+
 typedef enum br_class {
     BR_NULL = 0,
     BR_INT = 1,
