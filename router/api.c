@@ -1,6 +1,6 @@
 // Implements include/braid.h: check arguments, forward, translate, nothing else.
 // SPDX-License-Identifier: Apache-2.0
-#include "braid.h"
+#include "include/braid.h"
 
 #include <string.h>
 

@@ -172,18 +172,19 @@ static bool text_may_bind_session(const char *sql)
            strcasestr(sql, "case_sensitive_like") != NULL;
 }
 
-br_status br_writer_note_session(br_database *database, const char *sql, br_error *err)
+void br_writer_note_session(br_database *database, const char *sql)
 {
-    if (!text_may_bind_session(sql)) return BR_OK;
-    int64_t objects = 0;
-    BR_TRY(br_oltp_query_int(database->writer,
-                             "SELECT (SELECT count(*) FROM sqlite_temp_master) + "
-                             "(SELECT count(*) FROM pragma_database_list "
-                             "WHERE name NOT IN ('main', 'temp'))",
-                             0, &objects, err));
-    bool bound = objects > 0 || strcasestr(sql, "case_sensitive_like") != NULL;
+    if (!text_may_bind_session(sql)) return;
+    int64_t objects = 1;  // when SQLite does not tell: assume there are some
+    br_error ignored;
+    br_status status =
+        br_oltp_query_int(database->writer,
+                          "SELECT (SELECT count(*) FROM sqlite_temp_master) + "
+                          "(SELECT count(*) FROM pragma_database_list "
+                          "WHERE name NOT IN ('main', 'temp'))",
+                          0, &objects, &ignored);
+    bool bound = status != BR_OK || objects > 0 || strcasestr(sql, "case_sensitive_like") != NULL;
     atomic_store_explicit(&database->session_bound, bound, memory_order_relaxed);
-    return BR_OK;
 }
 
 br_status br_writer_exec(br_database *database, const char *sql, br_error *err)
@@ -191,11 +192,10 @@ br_status br_writer_exec(br_database *database, const char *sql, br_error *err)
     br_lock_take(&database->writer_lock);
     uint32_t slot = br_running_begin(database, database->writer);
     br_status status = br_oltp_exec(database->writer, sql, err);
-    br_error ignored;  // the statement's own failure is the one to report
-    br_status noted = br_writer_note_session(database, sql, status == BR_OK ? err : &ignored);
+    br_writer_note_session(database, sql);
     br_running_end(database, slot);
     br_lock_give(&database->writer_lock);
-    return status != BR_OK ? status : noted;
+    return status;
 }
 
 br_status br_database_exec(br_database *database, const char *sql, br_error *err)

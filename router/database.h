@@ -93,7 +93,7 @@ BR_CHECKED br_status br_outcome_new(br_database *database, br_outcome **outcome_
 // Runs statements on the writer connection, under its lock; notices what makes a session bound.
 BR_CHECKED br_status br_writer_exec(br_database *database, const char *sql, br_error *err);
 // Looks whether `sql`, just run on the writer, made or ended something only the writer sees.
-BR_CHECKED br_status br_writer_note_session(br_database *database, const char *sql, br_error *err);
+void br_writer_note_session(br_database *database, const char *sql);
 // Marks the start of something an interrupt may stop; `oltp` may be NULL. Returns the slot to end.
 uint32_t br_running_begin(br_database *database, br_oltp *oltp);
 void br_running_end(br_database *database, uint32_t slot);

@@ -5,7 +5,7 @@
 #ifndef BR_ROUTER_RESULT_H
 #define BR_ROUTER_RESULT_H
 
-#include "braid.h"
+#include "include/braid.h"
 #include "router/router.h"
 
 struct braid_result {

@@ -199,11 +199,8 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     on_writer = on_writer || br_oltp_in_transaction(database->writer);
     if (on_writer) {
         status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
-        br_error ignored;
-        if (statement->ast.kind == BR_STATEMENT_OTHER) {
-            // Only looks at what the text may have changed; its own failure changes nothing.
-            (void)br_writer_note_session(database, statement->sql, &ignored);
-        }
+        if (statement->ast.kind == BR_STATEMENT_OTHER)
+            br_writer_note_session(database, statement->sql);
         br_lock_give(&database->writer_lock);
     } else {
         br_lock_give(&database->writer_lock);
