@@ -5,7 +5,7 @@
 // no transactions, no SQL. docs/format.md is the specification.
 //
 //     br_column --br_page_encode--> bytes + br_page_entry --segment writer--> file
-//     file --segment reader--> br_page (opened: verified, zstd undone) --decode / select--> br_vector
+//     file --reader--> br_page (opened: verified, zstd undone) --decode, select--> br_vector
 //
 // Invariants:
 //   1. Bytes become a br_page or br_segment_footer only through br_page_open and
@@ -113,7 +113,7 @@ typedef struct br_page_entry {
     uint64_t offset;       // in the file
     uint32_t stored_bytes;
     uint32_t row_count;
-    uint64_t raw_bytes;    // what SQLite's own bytes would be: 8 per number, sizes of text and blobs
+    uint64_t raw_bytes;    // what SQLite's bytes would be: 8 per number, sizes of text and blobs
     uint8_t encoding;      // outermost br_encoding
     uint64_t checksum;     // of the stored bytes
     br_zone_stats stats;
@@ -148,8 +148,8 @@ br_class br_page_class(const br_page *page);
 const br_dictionary *br_page_dictionary(const br_page *page);
 
 // Rows first..first+count (count <= BR_BATCH_ROWS, first a multiple of BR_VECTOR_ROWS) as a vector
-// in its natural kind (FLAT, CONST, DICT, DATE, DATETIME). Text borrows from the page, arrays are in
-// `arena`.
+// in its natural kind (FLAT, CONST, DICT, DATE, DATETIME). Text borrows from the page; arrays lie
+// in `arena` or borrow from the page.
 BR_CHECKED br_status br_page_decode(const br_page *page, uint32_t first, uint32_t count,
                                     br_arena *arena, br_vector *out, br_error *err);
 
@@ -159,11 +159,12 @@ BR_CHECKED br_status br_page_gather(const br_page *page, uint32_t first, const u
                                     uint32_t count, br_arena *arena, br_vector *out, br_error *err);
 
 // ANDs the filter's result for rows first..first+count into `selected` (bit 0 = row `first`). Works
-// on packed values, dictionary entries and runs where it can. `scratch` remembers the result per
-// dictionary across calls for the same page and filter: a zeroed br_select_cache.
+// on packed values, dictionary entries and runs where it can. `cache` (zeroed before the first call
+// for a filter) remembers the result per dictionary entry or run across calls for the same page:
+// its bits lie in the arena of the call that made them; everything else is given back to `arena`.
 typedef struct br_select_cache {
     const br_page *page;     // what the bits belong to
-    uint64_t *entry_passes;  // one bit per dictionary entry, in the arena given
+    uint64_t *entry_passes;  // one bit per dictionary entry or run, in the arena given
 } br_select_cache;
 
 BR_CHECKED br_status br_page_select(const br_page *page, const br_filter *filter, uint32_t worker,
