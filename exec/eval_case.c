@@ -38,6 +38,19 @@ static br_status choice_init(case_choice *choice, br_frame *frame, uint32_t bran
     return BR_OK;
 }
 
+// Clears the bits of the branch's rows whose value is NULL.
+static void clear_nulls(const case_branch *branch, uint32_t words, uint64_t *bits)
+{
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < words; i++) {
+        for (uint64_t word = branch->rows[i]; word != 0; word &= word - 1, index++) {
+            uint32_t row = i * 64 + (uint32_t)__builtin_ctzll(word);
+            if (br_vector_is_null(&branch->values, branch->is_compact ? index : row))
+                br_bitmap_clear(bits, row);
+        }
+    }
+}
+
 static uint32_t choice_remaining(const case_choice *choice)
 {
     return br_bitmap_count(choice->remaining, choice->frame->row_count);
@@ -69,16 +82,12 @@ static br_status choice_take(case_choice *choice, uint64_t *rows, const br_node 
 
 // ---- putting the branches together -----------------------------------------------------------
 
-static void place_bits(const case_branch *branch, uint32_t words, uint64_t *validity)
+// Rows that an earlier branch of coalesce() left NULL are valid again.
+static void place_validity(const case_branch *branch, uint32_t words, uint64_t *validity)
 {
-    uint32_t index = 0;
-    for (uint32_t i = 0; i < words; i++) {
-        for (uint64_t word = branch->rows[i]; word != 0; word &= word - 1, index++) {
-            uint32_t row = i * 64 + (uint32_t)__builtin_ctzll(word);
-            if (br_vector_is_null(&branch->values, branch->is_compact ? index : row))
-                br_bitmap_clear(validity, row);
-        }
-    }
+    for (uint32_t i = 0; i < words; i++) validity[i] |= branch->rows[i];
+    if (branch->values.class_ == BR_NULL || branch->values.validity != NULL)
+        clear_nulls(branch, words, validity);
 }
 
 static void place_items(const case_branch *branch, uint32_t words, size_t item_bytes, char *items)
@@ -125,8 +134,7 @@ static br_status choice_typed(const case_choice *choice, br_class class_, bool h
     for (uint32_t i = 0; i < choice->branch_count; i++) {
         const case_branch *branch = &choice->branches[i];
         bool is_null = branch->values.class_ == BR_NULL;
-        if (has_nulls && (is_null || branch->values.validity != NULL))
-            place_bits(branch, choice->words, validity);
+        if (has_nulls) place_validity(branch, choice->words, validity);
         if (is_null) continue;
         if (is_number)
             place_numbers(choice, branch, items);
@@ -205,33 +213,33 @@ br_status br_vector_case(br_frame *frame, const br_node *node, br_vector *out, b
     return choice_finish(&choice, out, err);
 }
 
+// The rows of the last branch whose value is NULL remain for the next argument.
+static br_status keep_nulls(case_choice *choice, br_error *err)
+{
+    const case_branch *last = &choice->branches[choice->branch_count - 1];
+    bool has_nulls = last->values.class_ == BR_NULL || last->values.class_ == BR_ANY ||
+                     last->values.validity != NULL;
+    if (!has_nulls) return BR_OK;
+    uint64_t *valid = br_frame_bits(choice->frame);
+    if (valid == NULL) return br_evaluate_no_memory(err);
+    memcpy(valid, last->rows, choice->words * sizeof *valid);
+    clear_nulls(last, choice->words, valid);
+    for (uint32_t i = 0; i < choice->words; i++) choice->remaining[i] = last->rows[i] & ~valid[i];
+    return BR_OK;
+}
+
 // The first argument that is not NULL. Each is computed for the rows where all before were NULL.
 br_status br_vector_coalesce(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
 {
     case_choice choice;
     BR_TRY(choice_init(&choice, frame, node->arg_count, err));
     for (uint32_t i = 0; i < node->arg_count; i++) {
-        uint32_t remaining = choice_remaining(&choice);
-        if (remaining == 0) break;
+        if (choice_remaining(&choice) == 0) break;
         uint64_t *rows = br_frame_bits(frame);
         if (rows == NULL) return br_evaluate_no_memory(err);
         memcpy(rows, choice.remaining, choice.words * sizeof *rows);
         BR_TRY(choice_take(&choice, rows, node->args[i], err));
-        const br_vector *values = &choice.branches[choice.branch_count - 1].values;
-        if (i + 1 == node->arg_count) break;
-        case_branch *branch = &choice.branches[choice.branch_count - 1];
-        if (values->class_ == BR_NULL) {
-            choice.branch_count--;
-            memcpy(choice.remaining, rows, choice.words * sizeof *rows);
-        } else if (values->validity != NULL || values->class_ == BR_ANY) {
-            uint64_t *left = br_frame_bits(frame);
-            if (left == NULL) return br_evaluate_no_memory(err);
-            uint64_t *valid = br_frame_bits(frame);
-            if (valid == NULL) return br_evaluate_no_memory(err);
-            memcpy(valid, rows, choice.words * sizeof *rows);
-            place_bits(branch, choice.words, valid);
-            for (uint32_t k = 0; k < choice.words; k++) choice.remaining[k] = rows[k] & ~valid[k];
-        }
+        BR_TRY(keep_nulls(&choice, err));
     }
     return choice_finish(&choice, out, err);
 }

@@ -72,3 +72,5 @@ const br_implementation br_function_implementations[BR_FN_COUNT] = {
     [BR_FN_REGEXP_REPLACE] = {.row = br_row_bridge, .cost = 300},
     [BR_FN_REGEXP_EXTRACT] = {.row = br_row_bridge, .cost = 300},
 };
+
+const br_implementation br_case_implementation = {.vector = br_vector_case, .cost = 3};
