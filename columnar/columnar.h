@@ -21,10 +21,10 @@
 //      removed at open.
 //   4. A published version never changes again.
 //
-// Ownership: the store owns its tables; snapshots are counted references. Pages handed to a scan
-//            stay in memory until the scan is closed.
+// Ownership: the store owns its tables; snapshots are counted references and must be dropped before
+//            the store is closed. What a scan hands out borrows from it, see br_scan_next.
 // Threads:   one writer, many readers. br_store_checkpoint and br_store_compact are for the writer.
-// Errors:    a failed apply or checkpoint leaves the published versions and the catalog as they were.
+// Errors:    a failed apply or checkpoint leaves published versions and catalog as they were.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_COLUMNAR_COLUMNAR_H
 #define BR_COLUMNAR_COLUMNAR_H
@@ -41,7 +41,7 @@ typedef enum br_key_kind { BR_KEY_ROWID, BR_KEY_NONE } br_key_kind;
 
 enum { BR_COLUMNS_MAX = 2000, BR_TABLES_MAX = 65536 };
 
-// Where capture stands; opaque to columnar/, which only makes it durable with the data it describes.
+// Where capture stands; opaque to columnar/, which makes it durable with the data it describes.
 typedef struct br_watermark {
     uint64_t seq;             // changes up to this one are in
     int64_t schema_cookie;    // PRAGMA schema_version of what was read
@@ -75,28 +75,36 @@ typedef struct br_table br_table;
 
 // Opens or creates the folder. What is damaged there (catalog or a footer) is reported as
 // BR_CORRUPT naming the file; the caller may br_folder_remove and open again.
-BR_CHECKED br_status br_store_open(const br_store_config *config, br_store **store_out, br_error *err);
+BR_CHECKED br_status br_store_open(const br_store_config *config, br_store **store_out,
+                                   br_error *err);
 void br_store_close(br_store *store);  // without a checkpoint; NULL is a no-op
+// Tests the invariants above on the published versions, by reading every key: for tests and for
+// `braid check`. BR_INTERNAL tells which is broken.
+BR_CHECKED br_status br_store_check(br_store *store, br_error *err);
 br_watermark br_store_watermark(const br_store *store);  // of the published versions
 
 // Writer side: the tables as of the last publish (or, inside an apply, with its changes).
 uint32_t br_store_table_count(const br_store *store);
 br_table *br_store_table_at(br_store *store, uint32_t index);
 br_table *br_store_find(br_store *store, uint32_t table_id);  // NULL: no such table
+// Valid until the next change of the table or publish.
 const br_table_spec *br_table_get_spec(const br_table *table);
 
 // ---- applying changes ------------------------------------------------------------------------
 
 typedef struct br_apply br_apply;
 
-// One apply at a time. Changes are invisible to new snapshots until br_apply_publish.
+// One apply at a time. Changes are invisible to new snapshots until br_apply_publish. After a
+// failed call an apply may be half changed: abandon it. Tables of BR_KEY_NONE number their rows as
+// they are appended, whatever key is given, and take no deletes by key.
 BR_CHECKED br_status br_apply_begin(br_store *store, br_apply **apply_out, br_error *err);
 BR_CHECKED br_status br_apply_add_table(br_apply *apply, const br_table_spec *spec, br_error *err);
 BR_CHECKED br_status br_apply_drop_table(br_apply *apply, uint32_t table_id, br_error *err);
 BR_CHECKED br_status br_apply_set_hi(br_apply *apply, uint32_t table_id, int64_t hi, br_error *err);
 BR_CHECKED br_status br_apply_truncate(br_apply *apply, uint32_t table_id, br_error *err);
 // Deletes the live row with this key, if there is one.
-BR_CHECKED br_status br_apply_delete(br_apply *apply, uint32_t table_id, int64_t key, br_error *err);
+BR_CHECKED br_status br_apply_delete(br_apply *apply, uint32_t table_id, int64_t key,
+                                     br_error *err);
 // The same for many keys (any order), in one pass over the segments.
 BR_CHECKED br_status br_apply_delete_keys(br_apply *apply, uint32_t table_id, const int64_t *keys,
                                           size_t key_count, br_error *err);
@@ -105,21 +113,25 @@ BR_CHECKED br_status br_apply_delete_above(br_apply *apply, uint32_t table_id, i
 // `values` has one value per column of the spec; bytes are copied. The key must not be live.
 BR_CHECKED br_status br_apply_append(br_apply *apply, uint32_t table_id, int64_t key,
                                      const br_value *values, br_error *err);
-// Publishes new versions of everything touched, atomically, under `watermark`; frees the apply.
-BR_CHECKED br_status br_apply_publish(br_apply *apply, const br_watermark *watermark, br_error *err);
+// Publishes new versions of everything touched, atomically, under `watermark`; frees the apply, and
+// abandons it on failure.
+BR_CHECKED br_status br_apply_publish(br_apply *apply, const br_watermark *watermark,
+                                      br_error *err);
 void br_apply_abandon(br_apply *apply);  // nothing happened; NULL is a no-op
 
 // First mirroring: encodes whole chunks straight into segment files, from any number of threads.
 // Chunks of one load may be added in any order; `order` (0, 1, 2, ...) says where each belongs, and
-// keys must ascend with it. The load becomes part of the apply; the table must be empty.
+// keys must ascend with it. The load becomes part of the apply; the table must be empty. A
+// read-only store takes no loads (BR_READONLY), only appends.
 typedef struct br_load br_load;
 BR_CHECKED br_status br_load_begin(br_apply *apply, uint32_t table_id, br_load **load_out,
                                    br_error *err);
-// `columns` are the spec's columns plus the key column (INT), of equal length, 1..BR_CHUNK_ROWS rows.
+// `columns` are the spec's columns plus the key column (INT), equally long: 1..BR_CHUNK_ROWS rows.
 // Threads: any number at once.
 BR_CHECKED br_status br_load_add_chunk(br_load *load, uint32_t order, const br_column *columns,
                                        br_error *err);
-BR_CHECKED br_status br_load_finish(br_load *load, br_error *err);  // frees the load, also on failure
+// Frees the load, also on failure.
+BR_CHECKED br_status br_load_finish(br_load *load, br_error *err);
 void br_load_abandon(br_load *load);
 
 // ---- durability ------------------------------------------------------------------------------
@@ -196,11 +208,12 @@ BR_CHECKED br_status br_scan_open(const br_table_view *view, const br_scan_reque
 void br_scan_close(br_scan *scan);
 // Goes to the start of a chunk (morsel). Zones that no row can pass are skipped.
 BR_CHECKED br_status br_scan_seek(br_scan *scan, uint32_t chunk, br_error *err);
-// The next rows of the chunk that are live and pass all filters, dense, in order; row_count 0 at the
-// end of the chunk. Vectors live until the next call of next or seek; dictionaries and text bytes
-// until the next seek.
+// The next rows of the chunk that are live and pass all filters, dense, in order; row_count 0 at
+// the end of the chunk. Vectors live until the next call of next or seek; dictionaries and text
+// bytes until the next seek. A vector of only NULLs may be of class BR_NULL whatever was asked for.
 BR_CHECKED br_status br_scan_next(br_scan *scan, br_batch *batch_out, br_error *err);
-// Live rows of the chunk that pass all filters, when that can be told without reading pages.
+// Live rows of the chunk that pass all filters, when that can be told without reading pages. A scan
+// that was somewhere must seek again afterwards.
 bool br_scan_count(br_scan *scan, uint32_t chunk, uint64_t *row_count_out);
 // Cumulative, for EXPLAIN ANALYZE.
 typedef struct br_scan_stats {
