@@ -270,10 +270,10 @@ static void alp_range(const br_node *node, uint32_t first, uint32_t count, br_re
     bool has_low, has_past;
     int64_t low = integer_bound(alp, range.low, false, &has_low);
     int64_t past = integer_bound(alp, range.high, true, &has_past);
-    int64_t high = has_past ? past - 1 : INT64_MAX;
     // past is INT64_MIN when every integer reads back as more than the range.
     bool is_empty = !(range.low <= range.high) || !has_low || (has_past && past == INT64_MIN);
-    if (is_empty) low = 1, high = 0;
+    int64_t high = is_empty ? 0 : has_past ? past - 1 : INT64_MAX;
+    if (is_empty) low = 1;
     integers->ops->integers->range(integers, first, count, low, high, bits_out);
     for (uint32_t i = exception_from(alp, first);
          i < alp->exception_count && alp->rows[i] - first < count; i++) {

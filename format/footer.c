@@ -316,14 +316,19 @@ static void read_zone(const uint8_t *bytes, uint32_t row_count, br_zone_stats *z
 static br_status read_zones(const uint8_t *bytes, br_page_entry *entry, const char *path,
                             br_error *err)
 {
+    static const uint8_t no_zone[ZONE_ENTRY_BYTES] = {0};
     uint32_t nulls = 0, mask = 0;
     for (uint32_t i = 0; i < BR_ZONES_PER_CHUNK; i++) {
         br_zone_stats *zone = &entry->zones[i];
         uint32_t first = i * BR_ZONE_ROWS;
-        br_zone_stats_init(zone);
-        if (first >= entry->row_count) continue;
-        uint32_t left = entry->row_count - first;
         const uint8_t *stored = bytes + i * ZONE_ENTRY_BYTES;
+        br_zone_stats_init(zone);
+        if (first >= entry->row_count) {
+            if (memcmp(stored, no_zone, ZONE_ENTRY_BYTES) != 0)
+                return br_segment_corrupt(path, err, "zone past the end", i, 0);
+            continue;
+        }
+        uint32_t left = entry->row_count - first;
         if (stored[1] != bounds_class_of(stored[0]))
             return br_segment_corrupt(path, err, "class of zone bounds", stored[1],
                                       bounds_class_of(stored[0]));
