@@ -1,0 +1,336 @@
+// bind.h - names, types and rules: what the bind_*.c files share on the way from tree to plan.
+//
+//     br_ast_select --br_bind_select--> br_plan, its columns carrying names, types and affinities
+//
+// A *scope* is one SELECT being bound: its FROM terms, its result list (for aliases) and the
+// aggregates found so far. Names are looked up from the innermost scope outwards. A name found
+// outside makes the scopes in between *escape*: their plans name columns of a plan around them. A
+// subquery that does not escape becomes a slot of the query, run once before; one that does is
+// attached as a *dependent join*: its right side names columns of its left side, until
+// br_unnest has rewritten it.
+//
+// In an aggregate query, expressions are bound against the rows before aggregation and then
+// *lifted*: group keys and bare columns are replaced by columns of the AGGREGATE node.
+//
+// Invariants:
+//   1. Column ids are unique in the query, and those of the FROM clause of a scope lie in
+//      [first_id, end_id).
+//   2. An expression node has one parent: whoever needs it twice clones it.
+//   3. `type` of an expression covers what comes out under the recorded assumptions.
+//
+// Ownership: the arena of the binder. Threads: one binder per thread.
+// Errors: BR_SQL in SQLite's words, BR_UNSUPPORTED with the reason, BR_NOMEM.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_SQL_BIND_H
+#define BR_SQL_BIND_H
+
+#include "sql/sql.h"
+
+enum { BR_BIND_DEPTH_MAX = 200, BR_BIND_COLUMNS_MAX = 2000 };  // SQLite: 2000 result columns
+
+#define BR_NEED(pointer, err)                                                      \
+    do {                                                                           \
+        if ((pointer) == NULL) return br_fail((err), BR_NOMEM, "no memory for the plan"); \
+    } while (0)
+
+typedef struct br_scope br_scope;
+
+// ---- tree helpers (bind_tree.c) --------------------------------------------------------------
+
+// Case-insensitive for ASCII, as SQLite compares names.
+bool br_name_equal(const char *left, const char *right);
+// Room for one more item in an array that began as NULL and grew only this way; NULL: no memory.
+void *br_grow(br_arena *arena, void *items, uint32_t count, size_t item_bytes);
+
+br_expr *br_expr_new(br_arena *arena, br_expr_kind kind, uint32_t arg_count);
+br_expr *br_expr_const(br_arena *arena, br_value value);
+br_expr *br_expr_column(br_arena *arena, const br_plan_column *column);
+br_expr *br_expr_operator(br_arena *arena, br_operator operator_, br_expr *left, br_expr *right);
+br_expr *br_expr_clone(br_arena *arena, const br_expr *expr);
+bool br_expr_equal(const br_expr *left, const br_expr *right);  // same value in every row
+bool br_expr_is_constant(const br_expr *expr);                  // names no column
+// Both may be NULL: nothing to add.
+br_expr *br_expr_and(br_arena *arena, br_expr *left, br_expr *right);
+
+// Calls `visit` for each expression that the node itself holds (not its inputs), by address, so
+// that it can be replaced. Stops at the first status other than BR_OK.
+typedef br_status (*br_expr_visit)(void *context, br_expr **expr, br_error *err);
+BR_CHECKED br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context,
+                                       br_error *err);
+// The same for the node and everything below it.
+BR_CHECKED br_status br_plan_each_expr_deep(br_plan *plan, br_expr_visit visit, void *context,
+                                            br_error *err);
+const br_plan_column *br_plan_find(const br_plan *plan, uint32_t column_id);  // NULL: not put out
+
+// ---- binder ----------------------------------------------------------------------------------
+
+typedef struct br_cte {  // one WITH definition
+    const br_ast_cte *ast;
+    struct br_cte_list *list;  // where it is defined: what its body sees
+    bool is_busy;              // being bound: a reference now is recursive
+    br_plan *first_use;        // NULL: not used yet
+    uint32_t shared;           // index + 1 once it is shared
+    uint32_t run_position;     // where in run_order it has to run
+} br_cte;
+
+typedef struct br_cte_list {
+    struct br_cte_list *outer;
+    uint32_t count;
+    br_cte *items;
+} br_cte_list;
+
+typedef struct br_binder {
+    br_arena *arena;
+    const br_sql_catalog *catalog;
+    const br_plan_options *options;
+    br_query *query;
+    const char *text;      // of the statement, or of the view being bound
+    br_cte_list *ctes;     // visible now
+    br_cte *all_ctes[64];  // those used, for moving run positions
+    uint32_t all_cte_count;
+    uint32_t next_id;
+    uint32_t depth;        // of SELECTs and expressions
+    uint32_t view_depth;
+    const char *views[16]; // being bound: the guard against circular definitions
+} br_binder;
+
+// ---- expressions -----------------------------------------------------------------------------
+
+typedef enum br_collation_source {
+    BR_COLLATED_NOT,       // has none: the other side's counts
+    BR_COLLATED_COLUMN,    // a column's own
+    BR_COLLATED_EXPLICIT,  // COLLATE somewhere inside
+} br_collation_source;
+
+typedef struct br_bound {  // a bound expression, with what comparisons need to know of it
+    br_expr *expr;
+    br_collation collation;
+    br_collation_source source;
+} br_bound;
+
+typedef struct br_scope_column {
+    const char *name;
+    br_plan_column column;
+    br_type base_type;     // in the table: a LEFT JOIN adds NULL only to `column`
+    bool has_collation;    // rowids have none
+    bool is_hidden;
+    const char *unknown_collation;  // of another name than the three we know
+    bool is_noted;         // its type is among the query's assumptions
+    uint32_t table_column; // of the view, or BR_SCAN_KEY
+} br_scope_column;
+
+typedef struct br_scope_item {  // one term of FROM
+    const char *schema;         // NULL: a subquery
+    const char *name;           // alias, or the table's name
+    const br_sql_table *table;  // NULL: a subquery, view or CTE
+    uint32_t column_count;
+    br_scope_column *columns;
+    br_scope_column *rowid;     // NULL: none
+    br_ast_join join;           // with what stands before it
+    bool is_using;
+    uint32_t using_count;
+    const char **using_columns;
+} br_scope_item;
+
+typedef struct br_result_item {  // of the expanded result list
+    const br_ast *ast;           // NULL: `item` and `column` of the FROM clause, from a star
+    br_scope_column *column;
+    br_scope_item *item;
+    const char *alias;           // NULL: none
+} br_result_item;
+
+// Dependent joins waiting for their left side, in order.
+typedef struct br_attach_list {
+    br_plan **joins;
+    uint32_t count;
+} br_attach_list;
+
+typedef struct br_bound_aggregate {
+    br_aggregate aggregate;
+    br_plan_column column;
+    bool is_bare;            // BR_AGG_FIRST and its kin, made by lifting
+} br_bound_aggregate;
+
+struct br_scope {
+    br_binder *binder;
+    br_scope *outer;
+    br_plan *plan;             // of what is bound so far
+    uint32_t item_count;
+    br_scope_item **items;
+    uint32_t first_id, end_id; // invariant 1
+    bool has_right_join;       // RIGHT or FULL somewhere in FROM
+    uint32_t result_count;
+    br_result_item *results;
+    br_collation_source *sources;  // where each result's collation comes from, once bound
+    bool aliases_visible;
+    bool aggregates_allowed;
+    bool in_aggregate;         // binding arguments of an aggregate function
+    bool is_aggregate;
+    bool nulls_when_empty;     // aggregate without GROUP BY: bare columns of no row are NULL
+    bool is_from;              // binding ON: unknown names may come later in FROM
+    bool escapes;
+    uint32_t own_references;   // names found in this scope so far
+    br_attach_list *attach;    // where dependent joins go; NULL: not possible here
+    br_attach_list *attach_below;  // the same for arguments of aggregates
+    uint32_t aggregate_count;
+    br_bound_aggregate *aggregates;
+    uint32_t key_count;        // GROUP BY
+    br_expr **keys;
+    br_plan_column *key_columns;
+};
+
+// bind_expression.c
+BR_CHECKED br_status br_bind_expression(br_scope *scope, const br_ast *ast, br_bound *out,
+                                        br_error *err);
+// The text between the node's first and last byte, trimmed.
+const char *br_bind_span(const br_binder *binder, const br_ast *ast);
+bool br_ast_is_keyword(const br_binder *binder, const br_ast *ast, const char *keyword);
+
+// bind_name.c
+BR_CHECKED br_status br_bind_name(br_scope *scope, const br_ast *ast, br_bound *out,
+                                  br_error *err);
+// The value of a column of `owner`, seen from `scope` in it or inside a subquery of it.
+BR_CHECKED br_status br_bind_column(br_scope *owner, br_scope_column *column, br_bound *out,
+                                    br_error *err);
+BR_CHECKED br_status br_bind_result(br_scope *scope, const br_result_item *item, br_bound *out,
+                                    br_error *err);
+// How many columns of this scope alone the name fits (2: ambiguous); coalesced ones count once.
+BR_CHECKED br_status br_scope_find(br_scope *scope, const br_ast *name, br_bound *out,
+                                   uint32_t *matches_out, br_error *err);
+
+// bind_compare.c
+br_collation br_bound_collation(const br_bound *left, const br_bound *right);
+br_affinity br_compare_affinity(br_affinity left, br_affinity right);
+// `expr` with `affinity` applied, or itself when that changes nothing; NULL: no memory.
+br_expr *br_apply_affinity(br_arena *arena, br_expr *expr, br_affinity affinity);
+// Applies the comparison affinity to both sides, in place.
+BR_CHECKED br_status br_compare_prepare(br_scope *scope, br_expr **left, br_expr **right,
+                                        br_affinity affinity, br_error *err);
+BR_CHECKED br_status br_bind_compare(br_scope *scope, br_operator operator_, br_bound left,
+                                     br_bound right, br_bound *out, br_error *err);
+BR_CHECKED br_status br_bind_compare_ast(br_scope *scope, const br_ast *ast, br_operator operator_,
+                                         br_bound *out, br_error *err);
+BR_CHECKED br_status br_bind_between(br_scope *scope, const br_ast *ast, br_bound *out,
+                                     br_error *err);
+BR_CHECKED br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_bound *out,
+                                     br_error *err);
+BR_CHECKED br_status br_bind_case(br_scope *scope, const br_ast *ast, br_bound *out,
+                                  br_error *err);
+BR_CHECKED br_status br_parse_collation(const char *name, br_collation *out, br_error *err);
+
+// bind_function.c
+BR_CHECKED br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out,
+                                      br_error *err);
+// A call of a known function over bound arguments.
+BR_CHECKED br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name,
+                                  const br_bound *args, uint32_t arg_count, br_bound *out,
+                                  br_error *err);
+// Does the expression call an aggregate function (not inside subqueries)?
+bool br_ast_has_aggregate(const br_ast *ast);
+
+// functions.c
+const br_function_info *br_function_find(const char *name);
+br_type br_function_type(br_function function, const char *name, br_expr *const *args,
+                         uint32_t arg_count);
+bool br_function_can_fail(br_function function, br_expr *const *args, uint32_t arg_count);
+// An aggregate function by name, BR_AGG_COUNT_: none (min and max with one argument).
+br_aggregate_kind br_aggregate_find(const char *name, uint32_t arg_count);
+bool br_function_is_window(const char *name);
+// Why SQLite alone can run it; NULL: no reason.
+const char *br_function_unsupported(const char *name);
+
+// bind_type.c
+br_type br_type_of_mask(unsigned mask);
+br_type br_type_int(int64_t min, int64_t max, bool nullable);
+br_type br_type_union(br_type left, br_type right);
+br_type br_type_of_value(const br_value *value);
+br_affinity br_affinity_of_type_name(const char *name);
+br_type br_type_cast(br_type from, br_affinity to);
+br_type br_type_affinity(br_type from, br_affinity to);
+// Sets type and assumes_no_overflow of an arithmetic, bit or concat operator from its arguments.
+void br_type_operator(br_expr *expr, bool checked_arithmetic);
+br_type br_type_aggregate(const br_aggregate *aggregate, bool has_keys);
+
+// bind_subquery.c
+BR_CHECKED br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
+                                             br_error *err);
+BR_CHECKED br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out,
+                                    br_error *err);
+BR_CHECKED br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
+                                         br_error *err);
+// Binds a condition over scope->plan and puts FILTER, SEMI, ANTI and what else it needs on top.
+BR_CHECKED br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_attach_list *joins,
+                                       br_expr **filter_out, br_error *err);
+BR_CHECKED br_status br_bind_where(br_scope *scope, const br_ast *ast, br_error *err);
+BR_CHECKED br_status br_scope_attach(br_scope *scope, br_attach_list *list, br_error *err);
+
+// bind_aggregate.c
+BR_CHECKED br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kind kind,
+                                       br_bound *out, br_error *err);
+// Replaces what belongs below the AGGREGATE node by its columns.
+BR_CHECKED br_status br_lift(br_scope *scope, br_expr **expr, br_error *err);
+BR_CHECKED br_status br_lift_joins(br_scope *scope, br_attach_list *list, br_error *err);
+BR_CHECKED br_status br_bind_aggregate_node(br_scope *scope, br_error *err);
+
+// bind_from.c
+BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err);
+
+// bind_table.c
+BR_CHECKED br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
+                                   br_scope_item **item_out, br_error *err);
+
+// bind_select.c
+typedef enum br_name_style {
+    BR_NAMES_RESULT,  // as sqlite3_column_name gives them
+    BR_NAMES_TABLE,   // of a subquery: unique, columns as written
+    BR_NAMES_VIEW,    // unique, columns as declared
+} br_name_style;
+
+// Binds a whole SELECT inside `outer` (NULL: none). *escapes_out: it names outer columns.
+BR_CHECKED br_status br_bind_select(br_binder *binder, br_scope *outer, const br_ast_select *select,
+                                    br_name_style style, br_plan **plan_out, bool *escapes_out,
+                                    br_error *err);
+// The same with what the caller needs to know of a subquery's shape.
+BR_CHECKED br_status br_bind_core(br_scope *scope, const br_ast_core *core,
+                                  const br_ast_select *select, br_name_style style,
+                                  br_plan **plan_out, br_error *err);
+
+// bind_order.c
+typedef struct br_order_term {  // of ORDER BY, resolved
+    br_bound bound;             // column < 0
+    int32_t column;             // of the result list, or -1
+    br_collation collation;
+    bool has_collation;         // COLLATE around an alias or ordinal
+    bool descending, nulls_last;
+} br_order_term;
+
+// The result column that `ast` means as an alias or ordinal, -1 when it is an expression.
+BR_CHECKED br_status br_order_match(br_scope *scope, const br_ast *ast, const char *clause,
+                                    uint32_t term, int32_t *column_out, br_error *err);
+BR_CHECKED br_status br_bind_order(br_scope *scope, const br_ast_select *select,
+                                   br_order_term **terms_out, br_error *err);
+BR_CHECKED br_status br_bind_limit(br_binder *binder, const br_ast_select *select,
+                                   br_expr **limit_out, br_expr **offset_out, br_error *err);
+const br_ast *br_ast_skip_collate(const br_ast *ast);
+
+// bind_compound.c
+BR_CHECKED br_status br_bind_compound(br_binder *binder, br_scope *outer,
+                                      const br_ast_select *select, br_name_style style,
+                                      br_plan **plan_out, bool *escapes_out, br_error *err);
+
+// bind_plan.c: nodes with their columns filled in; NULL: no memory
+br_plan *br_plan_new(br_binder *binder, br_plan_kind kind, uint32_t column_count);
+br_plan *br_plan_over(br_binder *binder, br_plan_kind kind, br_plan *input);  // same columns
+br_plan *br_plan_filter(br_binder *binder, br_plan *input, br_expr *predicate);
+br_plan *br_plan_limit(br_binder *binder, br_plan *input, br_expr *limit, br_expr *offset);
+br_plan *br_plan_one_row(br_binder *binder);
+br_plan *br_plan_distinct(br_binder *binder, br_plan *input);
+br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_plan *right);
+// Sets what the join puts out from its sides; `mark` and others keep what they add.
+bool br_plan_join_columns(br_binder *binder, br_plan *join);
+br_plan_column br_column_of(br_binder *binder, const char *name, const br_bound *bound);
+
+// rewrite_unnest.c: makes every dependent join an ordinary one.
+BR_CHECKED br_status br_unnest(br_binder *binder, br_plan **root, br_error *err);
+
+#endif

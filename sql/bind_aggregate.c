@@ -1,0 +1,229 @@
+// Aggregate functions, and lifting expressions above the AGGREGATE node.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/assert.h"
+#include "sql/bind.h"
+
+static br_status misuse(br_scope *scope, const br_ast *ast, br_error *err)
+{
+    for (const br_scope *outer = scope->outer; outer != NULL; outer = outer->outer) {
+        if (outer->aggregates_allowed && !outer->in_aggregate)
+            return br_fail(err, BR_UNSUPPORTED, "aggregate %s() of an outer query", ast->name);
+    }
+    if (scope->is_aggregate && !scope->in_aggregate)
+        return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate: %s()", ast->name);
+    return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate function %s()", ast->name);
+}
+
+static br_status bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
+                                br_error *err)
+{
+    br_bound arg;
+    for (uint32_t i = 0; i < ast->arg_count; i++) {
+        BR_TRY(br_bind_expression(scope, ast->args[i], &arg, err));
+        aggregate->args[i] = arg.expr;
+        if (i == 0 && arg.source != BR_COLLATED_NOT) aggregate->collation = arg.collation;
+    }
+    if (ast->filter == NULL) return BR_OK;
+    BR_TRY(br_bind_expression(scope, ast->filter, &arg, err));
+    aggregate->filter = arg.expr;
+    return BR_OK;
+}
+
+// Arguments are bound below the AGGREGATE node; an aggregate that names only columns of an outer
+// query would belong to that one.
+static br_status bind_below(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
+                            br_error *err)
+{
+    br_attach_list *attach = scope->attach;
+    bool escapes = scope->escapes;
+    uint32_t references = scope->own_references;
+    scope->attach = scope->attach_below;
+    scope->in_aggregate = true;
+    scope->escapes = false;
+    br_status status = bind_arguments(scope, ast, aggregate, err);
+    bool only_outer = scope->escapes && scope->own_references == references;
+    scope->attach = attach;
+    scope->in_aggregate = false;
+    scope->escapes = scope->escapes || escapes;
+    BR_TRY(status);
+    if (only_outer)
+        return br_fail(err, BR_UNSUPPORTED, "aggregate %s() of an outer query", ast->name);
+    return BR_OK;
+}
+
+static bool optional_equal(const br_expr *left, const br_expr *right)
+{
+    if (left == NULL || right == NULL) return left == right;
+    return br_expr_equal(left, right);
+}
+
+static bool aggregate_equal(const br_aggregate *left, const br_aggregate *right)
+{
+    bool same = left->kind == right->kind && left->distinct == right->distinct &&
+                left->collation == right->collation && left->arg_count == right->arg_count &&
+                optional_equal(left->filter, right->filter);
+    for (uint32_t i = 0; same && i < left->arg_count; i++)
+        same = br_expr_equal(left->args[i], right->args[i]);
+    return same;
+}
+
+// The column of the aggregate, which is added unless the query has it already.
+static br_status aggregate_column(br_scope *scope, const br_aggregate *aggregate, bool is_bare,
+                                  br_plan_column **out, br_error *err)
+{
+    for (uint32_t i = 0; i < scope->aggregate_count; i++) {
+        br_bound_aggregate *known = &scope->aggregates[i];
+        if (known->is_bare != is_bare || !aggregate_equal(&known->aggregate, aggregate)) continue;
+        *out = &known->column;
+        return BR_OK;
+    }
+    br_bound_aggregate *grown = br_grow(scope->binder->arena, scope->aggregates,
+                                        scope->aggregate_count, sizeof *grown);
+    BR_NEED(grown, err);
+    scope->aggregates = grown;
+    br_bound_aggregate *added = &grown[scope->aggregate_count++];
+    *added = (br_bound_aggregate){.aggregate = *aggregate, .is_bare = is_bare};
+    added->column.id = scope->binder->next_id++;
+    added->column.name = "";
+    added->column.type = br_type_aggregate(aggregate, !scope->nulls_when_empty);
+    *out = &added->column;
+    return BR_OK;
+}
+
+static bool never_null(const br_expr *expr)
+{
+    return (expr->type.class_mask & BR_MASK_NULL) == 0 && !expr->can_fail &&
+           !expr->assumes_no_overflow;
+}
+
+// Counting what cannot be NULL is counting rows.
+static void simplify(br_aggregate *aggregate)
+{
+    if (aggregate->kind == BR_AGG_MIN || aggregate->kind == BR_AGG_MAX) aggregate->distinct = false;
+    if (aggregate->kind != BR_AGG_COUNT || aggregate->distinct) return;
+    if (aggregate->arg_count == 1 && !never_null(aggregate->args[0])) return;
+    aggregate->kind = BR_AGG_COUNT_STAR;
+    aggregate->arg_count = 0;
+    aggregate->args[0] = NULL;
+}
+
+br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kind kind,
+                            br_bound *out, br_error *err)
+{
+    if (!scope->aggregates_allowed || scope->in_aggregate) return misuse(scope, ast, err);
+    if (ast->distinct && ast->arg_count != 1)
+        return br_fail(err, BR_SQL, "DISTINCT aggregates must have exactly one argument");
+    if (ast->order_count > 0)
+        return br_fail(err, BR_UNSUPPORTED, "ORDER BY inside aggregate %s()", ast->name);
+    br_aggregate aggregate = {
+        .kind = kind, .distinct = ast->distinct, .arg_count = ast->arg_count};
+    br_plan_column *column;
+    BR_TRY(bind_below(scope, ast, &aggregate, err));
+    simplify(&aggregate);
+    BR_TRY(aggregate_column(scope, &aggregate, false, &column, err));
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    out->expr = br_expr_column(scope->binder->arena, column);
+    BR_NEED(out->expr, err);
+    return BR_OK;
+}
+
+// ---- lifting ---------------------------------------------------------------------------------
+
+static br_status lift_column(br_scope *scope, br_expr **expr, const br_plan_column *column,
+                             br_error *err)
+{
+    uint32_t offset = (*expr)->offset;
+    br_affinity affinity = (*expr)->affinity;
+    *expr = br_expr_column(scope->binder->arena, column);
+    BR_NEED(*expr, err);
+    (*expr)->offset = offset;
+    (*expr)->affinity = affinity;
+    return BR_OK;
+}
+
+br_status br_lift(br_scope *scope, br_expr **expr, br_error *err)
+{
+    for (uint32_t i = 0; i < scope->key_count; i++) {
+        if (br_expr_equal(scope->keys[i], *expr))
+            return lift_column(scope, expr, &scope->key_columns[i], err);
+    }
+    if ((*expr)->kind != BR_EXPR_COLUMN) {
+        for (uint32_t i = 0; i < (*expr)->arg_count; i++)
+            BR_TRY(br_lift(scope, &(*expr)->args[i], err));
+        return BR_OK;
+    }
+    uint32_t id = (*expr)->column_id;
+    if (id < scope->first_id || id >= scope->end_id) return BR_OK;
+    br_aggregate bare = {.kind = BR_AGG_FIRST, .arg_count = 1, .args = {*expr}};
+    br_plan_column *column;
+    BR_TRY(aggregate_column(scope, &bare, true, &column, err));
+    return lift_column(scope, expr, column, err);
+}
+
+static br_status lift_visit(void *context, br_expr **expr, br_error *err)
+{
+    return br_lift(context, expr, err);
+}
+
+br_status br_lift_joins(br_scope *scope, br_attach_list *list, br_error *err)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        BR_TRY(br_plan_each_expr_deep(list->joins[i], lift_visit, scope, err));
+    return BR_OK;
+}
+
+// Beside min() or max(), bare columns come from the row with the extreme: of the last such
+// aggregate when there are several.
+static br_status order_bare_columns(br_scope *scope, br_error *err)
+{
+    const br_aggregate *extreme = NULL;
+    bool has_bare = false;
+    for (uint32_t i = 0; i < scope->aggregate_count; i++) {
+        const br_bound_aggregate *item = &scope->aggregates[i];
+        br_aggregate_kind kind = item->aggregate.kind;
+        has_bare = has_bare || item->is_bare;
+        if (!item->is_bare && (kind == BR_AGG_MIN || kind == BR_AGG_MAX)) extreme = &item->aggregate;
+    }
+    if (extreme == NULL || !has_bare) return BR_OK;
+    if (extreme->filter != NULL)
+        return br_fail(err, BR_UNSUPPORTED, "bare column beside min() or max() with FILTER");
+    for (uint32_t i = 0; i < scope->aggregate_count; i++) {
+        br_bound_aggregate *item = &scope->aggregates[i];
+        if (!item->is_bare) continue;
+        item->aggregate.kind = extreme->kind == BR_AGG_MIN ? BR_AGG_ARG_MIN : BR_AGG_ARG_MAX;
+        item->aggregate.arg_count = 2;
+        item->aggregate.args[1] = br_expr_clone(scope->binder->arena, extreme->args[0]);
+        BR_NEED(item->aggregate.args[1], err);
+        item->aggregate.collation = extreme->collation;
+    }
+    return BR_OK;
+}
+
+br_status br_bind_aggregate_node(br_scope *scope, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    BR_TRY(order_bare_columns(scope, err));
+    br_plan *plan = br_plan_new(scope->binder, BR_PLAN_AGGREGATE,
+                                scope->key_count + scope->aggregate_count);
+    BR_NEED(plan, err);
+    plan->left = scope->plan;
+    plan->aggregate.key_count = scope->key_count;
+    plan->aggregate.keys = scope->keys;
+    plan->aggregate.key_collations = BR_ALLOC(arena, br_collation, scope->key_count);
+    plan->aggregate.aggregate_count = scope->aggregate_count;
+    plan->aggregate.aggregates = BR_ALLOC(arena, br_aggregate, scope->aggregate_count);
+    BR_NEED(plan->aggregate.key_collations, err);
+    BR_NEED(plan->aggregate.aggregates, err);
+    for (uint32_t i = 0; i < scope->key_count; i++) {
+        plan->columns[i] = scope->key_columns[i];
+        plan->aggregate.key_collations[i] = scope->key_columns[i].collation;
+    }
+    for (uint32_t i = 0; i < scope->aggregate_count; i++) {
+        plan->columns[scope->key_count + i] = scope->aggregates[i].column;
+        plan->aggregate.aggregates[i] = scope->aggregates[i].aggregate;
+    }
+    scope->plan = plan;
+    return BR_OK;
+}

@@ -1,0 +1,434 @@
+// Comparisons: which affinity and which collation they use.
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <string.h>
+
+#include "sql/bind.h"
+
+static const unsigned mask_number = BR_MASK_INT | BR_MASK_REAL;
+
+br_status br_parse_collation(const char *name, br_collation *out, br_error *err)
+{
+    static const char *const names[BR_COLLATION_COUNT] = {"BINARY", "NOCASE", "RTRIM"};
+    for (int i = 0; i < BR_COLLATION_COUNT; i++) {
+        if (!br_name_equal(names[i], name)) continue;
+        *out = (br_collation)i;
+        return BR_OK;
+    }
+    return br_fail(err, BR_UNSUPPORTED, "collation '%s' is not native", name);
+}
+
+// An explicit COLLATE counts before a column's own, and left before right.
+br_collation br_bound_collation(const br_bound *left, const br_bound *right)
+{
+    if (left->source == BR_COLLATED_EXPLICIT) return left->collation;
+    if (right->source == BR_COLLATED_EXPLICIT) return right->collation;
+    if (left->source == BR_COLLATED_COLUMN) return left->collation;
+    return right->source == BR_COLLATED_COLUMN ? right->collation : BR_COLLATION_BINARY;
+}
+
+static bool is_numeric(br_affinity affinity)
+{
+    return affinity >= BR_AFFINITY_NUMERIC;
+}
+
+br_affinity br_compare_affinity(br_affinity left, br_affinity right)
+{
+    if (left == BR_AFFINITY_NONE) return right;
+    if (right == BR_AFFINITY_NONE) return left;
+    return is_numeric(left) || is_numeric(right) ? BR_AFFINITY_NUMERIC : BR_AFFINITY_BLOB;
+}
+
+// An optional sign and up to 18 digits: an integer whatever the rules for reals say.
+static bool text_is_plain_integer(br_text text, int64_t *value_out)
+{
+    uint32_t i = text.size > 0 && (text.data[0] == '-' || text.data[0] == '+') ? 1 : 0;
+    if (i == text.size || text.size - i > 18) return false;
+    int64_t value = 0;
+    for (uint32_t k = i; k < text.size; k++) {
+        if (text.data[k] < '0' || text.data[k] > '9') return false;
+        value = value * 10 + (text.data[k] - '0');
+    }
+    *value_out = i == 1 && text.data[0] == '-' ? -value : value;
+    return true;
+}
+
+// Constants that convert without any question of rounding.
+static br_expr *fold_affinity(br_arena *arena, br_expr *expr, br_affinity affinity)
+{
+    int64_t value;
+    if (expr->kind != BR_EXPR_CONST) return NULL;
+    if (affinity == BR_AFFINITY_TEXT && expr->value.class_ == BR_INT) {
+        const char *text = br_arena_format(arena, "%" PRId64, expr->value.i64);
+        if (text == NULL) return NULL;
+        return br_expr_const(arena, br_value_text(br_text_make(text, (uint32_t)strlen(text))));
+    }
+    bool is_text = expr->value.class_ == BR_TEXT;
+    if (is_numeric(affinity) && is_text && text_is_plain_integer(expr->value.text, &value))
+        return br_expr_const(arena, br_value_int(value));
+    return NULL;
+}
+
+br_expr *br_apply_affinity(br_arena *arena, br_expr *expr, br_affinity affinity)
+{
+    unsigned mask = expr->type.class_mask;
+    if (is_numeric(affinity)) {
+        if ((mask & BR_MASK_TEXT) == 0) return expr;
+        affinity = BR_AFFINITY_NUMERIC;
+    } else if (affinity != BR_AFFINITY_TEXT || (mask & mask_number) == 0) {
+        return expr;
+    }
+    br_expr *folded = fold_affinity(arena, expr, affinity);
+    if (folded != NULL) return folded;
+    br_expr *out = br_expr_new(arena, BR_EXPR_AFFINITY, 1);
+    if (out == NULL) return NULL;
+    out->args[0] = expr;
+    out->affinity_to = affinity;
+    out->type = br_type_affinity(expr->type, affinity);
+    out->can_fail = expr->can_fail;
+    out->affinity = expr->affinity;
+    out->offset = expr->offset;
+    return out;
+}
+
+br_status br_compare_prepare(br_scope *scope, br_expr **left, br_expr **right,
+                             br_affinity affinity, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    unsigned left_mask = (*left)->type.class_mask, right_mask = (*right)->type.class_mask;
+    if (affinity == BR_AFFINITY_TEXT) {
+        // SQLite converts numbers only when the other value is text.
+        if (((left_mask | right_mask) & BR_MASK_TEXT) == 0) return BR_OK;
+        if ((left_mask & mask_number) != 0 && (right_mask & mask_number) != 0)
+            return br_fail(err, BR_UNSUPPORTED, "comparison of mixed values with text affinity");
+    }
+    *left = br_apply_affinity(arena, *left, affinity);
+    BR_NEED(*left, err);
+    *right = br_apply_affinity(arena, *right, affinity);
+    BR_NEED(*right, err);
+    return BR_OK;
+}
+
+static br_collation_source explicit_only(const br_bound *left, const br_bound *right)
+{
+    bool is_explicit =
+        left->source == BR_COLLATED_EXPLICIT || right->source == BR_COLLATED_EXPLICIT;
+    return is_explicit ? BR_COLLATED_EXPLICIT : BR_COLLATED_NOT;
+}
+
+br_status br_bind_compare(br_scope *scope, br_operator operator_, br_bound left, br_bound right,
+                          br_bound *out, br_error *err)
+{
+    br_affinity affinity = br_compare_affinity(left.expr->affinity, right.expr->affinity);
+    br_collation collation = br_bound_collation(&left, &right);
+    BR_TRY(br_compare_prepare(scope, &left.expr, &right.expr, affinity, err));
+    br_expr *expr = br_expr_operator(scope->binder->arena, operator_, left.expr, right.expr);
+    BR_NEED(expr, err);
+    expr->collation = collation;
+    *out = (br_bound){expr, collation, explicit_only(&left, &right)};
+    return BR_OK;
+}
+
+// ---- row values ------------------------------------------------------------------------------
+
+static br_status bind_row(br_scope *scope, const br_ast *row, br_bound **out, br_error *err)
+{
+    br_bound *items = BR_ALLOC(scope->binder->arena, br_bound, row->arg_count);
+    BR_NEED(items, err);
+    for (uint32_t i = 0; i < row->arg_count; i++)
+        BR_TRY(br_bind_expression(scope, row->args[i], &items[i], err));
+    *out = items;
+    return BR_OK;
+}
+
+static br_status clone_bound(br_scope *scope, br_bound from, br_bound *out, br_error *err)
+{
+    *out = from;
+    out->expr = br_expr_clone(scope->binder->arena, from.expr);
+    BR_NEED(out->expr, err);
+    return BR_OK;
+}
+
+static br_status compare_copies(br_scope *scope, br_operator operator_, br_bound left,
+                                br_bound right, br_expr **out, br_error *err)
+{
+    br_bound left_copy, right_copy, result;
+    BR_TRY(clone_bound(scope, left, &left_copy, err));
+    BR_TRY(clone_bound(scope, right, &right_copy, err));
+    BR_TRY(br_bind_compare(scope, operator_, left_copy, right_copy, &result, err));
+    *out = result.expr;
+    return BR_OK;
+}
+
+static br_operator strict_operator(br_operator operator_)
+{
+    if (operator_ == BR_OP_LE) return BR_OP_LT;
+    return operator_ == BR_OP_GE ? BR_OP_GT : operator_;
+}
+
+// a < c OR (a = c AND (b < d OR ...)), from the last pair to the first.
+static br_status order_rows(br_scope *scope, br_operator operator_, const br_bound *left,
+                            const br_bound *right, uint32_t count, br_expr **out, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    br_expr *result = NULL;
+    for (uint32_t i = count; i-- > 0;) {
+        br_operator here = i + 1 == count ? operator_ : strict_operator(operator_);
+        br_expr *less, *equal;
+        BR_TRY(compare_copies(scope, here, left[i], right[i], &less, err));
+        if (result == NULL) {
+            result = less;
+            continue;
+        }
+        BR_TRY(compare_copies(scope, BR_OP_EQ, left[i], right[i], &equal, err));
+        br_expr *both = br_expr_operator(arena, BR_OP_AND, equal, result);
+        BR_NEED(both, err);
+        result = br_expr_operator(arena, BR_OP_OR, less, both);
+        BR_NEED(result, err);
+    }
+    *out = result;
+    return BR_OK;
+}
+
+static br_status equal_rows(br_scope *scope, br_operator operator_, const br_bound *left,
+                            const br_bound *right, uint32_t count, br_expr **out, br_error *err)
+{
+    bool any = operator_ == BR_OP_NE || operator_ == BR_OP_IS_NOT;
+    br_expr *result = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        br_expr *pair;
+        BR_TRY(compare_copies(scope, operator_, left[i], right[i], &pair, err));
+        if (result != NULL)
+            pair = br_expr_operator(scope->binder->arena, any ? BR_OP_OR : BR_OP_AND, result, pair);
+        BR_NEED(pair, err);
+        result = pair;
+    }
+    *out = result;
+    return BR_OK;
+}
+
+static br_status compare_rows(br_scope *scope, br_operator operator_, const br_bound *left,
+                              const br_bound *right, uint32_t count, br_expr **out, br_error *err)
+{
+    bool orders = operator_ >= BR_OP_LT && operator_ <= BR_OP_GE;
+    if (orders) return order_rows(scope, operator_, left, right, count, out, err);
+    return equal_rows(scope, operator_, left, right, count, out, err);
+}
+
+static br_status check_rows(const br_ast *left, const br_ast *right, br_error *err)
+{
+    bool subquery = left->kind == BR_AST_SUBQUERY || right->kind == BR_AST_SUBQUERY;
+    bool both = left->kind == BR_AST_ROW && right->kind == BR_AST_ROW;
+    if (both && left->arg_count == right->arg_count) return BR_OK;
+    if (subquery)
+        return br_fail(err, BR_UNSUPPORTED, "comparison of a row value with a subquery");
+    return br_fail_at(err, BR_SQL, left->offset, "row value misused");
+}
+
+br_status br_bind_compare_ast(br_scope *scope, const br_ast *ast, br_operator operator_,
+                              br_bound *out, br_error *err)
+{
+    const br_ast *left_ast = ast->args[0], *right_ast = ast->args[1];
+    if (left_ast->kind != BR_AST_ROW && right_ast->kind != BR_AST_ROW) {
+        br_bound left, right;
+        BR_TRY(br_bind_expression(scope, left_ast, &left, err));
+        BR_TRY(br_bind_expression(scope, right_ast, &right, err));
+        return br_bind_compare(scope, operator_, left, right, out, err);
+    }
+    br_bound *left, *right;
+    BR_TRY(check_rows(left_ast, right_ast, err));
+    BR_TRY(bind_row(scope, left_ast, &left, err));
+    BR_TRY(bind_row(scope, right_ast, &right, err));
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    return compare_rows(scope, operator_, left, right, left_ast->arg_count, &out->expr, err);
+}
+
+// ---- BETWEEN, IN, CASE -----------------------------------------------------------------------
+
+static br_status negate(br_scope *scope, bool negated, br_bound *out, br_error *err)
+{
+    if (!negated) return BR_OK;
+    out->expr = br_expr_operator(scope->binder->arena, BR_OP_NOT, out->expr, NULL);
+    BR_NEED(out->expr, err);
+    return BR_OK;
+}
+
+static br_status between_rows(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    br_bound *value, *low, *high;
+    br_expr *above, *below;
+    BR_TRY(check_rows(ast->args[0], ast->args[1], err));
+    BR_TRY(check_rows(ast->args[0], ast->args[2], err));
+    BR_TRY(bind_row(scope, ast->args[0], &value, err));
+    BR_TRY(bind_row(scope, ast->args[1], &low, err));
+    BR_TRY(bind_row(scope, ast->args[2], &high, err));
+    uint32_t count = ast->args[0]->arg_count;
+    BR_TRY(compare_rows(scope, BR_OP_GE, value, low, count, &above, err));
+    BR_TRY(compare_rows(scope, BR_OP_LE, value, high, count, &below, err));
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    out->expr = br_expr_operator(scope->binder->arena, BR_OP_AND, above, below);
+    BR_NEED(out->expr, err);
+    return negate(scope, ast->negated, out, err);
+}
+
+static bool is_row(const br_ast *ast)
+{
+    return ast->kind == BR_AST_ROW;
+}
+
+// One BETWEEN node when both comparisons treat the value alike, else two comparisons.
+br_status br_bind_between(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    if (is_row(ast->args[0]) || is_row(ast->args[1]) || is_row(ast->args[2]))
+        return between_rows(scope, ast, out, err);
+    br_arena *arena = scope->binder->arena;
+    br_bound value, low, high, copy, above, below;
+    BR_TRY(br_bind_expression(scope, ast->args[0], &value, err));
+    BR_TRY(br_bind_expression(scope, ast->args[1], &low, err));
+    BR_TRY(br_bind_expression(scope, ast->args[2], &high, err));
+    BR_TRY(clone_bound(scope, value, &copy, err));
+    BR_TRY(br_bind_compare(scope, BR_OP_GE, value, low, &above, err));
+    BR_TRY(br_bind_compare(scope, BR_OP_LE, copy, high, &below, err));
+    br_expr *expr = br_expr_operator(arena, BR_OP_AND, above.expr, below.expr);
+    BR_NEED(expr, err);
+    bool alike = above.collation == below.collation &&
+                 br_expr_equal(above.expr->args[0], below.expr->args[0]);
+    if (alike) {
+        expr->operator_ = BR_OP_BETWEEN;
+        expr->collation = above.collation;
+        expr->arg_count = 3;
+        expr->args = BR_ALLOC(arena, br_expr *, 3);
+        BR_NEED(expr->args, err);
+        expr->args[0] = above.expr->args[0];
+        expr->args[1] = above.expr->args[1];
+        expr->args[2] = below.expr->args[1];
+    }
+    br_collation_source source = above.source == BR_COLLATED_EXPLICIT ||
+                                         below.source == BR_COLLATED_EXPLICIT
+                                     ? BR_COLLATED_EXPLICIT : BR_COLLATED_NOT;
+    *out = (br_bound){expr, above.collation, source};
+    return negate(scope, ast->negated, out, err);
+}
+
+// SQLite reads `x IN (constant)` as `x = +constant`.
+static bool is_single_constant(const br_ast *ast, const br_expr *element)
+{
+    return ast->arg_count == 2 && br_expr_is_constant(element) &&
+           ast->args[1]->kind != BR_AST_SUBQUERY && element->kind != BR_EXPR_SUBQUERY;
+}
+
+static br_status in_constant(br_scope *scope, const br_ast *ast, br_bound left, br_bound right,
+                             br_bound *out, br_error *err)
+{
+    right.expr->affinity = BR_AFFINITY_NONE;
+    BR_TRY(br_bind_compare(scope, BR_OP_EQ, left, right, out, err));
+    return negate(scope, ast->negated, out, err);
+}
+
+// The left side's affinity counts for every element, the elements' own do not.
+static br_status in_elements(br_scope *scope, const br_ast *ast, br_bound left, br_expr *expr,
+                             br_error *err)
+{
+    br_affinity affinity = left.expr->affinity;
+    bool nullable = (left.expr->type.class_mask & BR_MASK_NULL) != 0;
+    bool left_numbers = (left.expr->type.class_mask & mask_number) != 0;
+    expr->args[0] = br_apply_affinity(scope->binder->arena, left.expr, affinity);
+    BR_NEED(expr->args[0], err);
+    expr->can_fail = left.expr->can_fail;
+    for (uint32_t i = 1; i < ast->arg_count; i++) {
+        br_expr *element = expr->args[i];
+        bool numbers = (element->type.class_mask & mask_number) != 0;
+        if (affinity == BR_AFFINITY_TEXT && left_numbers && numbers)
+            return br_fail(err, BR_UNSUPPORTED, "IN of mixed values with text affinity");
+        nullable = nullable || (element->type.class_mask & BR_MASK_NULL) != 0;
+        expr->can_fail = expr->can_fail || element->can_fail;
+        expr->args[i] = br_apply_affinity(scope->binder->arena, element, affinity);
+        BR_NEED(expr->args[i], err);
+    }
+    expr->type = br_type_int(0, 1, nullable);
+    return BR_OK;
+}
+
+br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    br_bound left, element = {0};
+    if (ast->args[0]->kind == BR_AST_ROW)
+        return br_fail(err, BR_UNSUPPORTED, "row value IN a list");
+    BR_TRY(br_bind_expression(scope, ast->args[0], &left, err));
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    if (ast->arg_count == 1) {  // never true, not even for NULL
+        out->expr = br_expr_const(arena, br_value_int(ast->negated));
+        BR_NEED(out->expr, err);
+        return BR_OK;
+    }
+    br_expr *expr = br_expr_new(arena, BR_EXPR_OPERATOR, ast->arg_count);
+    BR_NEED(expr, err);
+    for (uint32_t i = 1; i < ast->arg_count; i++) {
+        BR_TRY(br_bind_expression(scope, ast->args[i], &element, err));
+        expr->args[i] = element.expr;
+        if (element.source == BR_COLLATED_EXPLICIT) out->source = BR_COLLATED_EXPLICIT;
+    }
+    if (is_single_constant(ast, element.expr))
+        return in_constant(scope, ast, left, element, out, err);
+    expr->operator_ = BR_OP_IN;
+    expr->offset = ast->offset;
+    expr->collation = left.source == BR_COLLATED_NOT ? BR_COLLATION_BINARY : left.collation;
+    if (left.source == BR_COLLATED_EXPLICIT) out->source = BR_COLLATED_EXPLICIT;
+    out->collation = expr->collation;
+    BR_TRY(in_elements(scope, ast, left, expr, err));
+    out->expr = expr;
+    return negate(scope, ast->negated, out, err);
+}
+
+static br_status case_condition(br_scope *scope, const br_ast *ast, const br_bound *base,
+                                br_bound *out, br_error *err)
+{
+    BR_TRY(br_bind_expression(scope, ast, out, err));
+    if (base == NULL) return BR_OK;
+    br_bound copy, when = *out;
+    BR_TRY(clone_bound(scope, *base, &copy, err));
+    return br_bind_compare(scope, BR_OP_EQ, copy, when, out, err);
+}
+
+static void case_note(br_bound *out, const br_bound *part)
+{
+    if (part->source != BR_COLLATED_EXPLICIT || out->source == BR_COLLATED_EXPLICIT) return;
+    out->source = BR_COLLATED_EXPLICIT;
+    out->collation = part->collation;
+}
+
+br_status br_bind_case(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    uint32_t first = ast->has_base ? 1 : 0;
+    uint32_t pairs = (ast->arg_count - first - (ast->has_else ? 1 : 0)) / 2;
+    br_bound base, part;
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    if (ast->has_base) BR_TRY(br_bind_expression(scope, ast->args[0], &base, err));
+    br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_CASE, pairs * 2 + 1);
+    BR_NEED(expr, err);
+    expr->offset = ast->offset;
+    for (uint32_t i = 0; i < pairs; i++) {
+        const br_ast *const *pair = (const br_ast *const *)&ast->args[first + 2 * i];
+        BR_TRY(case_condition(scope, pair[0], ast->has_base ? &base : NULL, &part, err));
+        expr->args[2 * i] = part.expr;
+        case_note(out, &part);
+        BR_TRY(br_bind_expression(scope, pair[1], &part, err));
+        expr->args[2 * i + 1] = part.expr;
+        case_note(out, &part);
+        expr->type = i == 0 ? part.expr->type : br_type_union(expr->type, part.expr->type);
+    }
+    if (ast->has_else) {
+        BR_TRY(br_bind_expression(scope, ast->args[ast->arg_count - 1], &part, err));
+        case_note(out, &part);
+    } else {
+        part.expr = br_expr_const(scope->binder->arena, br_value_null());
+        BR_NEED(part.expr, err);
+    }
+    expr->args[pairs * 2] = part.expr;
+    expr->type = br_type_union(expr->type, part.expr->type);
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        expr->can_fail = expr->can_fail || expr->args[i]->can_fail;
+    out->expr = expr;
+    return BR_OK;
+}

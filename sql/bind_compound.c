@@ -1,0 +1,221 @@
+// Compound SELECTs: UNION, UNION ALL, INTERSECT, EXCEPT, and VALUES of several rows.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/assert.h"
+#include "sql/bind.h"
+
+static const char *compound_name(br_ast_compound compound)
+{
+    static const char *const names[] = {"UNION ALL", "UNION", "INTERSECT", "EXCEPT"};
+    return names[compound];
+}
+
+static br_set_kind set_kind(br_ast_compound compound)
+{
+    static const br_set_kind kinds[] = {BR_SET_UNION_ALL, BR_SET_UNION, BR_SET_INTERSECT,
+                                        BR_SET_EXCEPT};
+    return kinds[compound];
+}
+
+// ---- VALUES ----------------------------------------------------------------------------------
+
+static br_status bind_value_row(br_scope *scope, const br_ast_core *core, uint32_t row,
+                                br_plan *plan, br_error *err)
+{
+    br_expr **out = BR_ALLOC(scope->binder->arena, br_expr *, core->result_count);
+    BR_NEED(out, err);
+    for (uint32_t i = 0; i < core->result_count; i++) {
+        br_bound bound;
+        BR_TRY(br_bind_expression(scope, core->rows[row][i], &bound, err));
+        out[i] = bound.expr;
+        if (row == 0) {
+            const char *name = br_arena_format(scope->binder->arena, "column%u", i + 1);
+            BR_NEED(name, err);
+            plan->columns[i] = br_column_of(scope->binder, name, &bound);
+        }
+        plan->columns[i].type = br_type_union(plan->columns[i].type, bound.expr->type);
+    }
+    plan->values.rows[row] = out;
+    return BR_OK;
+}
+
+static br_status bind_values(br_scope *scope, const br_ast_core *core, br_plan **plan_out,
+                             br_error *err)
+{
+    br_plan *plan = br_plan_new(scope->binder, BR_PLAN_VALUES, core->result_count);
+    BR_NEED(plan, err);
+    plan->values.row_count = core->row_count;
+    plan->values.rows = BR_ALLOC(scope->binder->arena, br_expr **, core->row_count);
+    BR_NEED(plan->values.rows, err);
+    for (uint32_t row = 0; row < core->row_count; row++)
+        BR_TRY(bind_value_row(scope, core, row, plan, err));
+    *plan_out = plan;
+    return BR_OK;
+}
+
+// ---- arms ------------------------------------------------------------------------------------
+
+typedef struct compound_arms {
+    uint32_t count;
+    br_scope *scopes;
+    br_plan **plans;
+} compound_arms;
+
+static br_status bind_arm(br_scope *scope, const br_ast_core *core, br_name_style style,
+                          br_plan **plan_out, br_error *err)
+{
+    if (core->is_values && core->row_count > 1) return bind_values(scope, core, plan_out, err);
+    return br_bind_core(scope, core, NULL, style, plan_out, err);
+}
+
+static br_status bind_arms(br_binder *binder, br_scope *outer, const br_ast_select *select,
+                           br_name_style style, compound_arms *arms, br_error *err)
+{
+    arms->count = select->core_count;
+    arms->scopes = BR_ALLOC(binder->arena, br_scope, arms->count);
+    arms->plans = BR_ALLOC(binder->arena, br_plan *, arms->count);
+    BR_NEED(arms->scopes, err);
+    BR_NEED(arms->plans, err);
+    for (uint32_t i = 0; i < arms->count; i++) {
+        arms->scopes[i].binder = binder;
+        arms->scopes[i].outer = outer;
+        BR_TRY(bind_arm(&arms->scopes[i], &select->cores[i], style, &arms->plans[i], err));
+        if (arms->plans[i]->column_count == arms->plans[0]->column_count) continue;
+        return br_fail(err, BR_SQL,
+                       "SELECTs to the left and right of %s do not have the same number of result "
+                       "columns", compound_name(select->compounds[i - 1]));
+    }
+    return BR_OK;
+}
+
+// The collation of the first arm up to `last` that has one.
+static br_collation arms_collation(const compound_arms *arms, uint32_t last, uint32_t column)
+{
+    for (uint32_t i = 0; i <= last; i++) {
+        const br_collation_source *sources = arms->scopes[i].sources;
+        if (sources != NULL && sources[column] != BR_COLLATED_NOT)
+            return arms->plans[i]->columns[column].collation;
+    }
+    return BR_COLLATION_BINARY;
+}
+
+// The names and affinities of the left-most arm.
+static br_status combine(br_binder *binder, const br_ast_select *select, compound_arms *arms,
+                         br_plan **plan_out, br_error *err)
+{
+    br_plan *plan = arms->plans[0];
+    for (uint32_t i = 1; i < arms->count; i++) {
+        br_plan *right = arms->plans[i];
+        br_plan *set = br_plan_over(binder, BR_PLAN_SET, plan);
+        BR_NEED(set, err);
+        set->right = right;
+        set->set.set = set_kind(select->compounds[i - 1]);
+        for (uint32_t k = 0; k < set->column_count; k++) {
+            set->columns[k].id = binder->next_id++;
+            set->columns[k].collation = arms_collation(arms, i, k);
+            bool left_only = set->set.set >= BR_SET_INTERSECT;
+            if (!left_only)
+                set->columns[k].type = br_type_union(plan->columns[k].type, right->columns[k].type);
+        }
+        plan = set;
+    }
+    *plan_out = plan;
+    return BR_OK;
+}
+
+// ---- ORDER BY --------------------------------------------------------------------------------
+
+static br_status order_by_arm(br_scope *scope, const br_plan *plan, const br_ast *ast,
+                              int32_t *column_out)
+{
+    br_error ignored;
+    br_bound bound, result;
+    const br_ast *inner = br_ast_skip_collate(ast);
+    *column_out = -1;
+    scope->aliases_visible = false;
+    if (br_bind_expression(scope, inner, &bound, &ignored) != BR_OK) return BR_OK;
+    for (uint32_t i = 0; i < scope->result_count && i < plan->column_count; i++) {
+        if (br_bind_result(scope, &scope->results[i], &result, &ignored) != BR_OK) continue;
+        if (!br_expr_equal(bound.expr, result.expr)) continue;
+        *column_out = (int32_t)i;
+        return BR_OK;
+    }
+    return BR_OK;
+}
+
+// A term names an alias, an ordinal or an expression of some arm, the left-most one first.
+static br_status match_term(compound_arms *arms, const br_ast *ast, uint32_t term,
+                            int32_t *column_out, br_error *err)
+{
+    for (uint32_t i = 0; i < arms->count; i++) {
+        br_scope *scope = &arms->scopes[i];
+        uint32_t known = scope->result_count;
+        if (known == 0) {  // VALUES: only ordinals
+            scope->result_count = arms->plans[i]->column_count;
+            scope->results = BR_ALLOC(scope->binder->arena, br_result_item, scope->result_count);
+            BR_NEED(scope->results, err);
+        }
+        BR_TRY(br_order_match(scope, ast, "ORDER", term, column_out, err));
+        if (*column_out >= 0) return BR_OK;
+        if (known > 0) BR_TRY(order_by_arm(scope, arms->plans[i], ast, column_out));
+        if (known == 0) scope->result_count = 0;
+        if (*column_out >= 0) return BR_OK;
+    }
+    static const char *const suffixes[] = {"th", "st", "nd", "rd"};
+    uint32_t n = term + 1, last = n % 10;
+    bool teens = n % 100 >= 11 && n % 100 <= 13;
+    return br_fail(err, BR_SQL, "%u%s ORDER BY term does not match any column in the result set", n,
+                   suffixes[teens || last > 3 ? 0 : last]);
+}
+
+static br_status order_compound(br_binder *binder, const br_ast_select *select,
+                                compound_arms *arms, br_plan **plan, br_error *err)
+{
+    br_plan *sort = br_plan_over(binder, BR_PLAN_SORT, *plan);
+    BR_NEED(sort, err);
+    sort->sort.key_count = select->order_count;
+    sort->sort.keys = BR_ALLOC(binder->arena, br_sort_key, select->order_count);
+    BR_NEED(sort->sort.keys, err);
+    for (uint32_t i = 0; i < select->order_count; i++) {
+        const br_ast_order *order = &select->order_by[i];
+        int32_t column;
+        BR_TRY(match_term(arms, order->expression, i, &column, err));
+        br_sort_key *key = &sort->sort.keys[i];
+        key->expression = br_expr_column(binder->arena, &(*plan)->columns[column]);
+        BR_NEED(key->expression, err);
+        key->descending = order->descending;
+        key->nulls_last = order->nulls == 0 ? order->descending : order->nulls > 0;
+        key->collation = (*plan)->columns[column].collation;
+        if (order->expression->kind == BR_AST_COLLATE)
+            BR_TRY(br_parse_collation(order->expression->name, &key->collation, err));
+    }
+    *plan = sort;
+    return BR_OK;
+}
+
+br_status br_bind_compound(br_binder *binder, br_scope *outer, const br_ast_select *select,
+                           br_name_style style, br_plan **plan_out, bool *escapes_out,
+                           br_error *err)
+{
+    compound_arms arms;
+    br_plan *plan = NULL;
+    br_expr *count, *offset;
+    BR_TRY(bind_arms(binder, outer, select, style, &arms, err));
+    for (uint32_t i = 0; i < arms.count; i++)
+        *escapes_out = *escapes_out || arms.scopes[i].escapes;
+    BR_TRY(combine(binder, select, &arms, &plan, err));
+    if (select->order_count > 0) BR_TRY(order_compound(binder, select, &arms, &plan, err));
+    BR_TRY(br_bind_limit(binder, select, &count, &offset, err));
+    if (count != NULL || offset != NULL) {
+        if (plan->kind == BR_PLAN_SORT) {
+            plan->sort.limit = count;
+            plan->sort.offset = offset;
+        } else {
+            plan = br_plan_limit(binder, plan, count, offset);
+            BR_NEED(plan, err);
+        }
+    }
+    *plan_out = plan;
+    return BR_OK;
+}

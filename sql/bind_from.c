@@ -1,0 +1,211 @@
+// FROM: joins, ON, USING and NATURAL.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/assert.h"
+#include "sql/bind.h"
+
+static br_status bind_source(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
+                             br_error *err);
+
+typedef struct join_sides {  // scope items: [begin, middle) left, [middle, end) right
+    uint32_t begin, middle, end;
+    br_plan *left, *right;
+} join_sides;
+
+static br_status add_item(br_scope *scope, br_scope_item *item, br_error *err)
+{
+    br_scope_item **grown =
+        br_grow(scope->binder->arena, scope->items, scope->item_count, sizeof *grown);
+    BR_NEED(grown, err);
+    scope->items = grown;
+    grown[scope->item_count++] = item;
+    return BR_OK;
+}
+
+static br_scope_column *find_column(const br_scope_item *item, const char *name)
+{
+    for (uint32_t i = 0; i < item->column_count; i++) {
+        if (br_name_equal(item->columns[i].name, name)) return &item->columns[i];
+    }
+    return NULL;
+}
+
+static br_scope_column *find_in(const br_scope *scope, uint32_t first, uint32_t end,
+                                const char *name, uint32_t *count_out)
+{
+    br_scope_column *found = NULL;
+    *count_out = 0;
+    for (uint32_t i = first; i < end; i++) {
+        br_scope_column *column = find_column(scope->items[i], name);
+        if (column == NULL) continue;
+        if (found == NULL) found = column;
+        (*count_out)++;
+    }
+    return found;
+}
+
+// NATURAL is USING with every column name that both sides have.
+static br_status natural_names(br_scope *scope, const join_sides *sides, br_scope_item *right,
+                               br_error *err)
+{
+    right->using_columns = BR_ALLOC(scope->binder->arena, const char *, right->column_count);
+    BR_NEED(right->using_columns, err);
+    right->is_using = true;
+    for (uint32_t i = 0; i < right->column_count; i++) {
+        uint32_t count;
+        if (right->columns[i].is_hidden) continue;
+        find_in(scope, sides->begin, sides->middle, right->columns[i].name, &count);
+        if (count > 0) right->using_columns[right->using_count++] = right->columns[i].name;
+    }
+    return BR_OK;
+}
+
+static br_status using_pair(br_scope *scope, const join_sides *sides, const char *name,
+                            br_expr **condition, br_error *err)
+{
+    uint32_t left_count, right_count;
+    br_bound left, right, equal;
+    br_scope_column *left_column =
+        find_in(scope, sides->begin, sides->middle, name, &left_count);
+    br_scope_column *right_column =
+        find_in(scope, sides->middle, sides->end, name, &right_count);
+    if (left_column == NULL || right_column == NULL)
+        return br_fail(err, BR_SQL,
+                       "cannot join using column %s - column not present in both tables", name);
+    if (scope->has_right_join && left_count > 1)
+        return br_fail(err, BR_UNSUPPORTED, "USING over several RIGHT or FULL joins");
+    BR_TRY(br_bind_column(scope, left_column, &left, err));
+    BR_TRY(br_bind_column(scope, right_column, &right, err));
+    BR_TRY(br_bind_compare(scope, BR_OP_EQ, left, right, &equal, err));
+    *condition = br_expr_and(scope->binder->arena, *condition, equal.expr);
+    BR_NEED(*condition, err);
+    return BR_OK;
+}
+
+static br_status using_condition(br_scope *scope, const br_ast_source *source,
+                                 const join_sides *sides, br_expr **condition, br_error *err)
+{
+    if (!source->natural && source->using_count == 0) return BR_OK;
+    if (sides->end - sides->middle > 1)
+        return br_fail(err, BR_UNSUPPORTED, "USING with a join in parentheses");
+    br_scope_item *right = scope->items[sides->middle];
+    if (source->natural) {
+        if (source->on != NULL || source->using_count > 0)
+            return br_fail(err, BR_SQL, "a NATURAL join may not have an ON or USING clause");
+        BR_TRY(natural_names(scope, sides, right, err));
+    } else {
+        right->is_using = true;
+        right->using_count = source->using_count;
+        right->using_columns = source->using_columns;
+    }
+    for (uint32_t i = 0; i < right->using_count; i++)
+        BR_TRY(using_pair(scope, sides, right->using_columns[i], condition, err));
+    return BR_OK;
+}
+
+static void make_nullable(br_scope *scope, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++) {
+        br_scope_item *item = scope->items[i];
+        for (uint32_t k = 0; k < item->column_count; k++)
+            item->columns[k].column.type.class_mask |= BR_MASK_NULL;
+        if (item->rowid != NULL) item->rowid->column.type.class_mask |= BR_MASK_NULL;
+    }
+}
+
+static br_status outer_join(br_scope *scope, const br_ast_source *source, const join_sides *sides,
+                            br_expr *condition, br_plan **plan_out, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    if (source->on != NULL) {
+        br_bound on;
+        br_attach_list *attach = scope->attach;
+        scope->attach = NULL;
+        br_status status = br_bind_expression(scope, source->on, &on, err);
+        scope->attach = attach;
+        BR_TRY(status);
+        condition = on.expr;
+    }
+    bool is_right = source->join == BR_AST_JOIN_RIGHT;
+    br_join_kind kind = source->join == BR_AST_JOIN_FULL ? BR_JOIN_FULL : BR_JOIN_LEFT;
+    br_plan *join = br_plan_join(binder, kind, is_right ? sides->right : sides->left,
+                                 is_right ? sides->left : sides->right);
+    BR_NEED(join, err);
+    join->join.residual = condition;
+    if (source->join != BR_AST_JOIN_RIGHT) make_nullable(scope, sides->middle, sides->end);
+    if (source->join != BR_AST_JOIN_LEFT) make_nullable(scope, sides->begin, sides->middle);
+    *plan_out = join;
+    return BR_OK;
+}
+
+static br_status inner_join(br_scope *scope, const br_ast_source *source, const join_sides *sides,
+                            br_expr *condition, br_plan **plan_out, br_error *err)
+{
+    br_plan *join = br_plan_join(scope->binder, BR_JOIN_INNER, sides->left, sides->right);
+    BR_NEED(join, err);
+    if (condition != NULL) {
+        join = br_plan_filter(scope->binder, join, condition);
+        BR_NEED(join, err);
+    }
+    if (source->on != NULL) {
+        br_plan *outside = scope->plan;
+        scope->plan = join;
+        br_status status = br_bind_where(scope, source->on, err);
+        join = scope->plan;
+        scope->plan = outside;
+        BR_TRY(status);
+    }
+    *plan_out = join;
+    return BR_OK;
+}
+
+static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
+                           br_error *err)
+{
+    join_sides sides = {.begin = scope->item_count};
+    br_expr *condition = NULL;
+    if (source->alias != NULL)
+        return br_fail(err, BR_UNSUPPORTED, "join in parentheses with the alias '%s'",
+                       source->alias);
+    BR_TRY(bind_source(scope, source->left, &sides.left, err));
+    sides.middle = scope->item_count;
+    BR_TRY(bind_source(scope, source->right, &sides.right, err));
+    sides.end = scope->item_count;
+    if (sides.end - sides.middle == 1) scope->items[sides.middle]->join = source->join;
+    if (source->join >= BR_AST_JOIN_RIGHT) scope->has_right_join = true;
+    BR_TRY(using_condition(scope, source, &sides, &condition, err));
+    if (source->join >= BR_AST_JOIN_LEFT)
+        return outer_join(scope, source, &sides, condition, plan_out, err);
+    return inner_join(scope, source, &sides, condition, plan_out, err);
+}
+
+static br_status bind_source(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
+                             br_error *err)
+{
+    br_scope_item *item;
+    if (source->kind == BR_AST_SOURCE_JOIN) return bind_join(scope, source, plan_out, err);
+    if (source->kind == BR_AST_SOURCE_FUNCTION)
+        return br_fail(err, BR_UNSUPPORTED, "table-valued function %s() is not native",
+                       source->name);
+    BR_TRY(br_bind_table(scope, source, plan_out, &item, err));
+    return add_item(scope, item, err);
+}
+
+br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err)
+{
+    scope->first_id = scope->binder->next_id;
+    if (source == NULL) {
+        scope->plan = br_plan_one_row(scope->binder);
+        BR_NEED(scope->plan, err);
+    } else {
+        br_plan *plan;
+        scope->is_from = true;
+        br_status status = bind_source(scope, source, &plan, err);
+        scope->is_from = false;
+        BR_TRY(status);
+        scope->plan = plan;
+    }
+    scope->end_id = scope->binder->next_id;
+    return BR_OK;
+}

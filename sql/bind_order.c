@@ -1,0 +1,103 @@
+// ORDER BY, GROUP BY terms that mean result columns, and LIMIT.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "sql/bind.h"
+
+const br_ast *br_ast_skip_collate(const br_ast *ast)
+{
+    while (ast->kind == BR_AST_COLLATE) ast = ast->args[0];
+    return ast;
+}
+
+// An integer, perhaps negative.
+static bool is_ordinal(const br_binder *binder, const br_ast *ast, int64_t *value_out)
+{
+    bool negative = ast->kind == BR_AST_UNARY && ast->operator_ == BR_AST_OP_MINUS;
+    const br_ast *digits = negative ? ast->args[0] : ast;
+    if (digits->kind != BR_AST_LITERAL || digits->value.class_ != BR_INT) return false;
+    if (br_ast_is_keyword(binder, digits, "true") || br_ast_is_keyword(binder, digits, "false"))
+        return false;
+    int64_t value = digits->value.i64;
+    if (value > INT32_MAX || value < 0) return false;
+    *value_out = negative ? -value : value;
+    return true;
+}
+
+static const char *ordinal_suffix(uint32_t n)
+{
+    uint32_t last = n % 10, teens = n % 100;
+    if (teens >= 11 && teens <= 13) return "th";
+    return last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th";
+}
+
+static int32_t find_alias(const br_scope *scope, const br_ast *ast)
+{
+    if (ast->kind != BR_AST_NAME || ast->table != NULL) return -1;
+    for (uint32_t i = 0; i < scope->result_count; i++) {
+        const char *alias = scope->results[i].alias;
+        if (alias != NULL && br_name_equal(alias, ast->name)) return (int32_t)i;
+    }
+    return -1;
+}
+
+br_status br_order_match(br_scope *scope, const br_ast *ast, const char *clause, uint32_t term,
+                         int32_t *column_out, br_error *err)
+{
+    int64_t ordinal;
+    const br_ast *inner = br_ast_skip_collate(ast);
+    *column_out = clause[0] == 'O' ? find_alias(scope, inner) : -1;
+    if (*column_out >= 0 || !is_ordinal(scope->binder, inner, &ordinal)) return BR_OK;
+    if (ordinal < 1 || ordinal > scope->result_count)
+        return br_fail_at(err, BR_SQL, inner->offset,
+                          "%u%s %s BY term out of range - should be between 1 and %u", term + 1,
+                          ordinal_suffix(term + 1), clause, scope->result_count);
+    *column_out = (int32_t)ordinal - 1;
+    return BR_OK;
+}
+
+static br_status bind_term(br_scope *scope, const br_ast_order *order, uint32_t index,
+                           br_order_term *term, br_error *err)
+{
+    const br_ast *ast = order->expression;
+    term->descending = order->descending;
+    term->nulls_last = order->nulls == 0 ? order->descending : order->nulls > 0;
+    BR_TRY(br_order_match(scope, ast, "ORDER", index, &term->column, err));
+    if (term->column < 0) return br_bind_expression(scope, ast, &term->bound, err);
+    term->has_collation = ast->kind == BR_AST_COLLATE;
+    if (term->has_collation) return br_parse_collation(ast->name, &term->collation, err);
+    return BR_OK;
+}
+
+br_status br_bind_order(br_scope *scope, const br_ast_select *select, br_order_term **terms_out,
+                        br_error *err)
+{
+    br_order_term *terms = BR_ALLOC(scope->binder->arena, br_order_term, select->order_count);
+    BR_NEED(terms, err);
+    br_scope *outer = scope->outer;  // ORDER BY sees no outer query
+    scope->outer = NULL;
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < select->order_count && status == BR_OK; i++)
+        status = bind_term(scope, &select->order_by[i], i, &terms[i], err);
+    scope->outer = outer;
+    BR_TRY(status);
+    *terms_out = terms;
+    return BR_OK;
+}
+
+br_status br_bind_limit(br_binder *binder, const br_ast_select *select, br_expr **limit_out,
+                        br_expr **offset_out, br_error *err)
+{
+    br_scope scope = {.binder = binder};  // names nothing
+    br_bound bound;
+    *limit_out = *offset_out = NULL;
+    if (select->limit != NULL) {
+        BR_TRY(br_bind_expression(&scope, select->limit, &bound, err));
+        *limit_out = bound.expr;
+    }
+    if (select->offset_expression != NULL) {
+        BR_TRY(br_bind_expression(&scope, select->offset_expression, &bound, err));
+        *offset_out = bound.expr;
+    }
+    return BR_OK;
+}

@@ -1,0 +1,387 @@
+// Subqueries in expressions and conditions: slots, and dependent joins.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/assert.h"
+#include "sql/bind.h"
+
+// ---- attaching -------------------------------------------------------------------------------
+
+br_status br_scope_attach(br_scope *scope, br_attach_list *list, br_error *err)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        br_plan *join = list->joins[i];
+        join->left = scope->plan;
+        if (!br_plan_join_columns(scope->binder, join))
+            return br_fail(err, BR_NOMEM, "no memory for the plan");
+        scope->plan = join;
+    }
+    list->count = 0;
+    list->joins = NULL;
+    return BR_OK;
+}
+
+static br_status attach(br_scope *scope, br_attach_list *list, br_plan *join, br_error *err)
+{
+    if (list == NULL)
+        return br_fail(err, BR_UNSUPPORTED, "subquery where no join can be made");
+    br_plan **grown = br_grow(scope->binder->arena, list->joins, list->count, sizeof *grown);
+    BR_NEED(grown, err);
+    list->joins = grown;
+    grown[list->count++] = join;
+    return BR_OK;
+}
+
+// A join that waits for its left side, and adds `added` columns to it.
+static br_status new_join(br_scope *scope, br_join_kind kind, br_plan *right,
+                          const br_plan_column *added, br_plan **out, br_error *err)
+{
+    br_plan *join = br_plan_new(scope->binder, BR_PLAN_JOIN, added == NULL ? 0 : 1);
+    BR_NEED(join, err);
+    join->join.join = kind;
+    join->right = right;
+    if (added != NULL) join->columns[0] = *added;
+    *out = join;
+    return BR_OK;
+}
+
+// ---- slots -----------------------------------------------------------------------------------
+
+static br_status add_slot(br_binder *binder, br_plan *plan, uint32_t *slot_out, br_error *err)
+{
+    br_query *query = binder->query;
+    br_plan **plans =
+        br_grow(binder->arena, query->subqueries, query->subquery_count, sizeof *plans);
+    uint32_t *order = br_grow(binder->arena, query->run_order, query->run_count, sizeof *order);
+    BR_NEED(plans, err);
+    BR_NEED(order, err);
+    query->subqueries = plans;
+    query->run_order = order;
+    *slot_out = query->subquery_count;
+    order[query->run_count++] = BR_RUN_SUBQUERY | query->subquery_count;
+    plans[query->subquery_count++] = plan;
+    return BR_OK;
+}
+
+static bool is_single_row(const br_plan *plan)
+{
+    while (plan->kind == BR_PLAN_PROJECT) plan = plan->left;
+    return (plan->kind == BR_PLAN_AGGREGATE && plan->aggregate.key_count == 0) ||
+           (plan->kind == BR_PLAN_VALUES && plan->values.row_count == 1);
+}
+
+static br_status first_row(br_binder *binder, br_plan **plan, br_error *err)
+{
+    if (is_single_row(*plan)) return BR_OK;
+    br_expr *one = br_expr_const(binder->arena, br_value_int(1));
+    BR_NEED(one, err);
+    *plan = br_plan_limit(binder, *plan, one, NULL);
+    BR_NEED(*plan, err);
+    return BR_OK;
+}
+
+static br_status slot_expr(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)
+{
+    br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_SUBQUERY, 0);
+    BR_NEED(expr, err);
+    expr->type = plan->columns[0].type;
+    if (!is_single_row(plan)) expr->type.class_mask |= BR_MASK_NULL;
+    expr->affinity = plan->columns[0].affinity;
+    BR_TRY(first_row(scope->binder, &plan, err));
+    *out = expr;
+    return add_slot(scope->binder, plan, &expr->subquery, err);
+}
+
+br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    br_plan *plan, *join;
+    bool escapes;
+    BR_TRY(br_bind_select(scope->binder, scope, ast->select, BR_NAMES_TABLE, &plan, &escapes, err));
+    if (plan->column_count != 1)
+        return br_fail_at(err, BR_SQL, ast->offset, "sub-select returns %u columns - expected 1",
+                          plan->column_count);
+    if (!escapes) return slot_expr(scope, plan, &out->expr, err);
+    br_plan_column column = plan->columns[0];
+    if (!is_single_row(plan)) column.type.class_mask |= BR_MASK_NULL;
+    BR_TRY(new_join(scope, BR_JOIN_SINGLE, plan, &column, &join, err));
+    BR_TRY(attach(scope, scope->attach, join, err));
+    out->expr = br_expr_column(scope->binder->arena, &column);
+    BR_NEED(out->expr, err);
+    return BR_OK;
+}
+
+// ---- EXISTS ----------------------------------------------------------------------------------
+
+static bool is_positive_literal(const br_ast *ast)
+{
+    return ast->kind == BR_AST_LITERAL && ast->value.class_ == BR_INT && ast->value.i64 > 0;
+}
+
+// EXISTS does not care for order, nor for a limit that lets a row through.
+static br_status bind_existing(br_scope *scope, const br_ast *ast, br_plan **plan_out,
+                               bool *escapes_out, br_error *err)
+{
+    br_ast_select select = *ast->select;
+    bool is_limited = select.offset_expression != NULL ||
+                      (select.limit != NULL && !is_positive_literal(select.limit));
+    if (!is_limited) {
+        select.limit = NULL;
+        if (select.core_count == 1) select.order_count = 0;
+    }
+    return br_bind_select(scope->binder, scope, &select, BR_NAMES_TABLE, plan_out, escapes_out,
+                          err);
+}
+
+// 1 when the plan has a row: how many of its first row there are.
+static br_status exists_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    BR_TRY(first_row(binder, &plan, err));
+    br_plan *count = br_plan_new(binder, BR_PLAN_AGGREGATE, 1);
+    BR_NEED(count, err);
+    count->left = plan;
+    count->aggregate.aggregate_count = 1;
+    count->aggregate.aggregates = BR_ALLOC(binder->arena, br_aggregate, 1);
+    BR_NEED(count->aggregate.aggregates, err);
+    count->aggregate.aggregates[0].kind = BR_AGG_COUNT_STAR;
+    count->columns[0] = (br_plan_column){
+        .id = binder->next_id++, .name = "", .type = br_type_int(0, 1, false)};
+    return slot_expr(scope, count, out, err);
+}
+
+br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    br_plan *plan, *join;
+    bool escapes;
+    BR_TRY(bind_existing(scope, ast, &plan, &escapes, err));
+    if (!escapes) return exists_slot(scope, plan, &out->expr, err);
+    br_plan_column mark = {
+        .id = scope->binder->next_id++, .name = "", .type = br_type_int(0, 1, false)};
+    BR_TRY(new_join(scope, BR_JOIN_MARK, plan, &mark, &join, err));
+    BR_TRY(attach(scope, scope->attach, join, err));
+    out->expr = br_expr_column(scope->binder->arena, &mark);
+    BR_NEED(out->expr, err);
+    return BR_OK;
+}
+
+// ---- IN --------------------------------------------------------------------------------------
+
+// x IN table means x IN (SELECT * FROM table).
+static br_status select_of_table(br_binder *binder, const br_ast *ast, const br_ast_select **out,
+                                 br_error *err)
+{
+    br_ast_select *select = BR_ALLOC(binder->arena, br_ast_select, 1);
+    br_ast_core *core = BR_ALLOC(binder->arena, br_ast_core, 1);
+    br_ast_source *source = BR_ALLOC(binder->arena, br_ast_source, 1);
+    br_ast_result *result = BR_ALLOC(binder->arena, br_ast_result, 1);
+    br_ast *star = BR_ALLOC(binder->arena, br_ast, 1);
+    BR_NEED(select, err);
+    BR_NEED(core, err);
+    BR_NEED(source, err);
+    BR_NEED(result, err);
+    BR_NEED(star, err);
+    star->kind = BR_AST_STAR;
+    star->offset = ast->offset;
+    result->expression = star;
+    source->kind = BR_AST_SOURCE_TABLE;
+    source->schema = ast->schema;
+    source->name = ast->name;
+    source->offset = ast->offset;
+    core->result_count = 1;
+    core->results = result;
+    core->from = source;
+    select->core_count = 1;
+    select->cores = core;
+    *out = select;
+    return BR_OK;
+}
+
+typedef struct in_operands {
+    br_bound *left;    // one, or the elements of a row value
+    uint32_t count;
+    br_plan *right;
+    bool nullable;     // NULL on either side: the answer may be unknown
+} in_operands;
+
+static br_status bind_in_left(br_scope *scope, const br_ast *ast, in_operands *in, br_error *err)
+{
+    bool is_row = ast->kind == BR_AST_ROW;
+    in->count = is_row ? ast->arg_count : 1;
+    in->left = BR_ALLOC(scope->binder->arena, br_bound, in->count);
+    BR_NEED(in->left, err);
+    for (uint32_t i = 0; i < in->count; i++)
+        BR_TRY(br_bind_expression(scope, is_row ? ast->args[i] : ast, &in->left[i], err));
+    return BR_OK;
+}
+
+static br_status bind_in_operands(br_scope *scope, const br_ast *ast, in_operands *in,
+                                  br_error *err)
+{
+    const br_ast_select *select = ast->select;
+    bool escapes;
+    if (select == NULL) BR_TRY(select_of_table(scope->binder, ast, &select, err));
+    if (ast->args[0]->kind == BR_AST_SUBQUERY && ast->args[0]->select->cores[0].result_count > 1)
+        return br_fail(err, BR_UNSUPPORTED, "row value of a subquery IN a subquery");
+    BR_TRY(bind_in_left(scope, ast->args[0], in, err));
+    BR_TRY(br_bind_select(scope->binder, scope, select, BR_NAMES_TABLE, &in->right, &escapes, err));
+    if (in->right->column_count != in->count)
+        return br_fail_at(err, BR_SQL, ast->offset, "sub-select returns %u columns - expected %u",
+                          in->right->column_count, in->count);
+    return BR_OK;
+}
+
+static br_status set_in_keys(br_scope *scope, in_operands *in, br_plan *join, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    join->join.key_count = in->count;
+    join->join.left_keys = BR_ALLOC(arena, br_expr *, in->count);
+    join->join.right_keys = BR_ALLOC(arena, br_expr *, in->count);
+    join->join.key_collations = BR_ALLOC(arena, br_collation, in->count);
+    join->join.null_safe = BR_ALLOC(arena, bool, in->count);
+    BR_NEED(join->join.left_keys, err);
+    BR_NEED(join->join.right_keys, err);
+    BR_NEED(join->join.key_collations, err);
+    BR_NEED(join->join.null_safe, err);
+    for (uint32_t i = 0; i < in->count; i++) {
+        const br_plan_column *column = &in->right->columns[i];
+        br_expr *left = in->left[i].expr, *right = br_expr_column(arena, column);
+        BR_NEED(right, err);
+        br_bound right_bound = {right, column->collation, BR_COLLATED_COLUMN};
+        br_affinity affinity = br_compare_affinity(column->affinity, left->affinity);
+        join->join.key_collations[i] = br_bound_collation(&in->left[i], &right_bound);
+        BR_TRY(br_compare_prepare(scope, &left, &right, affinity, err));
+        join->join.left_keys[i] = left;
+        join->join.right_keys[i] = right;
+        unsigned mask = left->type.class_mask | right->type.class_mask;
+        in->nullable = in->nullable || (mask & BR_MASK_NULL) != 0;
+    }
+    return BR_OK;
+}
+
+// The answer as a column of a MARK join.
+static br_status in_as_mark(br_scope *scope, in_operands *in, br_attach_list *list, br_expr **out,
+                            br_error *err)
+{
+    br_plan *join;
+    br_plan_column mark = {.id = scope->binder->next_id++, .name = ""};
+    BR_TRY(new_join(scope, BR_JOIN_MARK, in->right, &mark, &join, err));
+    BR_TRY(set_in_keys(scope, in, join, err));
+    if (in->nullable && in->count > 1)
+        return br_fail(err, BR_UNSUPPORTED, "row value IN a subquery with NULLs");
+    join->join.mark_nulls = in->nullable;
+    mark.type = br_type_int(0, 1, in->nullable);
+    join->columns[0] = mark;
+    BR_TRY(attach(scope, list, join, err));
+    *out = br_expr_column(scope->binder->arena, &mark);
+    BR_NEED(*out, err);
+    return BR_OK;
+}
+
+static br_status negate(br_scope *scope, bool negated, br_expr **expr, br_error *err)
+{
+    if (!negated) return BR_OK;
+    *expr = br_expr_operator(scope->binder->arena, BR_OP_NOT, *expr, NULL);
+    BR_NEED(*expr, err);
+    return BR_OK;
+}
+
+br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    in_operands in = {0};
+    BR_TRY(bind_in_operands(scope, ast, &in, err));
+    BR_TRY(in_as_mark(scope, &in, scope->attach, &out->expr, err));
+    return negate(scope, ast->negated, &out->expr, err);
+}
+
+// ---- conditions ------------------------------------------------------------------------------
+
+static br_status condition_exists(br_scope *scope, const br_ast *ast, bool negated,
+                                  br_attach_list *joins, br_expr **filter_out, br_error *err)
+{
+    br_plan *plan, *join;
+    bool escapes;
+    BR_TRY(bind_existing(scope, ast, &plan, &escapes, err));
+    if (!escapes) {
+        BR_TRY(exists_slot(scope, plan, filter_out, err));
+        return negate(scope, negated, filter_out, err);
+    }
+    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, plan, NULL, &join, err));
+    return attach(scope, joins, join, err);
+}
+
+static br_status condition_in(br_scope *scope, const br_ast *ast, bool negated,
+                              br_attach_list *joins, br_expr **filter_out, br_error *err)
+{
+    in_operands in = {0};
+    br_plan *join;
+    BR_TRY(bind_in_operands(scope, ast, &in, err));
+    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, in.right, NULL, &join, err));
+    BR_TRY(set_in_keys(scope, &in, join, err));
+    if (!negated || !in.nullable) return attach(scope, joins, join, err);
+    in_operands marked = {.left = in.left, .count = in.count, .right = in.right};
+    BR_TRY(in_as_mark(scope, &marked, joins, filter_out, err));
+    return negate(scope, true, filter_out, err);
+}
+
+// A condition that rows must pass, as joins or else as a filter above them (NULL: none).
+br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_attach_list *joins,
+                            br_expr **filter_out, br_error *err)
+{
+    bool negated = false;
+    const br_ast *inner = ast;
+    br_bound bound;
+    *filter_out = NULL;
+    while (inner->kind == BR_AST_UNARY && inner->operator_ == BR_AST_OP_NOT) {
+        negated = !negated;
+        inner = inner->args[0];
+    }
+    if (joins != NULL && inner->kind == BR_AST_EXISTS)
+        return condition_exists(scope, inner, negated, joins, filter_out, err);
+    bool in_subquery = inner->kind == BR_AST_IN && (inner->select != NULL || inner->name != NULL);
+    if (joins != NULL && in_subquery)
+        return condition_in(scope, inner, negated != inner->negated, joins, filter_out, err);
+    BR_TRY(br_bind_expression(scope, ast, &bound, err));
+    *filter_out = bound.expr;
+    return BR_OK;
+}
+
+typedef struct where_parts {
+    br_attach_list joins;
+    br_expr *before, *after;  // filters that need none of the joins, and those that may
+} where_parts;
+
+static br_status where_conjunct(br_scope *scope, const br_ast *ast, where_parts *parts,
+                                br_error *err)
+{
+    if (ast->kind == BR_AST_BINARY && ast->operator_ == BR_AST_OP_AND) {
+        BR_TRY(where_conjunct(scope, ast->args[0], parts, err));
+        return where_conjunct(scope, ast->args[1], parts, err);
+    }
+    br_expr *filter;
+    uint32_t joins = parts->joins.count;
+    BR_TRY(br_bind_condition(scope, ast, &parts->joins, &filter, err));
+    if (filter == NULL) return BR_OK;
+    br_expr **side = parts->joins.count == joins ? &parts->before : &parts->after;
+    *side = br_expr_and(scope->binder->arena, *side, filter);
+    BR_NEED(*side, err);
+    return BR_OK;
+}
+
+br_status br_bind_where(br_scope *scope, const br_ast *ast, br_error *err)
+{
+    where_parts parts = {0};
+    br_attach_list *attach_before = scope->attach;
+    scope->attach = &parts.joins;
+    br_status status = where_conjunct(scope, ast, &parts, err);
+    scope->attach = attach_before;
+    BR_TRY(status);
+    if (parts.before != NULL) {
+        scope->plan = br_plan_filter(scope->binder, scope->plan, parts.before);
+        BR_NEED(scope->plan, err);
+    }
+    BR_TRY(br_scope_attach(scope, &parts.joins, err));
+    if (parts.after == NULL) return BR_OK;
+    scope->plan = br_plan_filter(scope->binder, scope->plan, parts.after);
+    BR_NEED(scope->plan, err);
+    return BR_OK;
+}
