@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Runs a benchmark suite on Braid and its peers. See bench/README.md."""
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import report  # noqa: E402
+import suites  # noqa: E402
+import systems  # noqa: E402
+
+
+def peer_python(wanted):
+    """A Python that has the peers: a venv beside this file. None when it cannot be made."""
+    venv = os.path.join(HERE, ".venv")
+    python = os.path.join(venv, "bin", "python")
+    if not {"duckdb", "clickhouse"} & set(wanted):
+        return sys.executable
+    if not os.path.exists(python):
+        print("bench: installing the peers into bench/.venv", file=sys.stderr)
+        done = subprocess.run([sys.executable, "-m", "venv", venv], check=False).returncode == 0 and \
+            subprocess.run([python, "-m", "pip", "install", "-q", "-r",
+                            os.path.join(HERE, "requirements.txt")], check=False).returncode == 0
+        if not done:
+            subprocess.run(["rm", "-rf", venv], check=False)
+            return None
+    return python
+
+
+def values_agree(left, right):
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return abs(left - right) <= 1e-9 * max(abs(left), abs(right), 1e-3)
+    return left == right or (left is None and right == 0) or str(left) == str(right)
+
+
+def row_key(row):
+    return [(v is None, f"{v:.6e}" if isinstance(v, (int, float)) else str(v)) for v in row]
+
+
+def rows_agree(left, right):
+    if len(left) != len(right):
+        return False
+    pairs = zip(sorted(left, key=row_key), sorted(right, key=row_key))
+    return all(len(a) == len(b) and all(map(values_agree, a, b)) for a, b in pairs)
+
+
+def measure_query(query, workers, runs):
+    """Warm up and compare answers, then time the systems in turns."""
+    outcome = {"name": query["name"], "ms": {}, "errors": {}, "wrong": [], "native": True}
+    answers, times = {}, {}
+    for worker in workers:
+        answer = worker.ask(op="query", sql=query["sql"], rows=True)
+        if "error" in answer:
+            outcome["errors"][worker.name] = answer["error"]
+            continue
+        answers[worker.name] = answer["rows"]
+        times[worker.name] = []
+        if worker.name == "braid":
+            outcome["native"] = answer["native"]
+    # SQLite is slow and the judge of the answers: timing it a few times is enough.
+    for turn in range(runs):
+        for worker in workers:
+            if worker.name in times and (worker.name != "sqlite" or turn < 2):
+                times[worker.name].append(worker.ask(op="query", sql=query["sql"], rows=False)["ms"])
+    outcome["ms"] = {name: statistics.median(ms) for name, ms in times.items()}
+    judge = answers.get("sqlite", answers.get("duckdb"))
+    outcome["wrong"] = [n for n, rows in answers.items() if judge is not None and
+                        not rows_agree(rows, judge)]
+    return outcome
+
+
+def print_query(outcome, names):
+    shown = "  ".join(f"{n} {report.cell(outcome, n):>10}" for n in names)
+    print(f"{outcome['name']:>5}  {shown}", flush=True)
+
+
+def run_suite(options):
+    suite = suites.make(options.suite, options.scale, options.rows)
+    python = peer_python(options.systems)
+    names = [n for n in options.systems if python or n in ("braid", "sqlite")]
+    for name in set(options.systems) - set(names):
+        print(f"bench: {name} cannot be installed here and is left out", file=sys.stderr)
+    workers, loads = [], {}
+    for name in names:
+        worker = systems.Worker(name, python or sys.executable, suite, options.threads)
+        loads[name] = worker.ask(op="load")
+        if "error" in loads[name]:
+            print(f"bench: {name} is left out: {loads[name]['error']}", file=sys.stderr)
+            worker.close()
+            continue
+        print(f"bench: {name} loaded in {loads[name]['seconds']:.1f} s, "
+              f"{loads[name]['bytes'] / 1e6:.1f} MB", file=sys.stderr)
+        workers.append(worker)
+    names = [w.name for w in workers]
+    measured = []
+    for query in suite["queries"]:
+        if options.query and query["name"] not in options.query:
+            continue
+        measured.append(measure_query(query, workers, options.runs))
+        print_query(measured[-1], names)
+    peaks = {w.name: w.ask(op="peak").get("bytes", 0) for w in workers}
+    for worker in workers:
+        worker.close()
+    os.makedirs(os.path.join(HERE, "results"), exist_ok=True)
+    path = os.path.join(HERE, "results", options.name or suite["label"])
+    about = f"{options.threads} threads, median of {options.runs} runs, resident and warm."
+    report.write(path, suite["label"], names, measured, loads, peaks, about)
+    print(report.markdown(suite["label"], names, measured, loads, peaks, about))
+    return any("braid" in q["wrong"] or "braid" in q["errors"] for q in measured)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", default="tpch", help="tpch, web, or a folder")
+    parser.add_argument("--scale", type=float, default=1, help="of TPC-H")
+    parser.add_argument("--rows", type=int, default=1000000, help="of the web suite")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--systems", type=lambda text: text.split(","), default=systems.NAMES)
+    parser.add_argument("--query", action="append", help="only this one, e.g. q06; repeatable")
+    parser.add_argument("--name", help="of the report; default: the suite's")
+    parser.add_argument("--library", default=os.path.join(HERE, "..", "build", "libbraid.so"))
+    options = parser.parse_args()
+    os.environ["BRAID_LIBRARY"] = os.path.abspath(options.library)
+    return int(run_suite(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
