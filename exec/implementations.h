@@ -26,11 +26,14 @@ BR_DECLARE_ROW(br_row_in);
 BR_DECLARE_ROW(br_row_concat);
 BR_DECLARE_ROW(br_row_like);
 
+BR_DECLARE_CONDITION(br_condition_compare);
+BR_DECLARE_CONDITION(br_condition_between);
 BR_DECLARE_CONDITION(br_condition_logic);
 BR_DECLARE_CONDITION(br_condition_not);
 BR_DECLARE_CONDITION(br_condition_is_null);
 BR_DECLARE_CONDITION(br_condition_is_truth);
 
+BR_DECLARE_VECTOR(br_vector_arithmetic);
 BR_DECLARE_VECTOR(br_vector_case);
 BR_DECLARE_VECTOR(br_vector_coalesce);
 
@@ -62,6 +65,10 @@ BR_CHECKED br_status br_arithmetic_value(const br_node *node, br_operator operat
 BR_CHECKED br_status br_node_condition_on(br_frame *frame, const br_node *node,
                                           const uint64_t *selected, uint32_t count,
                                           br_condition *out, br_error *err);
+
+// args[0] compared with args[right_index], under the node's collation. Not for IS and IS NOT.
+BR_CHECKED br_status br_compare_nodes(br_frame *frame, const br_node *node, br_operator operator_,
+                                      uint32_t right_index, br_condition *out, br_error *err);
 
 BR_CHECKED br_status br_bridge_call(const br_row_context *context, const char *function,
                                     const br_value *args, uint32_t arg_count, br_value *out,
