@@ -115,6 +115,7 @@ static double bench_range(const br_format_kernels *kernels, uint32_t width)
 
 static double bench_codes(const br_format_kernels *kernels, uint32_t width)
 {
+    uint32_t size = 1u << width;
     _Alignas(64) static uint8_t packed[BR_VECTOR_ROWS * 8];
     _Alignas(64) static uint64_t lanes[BR_VECTOR_ROWS];
     static uint64_t passes[1024];
@@ -124,7 +125,7 @@ static double bench_codes(const br_format_kernels *kernels, uint32_t width)
         uint64_t start = br_clock_ns();
         for (uint64_t i = 0; i < 200; i++) {
             kernels->unpack[width](packed, 0, lanes);
-            kernels->test_codes[br_lane_of_width(width)](lanes, 0, passes, bits);
+            kernels->test_codes[br_lane_of_width(width)](lanes, 0, passes, size, bits);
         }
         best = best_of(best, start, 200.0 * BR_VECTOR_ROWS);
     }

@@ -1,0 +1,1 @@
+SELECT count(*) FROM views WHERE ad_engine <> 0;

@@ -1,0 +1,1 @@
+SELECT sum(ad_engine), count(*), avg(window_width) FROM views;

@@ -1,0 +1,1 @@
+SELECT min(view_date), max(view_date) FROM views;

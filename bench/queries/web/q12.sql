@@ -1,0 +1,1 @@
+SELECT mobile_maker, mobile_model, count(DISTINCT user_id) AS users FROM views WHERE mobile_model <> '' GROUP BY mobile_maker, mobile_model ORDER BY users DESC, mobile_maker, mobile_model LIMIT 10;

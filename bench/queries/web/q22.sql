@@ -1,0 +1,1 @@
+SELECT search_phrase, min(address), min(title), count(*) AS n, count(DISTINCT user_id) FROM views WHERE title LIKE '%Google%' AND address NOT LIKE '%.google.%' AND search_phrase <> '' GROUP BY search_phrase ORDER BY n DESC, search_phrase LIMIT 10;

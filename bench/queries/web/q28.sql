@@ -1,0 +1,1 @@
+SELECT substr(origin, 1, instr(origin || '/', '.example')) AS host, avg(length(origin)) AS size, count(*) AS n, min(origin) FROM views WHERE origin <> '' GROUP BY host HAVING count(*) > 500 ORDER BY size DESC, host LIMIT 25;

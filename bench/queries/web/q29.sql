@@ -1,0 +1,1 @@
+SELECT sum(window_width), sum(window_width + 1), sum(window_width + 2), sum(window_width + 3), sum(window_width + 4), sum(window_width + 5), sum(window_width + 6), sum(window_width + 7), sum(window_width + 8), sum(window_width + 9) FROM views;

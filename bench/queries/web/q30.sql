@@ -1,0 +1,1 @@
+SELECT search_engine, client_address, count(*) AS n, sum(is_reload), avg(window_width) FROM views WHERE search_phrase <> '' GROUP BY search_engine, client_address ORDER BY n DESC, search_engine, client_address LIMIT 10;

@@ -1,0 +1,1 @@
+SELECT address, count(*) AS n FROM views WHERE site_id = 3 AND view_date >= '2013-07-01' AND view_date <= '2013-07-31' AND skip_count = 0 AND is_reload = 0 AND address <> '' GROUP BY address ORDER BY n DESC, address LIMIT 10;

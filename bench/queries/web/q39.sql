@@ -1,0 +1,1 @@
+SELECT source_id, search_engine, ad_engine, CASE WHEN search_engine = 0 AND ad_engine = 0 THEN origin ELSE '' END AS source, address, count(*) AS n FROM views WHERE site_id = 3 AND is_reload = 0 GROUP BY source_id, search_engine, ad_engine, source, address ORDER BY n DESC, source_id, search_engine, ad_engine, source, address LIMIT 10 OFFSET 100;

@@ -1,0 +1,1 @@
+SELECT address_hash, view_date, count(*) AS n FROM views WHERE site_id = 3 AND is_reload = 0 AND source_id IN (1, 6) GROUP BY address_hash, view_date ORDER BY n DESC, address_hash, view_date LIMIT 10 OFFSET 10;

@@ -1,0 +1,1 @@
+SELECT window_width, window_height, count(*) AS n FROM views WHERE site_id = 3 AND view_date >= '2013-07-08' AND is_reload = 0 GROUP BY window_width, window_height ORDER BY n DESC, window_width, window_height LIMIT 10 OFFSET 100;

@@ -1,0 +1,1 @@
+SELECT strftime('%Y-%m-%d %H:%M:00', view_time) AS minute, count(*) AS n FROM views WHERE site_id = 3 AND view_date BETWEEN '2013-07-14' AND '2013-07-15' AND is_reload = 0 GROUP BY minute ORDER BY minute LIMIT 10 OFFSET 100;
