@@ -13,11 +13,11 @@
 #include <string.h>
 
 enum {
-    TEXT_POOL_BYTES = 8 << 20,  // 4.2.2.10 asks for 300 MB; a smaller pool has the same sentences
+    TEXT_POOL_BYTES = 8 << 20, // 4.2.2.10 asks for 300 MB; a smaller pool has the same sentences
     SUPPLIERS_PER_PART = 4,
-    DAYS_FIRST = 8035,          // 1992-01-01
-    DAYS_LAST = 10591,          // 1998-12-31
-    DAYS_CURRENT = 9298,        // 1995-06-17, "current date" of the specification
+    DAYS_FIRST = 8035,   // 1992-01-01
+    DAYS_LAST = 10591,   // 1998-12-31
+    DAYS_CURRENT = 9298, // 1995-06-17, "current date" of the specification
 };
 
 typedef struct generator {
@@ -25,17 +25,17 @@ typedef struct generator {
     double scale;
     int64_t suppliers, parts, customers, orders, clerks;
     const char *folder;
-    char *texts;  // TEXT_POOL_BYTES of sentences, 4.2.2.14
+    char *texts; // TEXT_POOL_BYTES of sentences, 4.2.2.14
 } generator;
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define PICK(self, list) (list)[below((self), COUNT(list))]
-#define PICK_COMMON(self, list, common) \
+#define PICK_COMMON(self, list, common)                                                            \
     (list)[below((self), below((self), 100) < COMMON_PERCENT ? (common) : COUNT(list))]
 
 // ---- chance ------------------------------------------------------------------------------------
 
-static uint64_t next_random(generator *self)  // splitmix64 (Steele, Lea, Flood 2014)
+static uint64_t next_random(generator *self) // splitmix64 (Steele, Lea, Flood 2014)
 {
     uint64_t z = self->random += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
@@ -43,31 +43,40 @@ static uint64_t next_random(generator *self)  // splitmix64 (Steele, Lea, Flood 
     return z ^ z >> 31;
 }
 
-static uint64_t below(generator *self, uint64_t limit) { return next_random(self) % limit; }
+static uint64_t below(generator *self, uint64_t limit)
+{
+    return next_random(self) % limit;
+}
 
 static int64_t between(generator *self, int64_t low, int64_t high)
 {
     return low + (int64_t)below(self, (uint64_t)(high - low + 1));
 }
 
-// ---- words, 4.2.2.13 and 4.2.2.14 ----------------------------------------------------------------
+// ---- words, 4.2.2.13 and 4.2.2.14
+// ----------------------------------------------------------------
 
 static const char *const colours[] = {
-    "almond", "antique", "aquamarine", "azure", "beige", "bisque", "black", "blanched", "blue",
-    "blush", "brown", "burlywood", "burnished", "chartreuse", "chiffon", "chocolate", "coral",
-    "cornflower", "cornsilk", "cream", "cyan", "dark", "deep", "dim", "dodger", "drab", "firebrick",
-    "floral", "forest", "frosted", "gainsboro", "ghost", "goldenrod", "green", "grey", "honeydew",
-    "hot", "indian", "ivory", "khaki", "lace", "lavender", "lawn", "lemon", "light", "lime", "linen",
-    "magenta", "maroon", "medium", "metallic", "midnight", "mint", "misty", "moccasin", "navajo",
-    "navy", "olive", "orange", "orchid", "pale", "papaya", "peach", "peru", "pink", "plum", "powder",
-    "puff", "purple", "red", "rose", "rosy", "royal", "saddle", "salmon", "sandy", "seashell",
-    "sienna", "sky", "slate", "smoke", "snow", "spring", "steel", "tan", "thistle", "tomato",
-    "turquoise", "violet", "wheat", "white", "yellow"};
+    "almond",   "antique",   "aquamarine", "azure",      "beige",     "bisque",    "black",
+    "blanched", "blue",      "blush",      "brown",      "burlywood", "burnished", "chartreuse",
+    "chiffon",  "chocolate", "coral",      "cornflower", "cornsilk",  "cream",     "cyan",
+    "dark",     "deep",      "dim",        "dodger",     "drab",      "firebrick", "floral",
+    "forest",   "frosted",   "gainsboro",  "ghost",      "goldenrod", "green",     "grey",
+    "honeydew", "hot",       "indian",     "ivory",      "khaki",     "lace",      "lavender",
+    "lawn",     "lemon",     "light",      "lime",       "linen",     "magenta",   "maroon",
+    "medium",   "metallic",  "midnight",   "mint",       "misty",     "moccasin",  "navajo",
+    "navy",     "olive",     "orange",     "orchid",     "pale",      "papaya",    "peach",
+    "peru",     "pink",      "plum",       "powder",     "puff",      "purple",    "red",
+    "rose",     "rosy",      "royal",      "saddle",     "salmon",    "sandy",     "seashell",
+    "sienna",   "sky",       "slate",      "smoke",      "snow",      "spring",    "steel",
+    "tan",      "thistle",   "tomato",     "turquoise",  "violet",    "wheat",     "white",
+    "yellow"};
 static const char *const type_1[] = {"STANDARD", "SMALL", "MEDIUM", "LARGE", "ECONOMY", "PROMO"};
 static const char *const type_2[] = {"ANODIZED", "BURNISHED", "PLATED", "POLISHED", "BRUSHED"};
 static const char *const type_3[] = {"TIN", "NICKEL", "BRASS", "STEEL", "COPPER"};
 static const char *const container_1[] = {"SM", "LG", "MED", "JUMBO", "WRAP"};
-static const char *const container_2[] = {"CASE", "BOX", "BAG", "JAR", "PKG", "PACK", "CAN", "DRUM"};
+static const char *const container_2[] = {"CASE", "BOX",  "BAG", "JAR",
+                                          "PKG",  "PACK", "CAN", "DRUM"};
 static const char *const segments[] = {"AUTOMOBILE", "BUILDING", "FURNITURE", "MACHINERY",
                                        "HOUSEHOLD"};
 static const char *const priorities[] = {"1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED",
@@ -79,52 +88,60 @@ static const char *const regions[] = {"AFRICA", "AMERICA", "ASIA", "EUROPE", "MI
 static const struct {
     const char *name;
     int region;
-} nations[] = {
-    {"ALGERIA", 0}, {"ARGENTINA", 1}, {"BRAZIL", 1}, {"CANADA", 1}, {"EGYPT", 4}, {"ETHIOPIA", 0},
-    {"FRANCE", 3}, {"GERMANY", 3}, {"INDIA", 2}, {"INDONESIA", 2}, {"IRAN", 4}, {"IRAQ", 4},
-    {"JAPAN", 2}, {"JORDAN", 4}, {"KENYA", 0}, {"MOROCCO", 0}, {"MOZAMBIQUE", 0}, {"PERU", 1},
-    {"CHINA", 2}, {"ROMANIA", 3}, {"SAUDI ARABIA", 4}, {"VIETNAM", 2}, {"RUSSIA", 3},
-    {"UNITED KINGDOM", 3}, {"UNITED STATES", 1}};
+} nations[] = {{"ALGERIA", 0},      {"ARGENTINA", 1}, {"BRAZIL", 1}, {"CANADA", 1},
+               {"EGYPT", 4},        {"ETHIOPIA", 0},  {"FRANCE", 3}, {"GERMANY", 3},
+               {"INDIA", 2},        {"INDONESIA", 2}, {"IRAN", 4},   {"IRAQ", 4},
+               {"JAPAN", 2},        {"JORDAN", 4},    {"KENYA", 0},  {"MOROCCO", 0},
+               {"MOZAMBIQUE", 0},   {"PERU", 1},      {"CHINA", 2},  {"ROMANIA", 3},
+               {"SAUDI ARABIA", 4}, {"VIETNAM", 2},   {"RUSSIA", 3}, {"UNITED KINGDOM", 3},
+               {"UNITED STATES", 1}};
 
-// The lists of the specification are weighted: nine nouns and ten adjectives make up most of the text.
-// Those come first; see PICK_COMMON.
+// The lists of the specification are weighted: nine nouns and ten adjectives make up most of the
+// text. Those come first; see PICK_COMMON.
 enum { COMMON_NOUNS = 9, COMMON_ADJECTIVES = 10, COMMON_PERCENT = 80 };
 
 static const char *const nouns[] = {
-    "packages", "requests", "accounts", "deposits", "foxes", "ideas", "theodolites",
-    "pinto beans", "instructions", "dependencies", "excuses", "platelets", "asymptotes", "courts",
-    "dolphins", "multipliers", "sauternes", "warthogs", "frets", "dinos", "attainments", "somas",
-    "Tiresias", "patterns", "forges", "braids", "hockey players", "frays", "warhorses", "dugouts",
-    "notornis", "epitaphs", "pearls", "tithes", "waters", "orbits", "gifts", "sheaves", "depths",
-    "sentiments", "decoys", "realms", "pains", "grouches", "escapades"};
+    "packages",    "requests",    "accounts",       "deposits",     "foxes",     "ideas",
+    "theodolites", "pinto beans", "instructions",   "dependencies", "excuses",   "platelets",
+    "asymptotes",  "courts",      "dolphins",       "multipliers",  "sauternes", "warthogs",
+    "frets",       "dinos",       "attainments",    "somas",        "Tiresias",  "patterns",
+    "forges",      "braids",      "hockey players", "frays",        "warhorses", "dugouts",
+    "notornis",    "epitaphs",    "pearls",         "tithes",       "waters",    "orbits",
+    "gifts",       "sheaves",     "depths",         "sentiments",   "decoys",    "realms",
+    "pains",       "grouches",    "escapades"};
 static const char *const verbs[] = {
-    "sleep", "wake", "are", "cajole", "haggle", "nag", "use", "boost", "affix", "detect",
-    "integrate", "maintain", "nod", "was", "lose", "sublate", "solve", "thrash", "promise", "engage",
-    "hinder", "print", "x-ray", "breach", "eat", "grow", "impress", "mold", "poach", "serve", "run",
-    "dazzle", "snooze", "doze", "unwind", "kindle", "play", "hang", "believe", "doubt"};
+    "sleep",  "wake",   "are",       "cajole",   "haggle", "nag",   "use",     "boost",
+    "affix",  "detect", "integrate", "maintain", "nod",    "was",   "lose",    "sublate",
+    "solve",  "thrash", "promise",   "engage",   "hinder", "print", "x-ray",   "breach",
+    "eat",    "grow",   "impress",   "mold",     "poach",  "serve", "run",     "dazzle",
+    "snooze", "doze",   "unwind",    "kindle",   "play",   "hang",  "believe", "doubt"};
 static const char *const adjectives[] = {
-    "special", "pending", "express", "regular", "final", "ironic", "unusual", "even", "bold",
-    "silent", "furious", "sly", "careful", "blithe", "quick", "fluffy", "slow", "quiet",
-    "ruthless", "thin", "close", "dogged", "daring", "brave", "stealthy", "permanent", "enticing",
-    "idle", "busy"};
+    "special",  "pending",   "express",  "regular", "final",   "ironic", "unusual", "even",
+    "bold",     "silent",    "furious",  "sly",     "careful", "blithe", "quick",   "fluffy",
+    "slow",     "quiet",     "ruthless", "thin",    "close",   "dogged", "daring",  "brave",
+    "stealthy", "permanent", "enticing", "idle",    "busy"};
 static const char *const adverbs[] = {
-    "sometimes", "always", "never", "furiously", "slyly", "carefully", "blithely", "quickly",
-    "fluffily", "slowly", "quietly", "ruthlessly", "thinly", "closely", "doggedly", "daringly",
-    "bravely", "stealthily", "permanently", "enticingly", "idly", "busily", "regularly", "finally",
-    "ironically", "evenly", "boldly", "silently"};
+    "sometimes", "always",    "never",   "furiously",  "slyly",       "carefully",  "blithely",
+    "quickly",   "fluffily",  "slowly",  "quietly",    "ruthlessly",  "thinly",     "closely",
+    "doggedly",  "daringly",  "bravely", "stealthily", "permanently", "enticingly", "idly",
+    "busily",    "regularly", "finally", "ironically", "evenly",      "boldly",     "silently"};
 static const char *const prepositions[] = {
-    "about", "above", "according to", "across", "after", "against", "along", "alongside of", "among",
-    "around", "at", "atop", "before", "behind", "beneath", "beside", "besides", "between", "beyond",
-    "by", "despite", "during", "except", "for", "from", "in place of", "inside", "instead of",
-    "into", "near", "of", "on", "outside", "over", "past", "since", "through", "throughout", "to",
-    "toward", "under", "until", "up", "upon", "without", "with", "within"};
+    "about",        "above",   "according to", "across",  "after",       "against", "along",
+    "alongside of", "among",   "around",       "at",      "atop",        "before",  "behind",
+    "beneath",      "beside",  "besides",      "between", "beyond",      "by",      "despite",
+    "during",       "except",  "for",          "from",    "in place of", "inside",  "instead of",
+    "into",         "near",    "of",           "on",      "outside",     "over",    "past",
+    "since",        "through", "throughout",   "to",      "toward",      "under",   "until",
+    "up",           "upon",    "without",      "with",    "within"};
 static const char *const auxiliaries[] = {
-    "do", "may", "might", "shall", "will", "would", "can", "could", "should", "ought to", "must",
-    "will have to", "shall have to", "could have to", "should have to", "must have to", "need to",
-    "try to"};
+    "do",           "may",          "might",         "shall",         "will",
+    "would",        "can",          "could",         "should",        "ought to",
+    "must",         "will have to", "shall have to", "could have to", "should have to",
+    "must have to", "need to",      "try to"};
 static const char *const terminators[] = {".", ";", ":", "?", "!", "--"};
 
-// ---- text, 4.2.2.14 ------------------------------------------------------------------------------
+// ---- text, 4.2.2.14
+// ------------------------------------------------------------------------------
 
 static char *add_word(char *at, const char *word)
 {
@@ -173,7 +190,7 @@ static char *add_sentence(generator *self, char *at)
     at = add_verb_phrase(self, at);
     if (form == 1 || form == 4) at = add_noun_phrase(self, at);
     if (form == 3 || form == 4) at = add_prepositional_phrase(self, at);
-    at = add_word(at - 1, PICK(self, terminators));  // no space before the full stop
+    at = add_word(at - 1, PICK(self, terminators)); // no space before the full stop
     return at;
 }
 
@@ -211,17 +228,19 @@ static void write_money(FILE *file, int64_t cents)
             (int64_t)llabs(cents) % 100);
 }
 
-static void write_date(FILE *file, int64_t days)  // days since 1970-01-01
+static void write_date(FILE *file, int64_t days) // days since 1970-01-01
 {
     int64_t z = days + 719468, era = z / 146097, day_of_era = z - era * 146097;
-    int64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
     int64_t month = (5 * day_of_year + 2) / 153;
     fprintf(file, "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "|", year + era * 400 + (month >= 10),
             month < 10 ? month + 3 : month - 9, day_of_year - (153 * month + 2) / 5 + 1);
 }
 
-// ---- tables, 4.2.3 -------------------------------------------------------------------------------
+// ---- tables, 4.2.3
+// -------------------------------------------------------------------------------
 
 static FILE *table_open(const generator *self, const char *name)
 {
@@ -244,7 +263,10 @@ static void table_close(FILE *file)
     }
 }
 
-static int64_t part_cents(int64_t part) { return 90000 + part / 10 % 20001 + 100 * (part % 1000); }
+static int64_t part_cents(int64_t part)
+{
+    return 90000 + part / 10 % 20001 + 100 * (part % 1000);
+}
 
 static int64_t part_supplier(const generator *self, int64_t part, int64_t i)
 {
@@ -270,10 +292,11 @@ static void make_regions_and_nations(generator *self)
     table_close(file);
 }
 
-// SF x 5 suppliers each have "Customer ... Complaints" and "Customer ... Recommends" in their comment.
+// SF x 5 suppliers each have "Customer ... Complaints" and "Customer ... Recommends" in their
+// comment.
 static void write_supplier_comment(generator *self, FILE *file, int64_t supplier)
 {
-    int64_t every = 2000;  // 10,000 suppliers, 5 of each kind
+    int64_t every = 2000; // 10,000 suppliers, 5 of each kind
     int64_t turn = (supplier * 7919) % every;
     if (turn > 1) {
         write_text(self, file, 25, 100);
@@ -379,7 +402,10 @@ static void make_line(generator *self, FILE *file, int64_t order, int64_t line, 
     write_money(file, cents);
     write_money(file, discount);
     write_money(file, tax);
-    fprintf(file, "%c|%c|", receipt > DAYS_CURRENT ? 'N' : below(self, 2) ? 'R' : 'A',
+    fprintf(file, "%c|%c|",
+            receipt > DAYS_CURRENT ? 'N'
+            : below(self, 2)       ? 'R'
+                                   : 'A',
             is_open ? 'O' : 'F');
     write_date(file, ship);
     write_date(file, order_date + between(self, 30, 90));
@@ -393,7 +419,7 @@ static void make_orders(generator *self)
 {
     FILE *orders = table_open(self, "orders"), *lines = table_open(self, "lineitem");
     for (int64_t i = 0; i < self->orders; i++) {
-        int64_t key = i / 8 * 32 + i % 8 + 1;  // 8 of every 32 keys are used
+        int64_t key = i / 8 * 32 + i % 8 + 1; // 8 of every 32 keys are used
         int64_t customer = between(self, 1, self->customers);
         while (customer % 3 == 0) customer = between(self, 1, self->customers);
         int64_t date = between(self, DAYS_FIRST, DAYS_LAST - 151);
