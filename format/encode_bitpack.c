@@ -242,7 +242,7 @@ void br_bitpack_codes(const br_node *node, uint32_t first, uint32_t count, uint3
 }
 
 void br_bitpack_test_codes(const br_node *node, uint32_t first, uint32_t count,
-                           const uint64_t *passes, uint64_t *bits_out)
+                           const uint64_t *passes, uint32_t size, uint64_t *bits_out)
 {
     _Alignas(64) uint32_t lanes[BR_VECTOR_ROWS];
     for (uint32_t v = 0; v < br_vectors_of(count); v++) {
@@ -250,7 +250,8 @@ void br_bitpack_test_codes(const br_node *node, uint32_t first, uint32_t count,
         uint32_t width = node->bitpack.widths[vector];
         node->kernels->unpack[width](node->bitpack.bytes + node->bitpack.offsets[vector], 0, lanes);
         node->kernels->test_codes[br_lane_of_width(width)](
-            lanes, (uint32_t)node->bitpack.bases[vector], passes, bits_out + v * BR_VECTOR_WORDS);
+            lanes, (uint32_t)node->bitpack.bases[vector], passes, size,
+            bits_out + v * BR_VECTOR_WORDS);
     }
 }
 

@@ -286,7 +286,7 @@ static br_status dict_select(const br_node *node, const br_selection *selection,
                                           first, last, bits_out);
     } else {
         br_bitpack_test_codes(node->dict.codes, selection->first, selection->count, passes,
-                              bits_out);
+                              size, bits_out);
     }
     return BR_OK;
 }

@@ -308,7 +308,7 @@ BR_CHECKED br_status br_integers_select(const br_node *node, const br_selection 
 // BITPACK nodes as unsigned codes.
 void br_bitpack_codes(const br_node *node, uint32_t first, uint32_t count, uint32_t *codes_out);
 void br_bitpack_test_codes(const br_node *node, uint32_t first, uint32_t count,
-                           const uint64_t *passes, uint64_t *bits_out);
+                           const uint64_t *passes, uint32_t size, uint64_t *bits_out);
 // The largest value a vector of a BITPACK node can hold, UINT64_MAX when that does not fit.
 uint64_t br_bitpack_vector_max(const br_node *node, uint32_t vector);
 // Text order and number order of dates.

@@ -40,8 +40,9 @@ struct br_format_kernels {
     // bits_out[i] = lanes[i] - low <= span, unsigned in the lane; BR_VECTOR_WORDS words.
     void (*range[BR_LANE_COUNT])(const void *lanes, uint64_t low, uint64_t span,
                                  uint64_t *bits_out);
-    // bits_out[i] = bit lanes[i] + base of `passes`; one vector of 8, 16 or 32-bit lanes.
-    void (*test_codes[3])(const void *lanes, uint32_t base, const uint64_t *passes,
+    // bits_out[i] = bit lanes[i] + base of `passes`, which has `size` bits in whole words; one
+    // vector of 8, 16 or 32-bit lanes.
+    void (*test_codes[3])(const void *lanes, uint32_t base, const uint64_t *passes, uint32_t size,
                           uint64_t *bits_out);
 
     // values_out[i] = the packed value at positions[i], `base` added; by lane.

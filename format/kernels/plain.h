@@ -52,9 +52,10 @@ DEFINE_RANGE(64)
 
 #define DEFINE_TEST_CODES(bits)                                                         \
     PLAIN void test_codes_##bits(const void *lanes, uint32_t base, const uint64_t *passes, \
-                                 uint64_t *bits_out)                                    \
+                                 uint32_t size, uint64_t *bits_out)                     \
     {                                                                                   \
         const uint##bits##_t *in = lanes;                                               \
+        (void)size;                                                                     \
         for (uint32_t word = 0; word < BR_VECTOR_WORDS; word++) {                       \
             uint64_t bits_of_word = 0;                                                  \
             for (uint32_t i = 0; i < 64; i++) {                                         \

@@ -139,7 +139,7 @@ static void test_codes_every_lane(void)
                 uint64_t code = test_random(&seed) % limit;
                 memcpy(lanes + (size_t)i * (1u << lane), &code, 1u << lane);
             }
-            tested->test_codes[lane](lanes, base, passes, bits_out);
+            tested->test_codes[lane](lanes, base, passes, base + limit, bits_out);
             for (uint32_t i = 0; i < ROWS; i++) {
                 uint32_t code = base + (uint32_t)lane_at(lanes, 8u << lane, i);
                 wrong += br_bitmap_get(bits_out, i) != br_bitmap_get(passes, code);
