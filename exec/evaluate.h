@@ -89,6 +89,7 @@ struct br_program {
     const br_node **roots;
     uint32_t node_count;
     uint32_t column_count; // of the layout
+    const br_node **columns;  // per position of the layout; NULL: not used
     br_expr_env env;
 };
 

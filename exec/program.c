@@ -209,7 +209,9 @@ static br_status compile_column(compile_state *compiler, const br_expr *expr,
     node->kind = BR_EXPR_COLUMN;
     node->position = position;
     node->type = expr->type;
-    return intern(compiler, node, node_out, err);
+    BR_TRY(intern(compiler, node, node_out, err));
+    compiler->program->columns[position] = *node_out;
+    return BR_OK;
 }
 
 static br_status compile_args(compile_state *compiler, const br_expr *expr, br_node *node,
@@ -299,7 +301,8 @@ br_status br_program_compile(const br_expr *const *expressions, uint32_t count,
     if (program == NULL) return br_evaluate_no_memory(err);
     *program = (br_program){.count = count, .column_count = layout->column_count, .env = *env};
     program->roots = BR_ALLOC(arena, const br_node *, count);
-    if (program->roots == NULL) return br_evaluate_no_memory(err);
+    program->columns = BR_ALLOC(arena, const br_node *, layout->column_count);
+    if (program->roots == NULL || program->columns == NULL) return br_evaluate_no_memory(err);
     compile_state compiler = {.program = program, .layout = layout, .arena = arena};
     compiler.evaluator = (br_evaluator){
         .program = program,

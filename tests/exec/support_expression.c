@@ -95,7 +95,8 @@ void oracle_open(test_oracle *oracle, uint64_t seed, br_isa isa)
     oracle->random = seed * 2 + 1;
     must(sqlite3_open(":memory:", &oracle->sqlite) == SQLITE_OK, "open");
     oracle->arena = br_arena_new(NULL);
-    must(oracle->arena != NULL, "no memory");
+    oracle->scratch = br_arena_new(NULL);
+    must(oracle->arena != NULL && oracle->scratch != NULL, "no memory");
     oracle->exec.isa = isa;
     oracle->exec.bridge = oracle_bridge(oracle);
     oracle->env.exec = &oracle->exec;
@@ -108,6 +109,7 @@ void oracle_close(test_oracle *oracle)
 {
     sqlite3_close(oracle->sqlite);
     br_arena_free(oracle->arena);
+    br_arena_free(oracle->scratch);
 }
 
 uint32_t oracle_random(test_oracle *oracle, uint32_t below)
@@ -377,9 +379,10 @@ static void run_ours(test_oracle *oracle, const test_pair *pair, outcome *ours)
          *err);
     MUST(br_evaluator_new(program, 0, oracle->arena, &evaluator, err), *err);
     MUST(br_evaluator_new(program, 0, oracle->arena, &filter, err), *err);
-    ours->status = br_evaluate(evaluator, &oracle->batch, oracle->arena, &ours->vector, err);
+    br_arena_reset(oracle->scratch);
+    ours->status = br_evaluate(evaluator, &oracle->batch, oracle->scratch, &ours->vector, err);
     if (ours->status != BR_OK) return;
-    ours->status = br_evaluate_condition(filter, &oracle->batch, oracle->arena, ours->selected,
+    ours->status = br_evaluate_condition(filter, &oracle->batch, oracle->scratch, ours->selected,
                                          &ours->selected_count, err);
 }
 

@@ -19,6 +19,7 @@ enum { ORACLE_CONSTANTS_MAX = 200, ORACLE_TEXT_MAX = 20000 };
 typedef struct test_oracle {
     sqlite3 *sqlite;
     br_arena *arena;
+    br_arena *scratch;          // of one evaluation
     br_exec_env exec;
     br_expr_env env;
     uint64_t random;
