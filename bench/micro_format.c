@@ -1,11 +1,10 @@
 // micro_format.c - what encoding, opening, decoding and filtering pages costs, per shape of column,
 // and what the kernels cost in cycles per value.
 //
-//     cc -O2 -D_GNU_SOURCE -I. bench/micro_format.c <build>/libbr_format.a <build>/libbr_base.a
-//        -lzstd -lxxhash -lpthread -luring -lm && ./a.out [GHz]
+//     cmake --build BUILD --target micro_format && BUILD/micro_format [GHz]
 //
-// Prints the best of several rounds. Cycles are nanoseconds times the clock rate given (3.7 GHz when
-// none is), so compare columns, not machines.
+// Prints the best of several rounds. Cycles are nanoseconds times the clock rate given (3.7 GHz
+// when none is), so compare columns, not machines.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/thread.h"
 #include "format/kernels/kernels.h"

@@ -1,8 +1,9 @@
-// encode_dict.c - TEXT and BLOB as codes into the page's distinct values.
+// encode_dict.c - values as codes into the page's distinct values.
 //
 // Body: u32 entry_count, RAW node of the entries, BITPACK node of the codes. Entries are sorted at
 // compaction and when there are few, otherwise in order of appearance; nothing relies on it, but
-// sorted entries compress better and make range predicates a range of codes.
+// sorted entries compress better and make range predicates a range of codes. TEXT and BLOB decode
+// to DICT vectors; INT and REAL to flat ones, since numbers are worked on as they are.
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 
@@ -14,12 +15,13 @@ enum {
     SORT_ALWAYS_MAX = 1024,   // sorting so few costs nothing against hashing the rows
     EARLY_LOOK_ROWS = 4096,   // flush gives up here when three of four values are new
     CODE_BITS_MAX = 16,
+    SHORT_BITS = 24,
 };
 
 typedef struct dict_plan {
     uint32_t size;
     uint32_t limit;         // more entries: not worth it
-    uint64_t text_bytes;    // of the entries
+    uint64_t entry_bytes;
     uint32_t *codes;        // per row
     uint32_t *first_rows;   // per entry
     uint32_t *hashes;       // per entry
@@ -56,7 +58,7 @@ static uint32_t find_or_add(dict_plan *plan, const br_values *values, uint32_t r
             plan->slots[slot] = plan->size + 1;
             plan->hashes[plan->size] = hash;
             plan->first_rows[plan->size] = row;
-            plan->text_bytes += values->sizes[row];
+            plan->entry_bytes += values->sizes != NULL ? values->sizes[row] + 2ull : 8;
             return plan->size++;
         }
         entry--;
@@ -91,29 +93,46 @@ static uint32_t code_width(uint32_t size)
     return size <= 1 ? 0 : 32 - (uint32_t)__builtin_clz(size - 1);
 }
 
+// Small integers and numbers in runs: other encodings are hardly larger, and quicker.
+static bool is_short(const br_values *values, const br_traits *traits)
+{
+    if (values->sizes != NULL) return false;
+    if (traits->run_count <= values->row_count / 4) return true;
+    if (values->class_ != BR_INT) return false;
+    return (uint64_t)traits->int_max - (uint64_t)traits->int_min < 1ull << SHORT_BITS;
+}
+
 static br_status dict_estimate(br_encoder *encoder, const br_values *values,
                                const br_traits *traits, br_estimate *out, br_error *err)
 {
-    (void)traits;
-    if (values->row_count < 4) return BR_OK;
+    if (values->row_count < 4 || is_short(values, traits)) return BR_OK;
     dict_plan *plan = NULL;
     BR_TRY(plan_new(encoder, values->row_count, &plan, err));
     if (!assign_codes(encoder, plan, values)) return BR_OK;
     uint64_t codes_bytes = (uint64_t)br_vectors_of(values->row_count) * BR_PACKED_BYTES_PER_BIT *
                            code_width(plan->size);
-    *out = (br_estimate){.size_bytes = plan->text_bytes + plan->size * 2ull + codes_bytes + 64,
-                         .plan = plan};
+    *out = (br_estimate){.size_bytes = plan->entry_bytes + codes_bytes + 64, .plan = plan};
     return BR_OK;
 }
 
 typedef struct sort_item {
-    br_text text;
+    br_value value;
     uint32_t entry;
 } sort_item;
 
+// -0.0 and 0.0 are two entries and equal: the first to appear comes first.
 static int compare_items(const void *left, const void *right)
 {
-    return br_text_compare(((const sort_item *)left)->text, ((const sort_item *)right)->text);
+    const sort_item *a = left, *b = right;
+    int order = br_value_compare(&a->value, &b->value, BR_COLLATION_BINARY);
+    return order != 0 ? order : (a->entry > b->entry) - (a->entry < b->entry);
+}
+
+static br_value value_of(const br_values *values, uint32_t row)
+{
+    if (values->class_ == BR_INT) return br_value_int((int64_t)values->payloads[row]);
+    if (values->class_ == BR_REAL) return br_value_real(br_real_of_bits(values->payloads[row]));
+    return (br_value){.class_ = (uint8_t)values->class_, .text = br_values_text(values, row)};
 }
 
 // The entries in the order they are stored in, and the stored code of each planned one.
@@ -126,7 +145,7 @@ static br_status order_entries(br_encoder *encoder, const dict_plan *plan,
     if (items == NULL || stored_codes == NULL)
         return br_fail_nomem(err, plan->size * sizeof *items);
     for (uint32_t entry = 0; entry < plan->size; entry++) {
-        items[entry].text = br_values_text(values, plan->first_rows[entry]);
+        items[entry].value = value_of(values, plan->first_rows[entry]);
         items[entry].entry = entry;
     }
     if (encoder->effort == BR_ENCODE_SMALL || plan->size <= SORT_ALWAYS_MAX)
@@ -137,18 +156,22 @@ static br_status order_entries(br_encoder *encoder, const dict_plan *plan,
     return BR_OK;
 }
 
-static br_status encode_entries(br_encoder *encoder, br_class class_, const sort_item *items,
-                                uint32_t count, br_error *err)
+static br_status encode_entries(br_encoder *encoder, const dict_plan *plan,
+                                const br_values *values, const sort_item *items, br_error *err)
 {
+    uint32_t count = plan->size;
     uint64_t *payloads = BR_ALLOC(encoder->arena, uint64_t, count);
     uint32_t *sizes = BR_ALLOC(encoder->arena, uint32_t, count);
     if (payloads == NULL || sizes == NULL) return br_fail_nomem(err, count * 12ull);
     for (uint32_t i = 0; i < count; i++) {
-        payloads[i] = (uint64_t)(uintptr_t)items[i].text.data;
-        sizes[i] = items[i].text.size;
+        uint32_t row = plan->first_rows[items[i].entry];
+        payloads[i] = values->payloads[row];
+        if (values->sizes != NULL) sizes[i] = values->sizes[row];
     }
-    br_values entries = {
-        .class_ = class_, .row_count = count, .payloads = payloads, .sizes = sizes};
+    br_values entries = {.class_ = values->class_,
+                         .row_count = count,
+                         .payloads = payloads,
+                         .sizes = values->sizes != NULL ? sizes : NULL};
     br_estimate unused = {0};
     return br_node_encode_as(encoder, &entries, BR_ENCODING_RAW, &unused, err);
 }
@@ -175,7 +198,7 @@ static br_status dict_encode(br_encoder *encoder, const br_values *values,
     uint8_t head[4];
     br_store_u32(head, plan->size);
     BR_TRY(br_append(encoder->out, head, sizeof head, err));
-    BR_TRY(encode_entries(encoder, values->class_, items, plan->size, err));
+    BR_TRY(encode_entries(encoder, plan, values, items, err));
     return encode_codes(encoder, plan, stored_codes, values->row_count, err);
 }
 
@@ -227,6 +250,22 @@ static br_status dict_open(br_opener *opener, br_node *node, br_error *err)
     return BR_OK;
 }
 
+static bool has_numbers(const br_node *node)
+{
+    return node->class_ == BR_INT || node->class_ == BR_REAL;
+}
+
+// A FLAT vector of numbers from their codes.
+static br_status flat_numbers(const br_node *node, const uint32_t *codes, uint32_t count,
+                              br_arena *arena, br_vector *out, br_error *err)
+{
+    br_vector vector = {.class_ = node->class_,
+                        .kind = BR_VECTOR_DICT,
+                        .codes = codes,
+                        .dictionary = &node->dict.dictionary};
+    return br_vector_flatten(&vector, count, arena, out, err);
+}
+
 static br_status dict_decode(const br_node *node, uint32_t first, uint32_t count, br_arena *arena,
                              br_vector *out, br_error *err)
 {
@@ -234,6 +273,7 @@ static br_status dict_decode(const br_node *node, uint32_t first, uint32_t count
     uint32_t *codes = br_arena_alloc(arena, size_bytes, 64);
     if (codes == NULL) return br_fail_nomem(err, size_bytes);
     br_bitpack_codes(node->dict.codes, first, count, codes);
+    if (has_numbers(node)) return flat_numbers(node, codes, count, arena, out, err);
     *out = (br_vector){.class_ = node->class_,
                        .kind = BR_VECTOR_DICT,
                        .codes = codes,
@@ -249,6 +289,7 @@ static br_status dict_gather(const br_node *node, uint32_t first, const uint16_t
     if (wide == NULL || codes == NULL) return br_fail_nomem(err, count * sizeof *wide);
     br_encode_bitpack.integers->gather(node->dict.codes, first, positions, count, wide);
     for (uint32_t i = 0; i < count; i++) codes[i] = (uint32_t)wide[i];
+    if (has_numbers(node)) return flat_numbers(node, codes, count, arena, out, err);
     *out = (br_vector){.class_ = node->class_,
                        .kind = BR_VECTOR_DICT,
                        .codes = codes,
@@ -291,13 +332,52 @@ static br_status dict_select(const br_node *node, const br_selection *selection,
     return BR_OK;
 }
 
+// ---- integers --------------------------------------------------------------------------------
+
+static void dict_integers(const br_node *node, uint32_t first, uint32_t count, int64_t *values_out)
+{
+    _Alignas(64) uint32_t codes[BR_VECTOR_ROWS];
+    const int64_t *entries = node->dict.dictionary.values.i64;
+    for (uint32_t begin = 0; begin < count; begin += BR_VECTOR_ROWS) {
+        uint32_t rows = count - begin < BR_VECTOR_ROWS ? count - begin : BR_VECTOR_ROWS;
+        br_bitpack_codes(node->dict.codes, first + begin, rows, codes);
+        for (uint32_t i = 0; i < rows; i++) values_out[begin + i] = entries[codes[i]];
+    }
+}
+
+static void dict_gather_integers(const br_node *node, uint32_t first, const uint16_t *positions,
+                                 uint32_t count, int64_t *values_out)
+{
+    const int64_t *entries = node->dict.dictionary.values.i64;
+    br_encode_bitpack.integers->gather(node->dict.codes, first, positions, count, values_out);
+    for (uint32_t i = 0; i < count; i++) values_out[i] = entries[values_out[i]];
+}
+
+static void dict_range(const br_node *node, uint32_t first, uint32_t count, int64_t low,
+                       int64_t high, uint64_t *bits_out)
+{
+    _Alignas(64) int64_t values[BR_VECTOR_ROWS];
+    for (uint32_t begin = 0; begin < count; begin += BR_VECTOR_ROWS) {
+        uint32_t rows = count - begin < BR_VECTOR_ROWS ? count - begin : BR_VECTOR_ROWS;
+        dict_integers(node, first + begin, rows, values);
+        node->kernels->range_i64(values, rows, low, high, bits_out + begin / 64);
+    }
+}
+
+static const br_integer_ops dict_integer_ops = {
+    .decode = dict_integers,
+    .gather = dict_gather_integers,
+    .range = dict_range,
+};
+
 const br_encoding_ops br_encode_dict = {
     .name = "dict",
-    .class_mask = BR_MASK_TEXT | BR_MASK_BLOB,
+    .class_mask = BR_MASK_INT | BR_MASK_REAL | BR_MASK_TEXT | BR_MASK_BLOB,
     .estimate = dict_estimate,
     .encode = dict_encode,
     .open = dict_open,
     .decode = dict_decode,
     .gather = dict_gather,
     .select = dict_select,
+    .integers = &dict_integer_ops,
 };

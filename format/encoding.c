@@ -23,17 +23,21 @@ typedef struct candidate {
 
 enum { CANDIDATES_MAX = 6 };
 
-// RLE above 100: decoding it is a copy per run and a search per call. Text as it is needs a br_text
-// per row and rules out work on codes, so a dictionary may be larger.
+// RLE above 100: decoding it is a copy per run and a search per call. A dictionary of numbers: one
+// load more per value, and most encoding time. Text as it is needs a br_text per row and rules out
+// work on codes, so a dictionary may be larger.
 static const candidate integer_candidates[CANDIDATES_MAX] = {
+    {BR_ENCODING_CONSTANT, 100}, {BR_ENCODING_SEQUENCE, 100}, {BR_ENCODING_BITPACK, 100},
+    {BR_ENCODING_RLE, 140},      {BR_ENCODING_RAW, 100},      {BR_ENCODING_DICT, 150},
+};
+// Integers made from something else: searching a range must not cost a look at a dictionary.
+static const candidate inner_candidates[CANDIDATES_MAX] = {
     {BR_ENCODING_CONSTANT, 100}, {BR_ENCODING_SEQUENCE, 100}, {BR_ENCODING_BITPACK, 100},
     {BR_ENCODING_RLE, 140},      {BR_ENCODING_RAW, 100},
 };
 static const candidate real_candidates[CANDIDATES_MAX] = {
-    {BR_ENCODING_CONSTANT, 100},
-    {BR_ENCODING_RLE, 140},
-    {BR_ENCODING_ALP, 100},
-    {BR_ENCODING_RAW, 100},
+    {BR_ENCODING_CONSTANT, 100}, {BR_ENCODING_RLE, 140},  {BR_ENCODING_ALP, 100},
+    {BR_ENCODING_RAW, 100},      {BR_ENCODING_DICT, 150},
 };
 static const candidate text_candidates[CANDIDATES_MAX] = {
     {BR_ENCODING_CONSTANT, 100}, {BR_ENCODING_DATE, 100}, {BR_ENCODING_DATETIME, 100},
@@ -57,16 +61,17 @@ static const candidate *candidates_of(br_class class_)
     return class_ == BR_REAL ? real_candidates : text_candidates;
 }
 
-// Which candidate is best. An unused end of a list has weight 0.
-static br_status choose(br_encoder *encoder, const br_values *values, const br_traits *traits,
+// Which candidate of a list is best. An unused end of a list has weight 0.
+static br_status choose(br_encoder *encoder, const br_values *values, const candidate *list,
                         br_encoding *encoding_out, br_estimate *estimate_out, br_error *err)
 {
-    const candidate *list = candidates_of(values->class_);
+    br_traits traits;
     uint64_t best_weight = BR_SIZE_IMPOSSIBLE;
+    br_values_traits(values, &traits);
     for (uint32_t i = 0; i < CANDIDATES_MAX && list[i].weight > 0; i++) {
         br_estimate estimate = {.size_bytes = BR_SIZE_IMPOSSIBLE};
         const br_encoding_ops *ops = encodings[list[i].encoding];
-        BR_TRY(ops->estimate(encoder, values, traits, &estimate, err));
+        BR_TRY(ops->estimate(encoder, values, &traits, &estimate, err));
         if (estimate.size_bytes == BR_SIZE_IMPOSSIBLE) continue;
         uint64_t weight = estimate.size_bytes * list[i].weight;
         if (weight >= best_weight) continue;
@@ -105,10 +110,9 @@ br_status br_node_encode_as(br_encoder *encoder, const br_values *values, br_enc
 br_status br_node_encode(br_encoder *encoder, const br_values *values, br_encoding *encoding_out,
                          br_error *err)
 {
-    br_traits traits;
     br_estimate estimate;
-    br_values_traits(values, &traits);
-    BR_TRY(choose(encoder, values, &traits, encoding_out, &estimate, err));
+    const candidate *list = candidates_of(values->class_);
+    BR_TRY(choose(encoder, values, list, encoding_out, &estimate, err));
     return br_node_encode_as(encoder, values, *encoding_out, &estimate, err);
 }
 
@@ -123,18 +127,18 @@ br_status br_node_encode_integers(br_encoder *encoder, const int64_t *integers, 
 {
     br_values values = values_of_integers(integers, row_count);
     br_encoding encoding;
-    return br_node_encode(encoder, &values, &encoding, err);
+    br_estimate estimate;
+    BR_TRY(choose(encoder, &values, inner_candidates, &encoding, &estimate, err));
+    return br_node_encode_as(encoder, &values, encoding, &estimate, err);
 }
 
 br_status br_integers_estimate(br_encoder *encoder, const int64_t *integers, uint32_t row_count,
                                uint64_t *size_bytes_out, br_error *err)
 {
     br_values values = values_of_integers(integers, row_count);
-    br_traits traits;
     br_encoding encoding;
     br_estimate estimate;
-    br_values_traits(&values, &traits);
-    BR_TRY(choose(encoder, &values, &traits, &encoding, &estimate, err));
+    BR_TRY(choose(encoder, &values, inner_candidates, &encoding, &estimate, err));
     *size_bytes_out = estimate.size_bytes;
     return BR_OK;
 }

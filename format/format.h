@@ -95,7 +95,7 @@ typedef enum br_encoding {
     BR_ENCODING_SEQUENCE,      // first + row * step
     BR_ENCODING_BITPACK,       // frame of reference, FastLanes order, narrowest lane, per vector
     BR_ENCODING_RLE,
-    BR_ENCODING_DICT,
+    BR_ENCODING_DICT,      // TEXT and BLOB decode to DICT vectors, INT and REAL to FLAT ones
     BR_ENCODING_DATE,      // TEXT YYYY-MM-DD as day numbers
     BR_ENCODING_DATETIME,  // TEXT YYYY-MM-DD HH:MM:SS as seconds
     BR_ENCODING_ALP,       // REAL as decimal integers with exceptions

@@ -78,7 +78,8 @@ br_class br_page_class(const br_page *page) { return (br_class)page->root.class_
 const br_dictionary *br_page_dictionary(const br_page *page)
 {
     const br_node *root = &page->root;
-    if (root->encoding == BR_ENCODING_DICT) return &root->dict.dictionary;
+    bool has_texts = root->class_ == BR_TEXT || root->class_ == BR_BLOB;
+    if (root->encoding == BR_ENCODING_DICT && has_texts) return &root->dict.dictionary;
     if (root->encoding == BR_ENCODING_RLE && root->rle.values.kind == BR_VECTOR_DICT)
         return root->rle.values.dictionary;
     return NULL;

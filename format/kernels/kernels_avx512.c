@@ -168,6 +168,38 @@ static void test_codes_gather_32(const void *lanes, uint32_t base, const uint64_
     }
 }
 
+// ---- texts -----------------------------------------------------------------------------------
+
+static void texts_gather(const char *restrict bytes, const uint32_t *restrict offsets,
+                         uint32_t count, br_text *restrict texts_out)
+{
+    const __m256i reverse = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const __m512i start = _mm512_set1_epi64((int64_t)(uintptr_t)bytes);
+    uint32_t whole = count / 8 * 8;
+    for (uint32_t i = 0; i < whole; i += 8) {
+        __m256i begin = _mm256_loadu_si256((const void *)(offsets + i));
+        __m256i end = _mm256_loadu_si256((const void *)(offsets + i + 1));
+        __m256i size = _mm256_sub_epi32(end, begin);
+        __m256i prefix = _mm256_i32gather_epi32((const void *)bytes, begin, 1);
+        // Shifts of 32 and more give zero: texts of four bytes and more keep all of them.
+        __m256i drop = _mm256_srlv_epi32(_mm256_set1_epi32(-1), _mm256_slli_epi32(size, 3));
+        prefix = _mm256_andnot_si256(drop, _mm256_shuffle_epi8(prefix, reverse));
+        __m512i data = _mm512_add_epi64(_mm512_cvtepu32_epi64(begin), start);
+        __m512i rest = _mm512_or_si512(_mm512_cvtepu32_epi64(size),
+                                       _mm512_slli_epi64(_mm512_cvtepu32_epi64(prefix), 32));
+        _mm512_storeu_si512(texts_out + i, _mm512_permutex2var_epi64(data, low, rest));
+        _mm512_storeu_si512(texts_out + i + 4, _mm512_permutex2var_epi64(data, high, rest));
+    }
+    texts(bytes, offsets + whole, count - whole, texts_out + whole);
+}
+
+_Static_assert(sizeof(br_text) == 16 && offsetof(br_text, size) == 8 &&
+                   offsetof(br_text, prefix) == 12,
+               "texts_gather writes br_text as two 64-bit words");
+
 const struct br_format_kernels br_format_kernels_avx512 = {
     .isa = "avx512",
     .unpack = UNPACK_TABLE,
@@ -179,5 +211,5 @@ const struct br_format_kernels br_format_kernels_avx512 = {
     .range_i64 = range_mask_i64,
     .range_f64 = range_mask_f64,
     .alp = alp,
-    .texts = texts,
+    .texts = texts_gather,
 };

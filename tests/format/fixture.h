@@ -3,6 +3,7 @@
 #ifndef BR_TESTS_FORMAT_FIXTURE_H
 #define BR_TESTS_FORMAT_FIXTURE_H
 
+#include "base/hash.h"
 #include "format/format.h"
 #include "tests/test.h"
 
@@ -79,6 +80,17 @@ static inline br_value fixture_long_runs(uint64_t *seed, uint32_t row, char *tex
 {
     (void)text, (void)seed;
     return br_value_int((int64_t)(row / 700 * 7919 % 1009) * 1000003);
+}
+static inline br_value fixture_repeated_ids(uint64_t *seed, uint32_t row, char *text)
+{
+    (void)row, (void)text;
+    return br_value_int((int64_t)br_hash_u64(test_random(seed) % 3000));
+}
+static inline br_value fixture_repeated_reals(uint64_t *seed, uint32_t row, char *text)
+{
+    (void)row, (void)text;
+    uint64_t pick = test_random(seed) % 1000;
+    return br_value_real(pick == 0 ? -0.0 : pick == 1 ? 0.0 : 1.0 / (double)pick);
 }
 static inline br_value fixture_price(uint64_t *seed, uint32_t row, char *text)
 {
@@ -212,6 +224,9 @@ static const fixture_shape fixture_shapes[] = {
     {"key with gaps", BR_ENCODING_BITPACK, fixture_key_with_gaps, 0},
     {"long runs", BR_ENCODING_RLE, fixture_long_runs, 0},
     {"long runs with nulls", BR_ENCODING_RLE, fixture_long_runs, 1},
+    {"repeated ids", BR_ENCODING_DICT, fixture_repeated_ids, 0},
+    {"repeated ids with nulls", BR_ENCODING_DICT, fixture_repeated_ids, 10},
+    {"repeated reals", BR_ENCODING_DICT, fixture_repeated_reals, 0},
     {"price", BR_ENCODING_ALP, fixture_price, 0},
     {"price with nulls", BR_ENCODING_ALP, fixture_price, 30},
     {"price with odd ones", BR_ENCODING_ALP, fixture_price_with_odd_ones, 0},
