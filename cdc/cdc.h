@@ -1,9 +1,9 @@
 // cdc.h - moves committed changes from SQLite to the columnar store, exactly once.
 //
-// The model (docs/cdc.md): each table has a high-water rowid `hi` in SQLite's _braid_table. Rows above
-// `hi` are found by a range scan; changes of rows at or below it are logged by triggers as keys in
-// _braid_log(seq, table_id, key). A sync raises `hi`, then in ONE read transaction reads the schema
-// cookie, the log above the watermark, and all rows above the previous `hi`:
+// The model (docs/cdc.md): each table has a high-water rowid `hi` in SQLite's _braid_table. Rows
+// above `hi` are found by a range scan; changes of rows at or below it are logged by triggers as
+// keys in _braid_log(seq, table_id, key). A sync raises `hi`, then in ONE read transaction reads
+// the schema cookie, the log above the watermark, and all rows above the previous `hi`:
 //
 //     live rows = rows(previous) - {logged keys} - {key > previous hi} + current rows of both sets
 //
@@ -26,19 +26,19 @@
 typedef struct br_cdc br_cdc;
 
 typedef struct br_cdc_config {
-    const char *path;               // the SQLite file
+    const char *path;  // the SQLite file
     uint32_t busy_timeout_ms;
-    bool read_only;                 // the SQLite file may only be read
-    br_store_config store;          // how to open the columnar folder (path + "-braid")
-    const char *const *exclude;     // tables not to mirror, NULL-terminated; may be NULL
+    bool read_only;              // the SQLite file may only be read
+    br_store_config store;       // how to open the columnar folder (path + "-braid")
+    const char *const *exclude;  // tables not to mirror, NULL-terminated; may be NULL
 } br_cdc_config;
 
 typedef struct br_cdc_status {
     bool is_maintainer;
-    uint64_t seq;               // watermark of the published versions
+    uint64_t seq;  // watermark of the published versions
     uint64_t sync_count;
-    uint64_t rows_read;         // from SQLite, since open
-    uint64_t synced_at_ns;      // br_clock_ns when the last sync's read transaction began
+    uint64_t rows_read;     // from SQLite, since open
+    uint64_t synced_at_ns;  // br_clock_ns when the last sync's read transaction began
     uint64_t checkpoint_count;
 } br_cdc_status;
 
@@ -50,7 +50,7 @@ BR_CHECKED br_status br_cdc_open(const br_cdc_config *config, br_cdc **cdc_out, 
 void br_cdc_close(br_cdc *cdc);
 br_store *br_cdc_store(br_cdc *cdc);
 
-// Brings the store up to everything committed before the call. Cheap when nothing is (data_version).
+// Brings the store up to everything committed before the call. Cheap when nothing has changed.
 BR_CHECKED br_status br_cdc_sync(br_cdc *cdc, br_error *err);
 // As sync, but allowed to skip when the last sync began less than max_lag_ms ago.
 BR_CHECKED br_status br_cdc_sync_within(br_cdc *cdc, uint64_t max_lag_ms, br_error *err);

@@ -1,0 +1,205 @@
+// install.c - what the maintainer writes into the SQLite file: triggers, ids, hi.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/assert.h"
+#include "cdc/state.h"
+
+bool br_cdc_is_mirrored(const br_cdc *cdc, const br_schema_table *table)
+{
+    return !table->is_virtual && !table->is_shadow && table->column_count > 0 &&
+           table->column_count <= BR_COLUMNS_MAX && !br_cdc_is_excluded(cdc, table);
+}
+
+// An entry tells all changes of its table since it was made. That is not enough when the table has
+// another shape than the copy under its id, or when its rows have got other rowids.
+bool br_cdc_entry_is_usable(const br_cdc *cdc, const br_capture_entry *entry, bool rowids_moved)
+{
+    const br_schema_table *table = entry->table;
+    if (!entry->is_intact || !br_cdc_is_mirrored(cdc, table)) return false;
+    if (rowids_moved && table->has_rowid && table->rowid_column < 0) return false;
+    br_table *copy = br_store_find(cdc->next_store, entry->table_id);
+    return copy == NULL || strcmp(br_table_get_spec(copy)->definition, table->sql) == 0;
+}
+
+typedef struct installer {
+    br_cdc *cdc;
+    br_arena *arena;
+    br_schema schema;
+    br_capture_meta meta;
+    br_capture_entry *entries;
+    uint32_t entry_count;
+    bool has_written;
+} installer;
+
+// Can SQLite read the table in this process at all?
+static bool is_readable(installer *in, const br_schema_table *table)
+{
+    const char *name = br_oltp_quote_name(in->arena, table->name);
+    char *sql = name == NULL ? NULL : br_arena_format(in->arena, "SELECT * FROM main.%s", name);
+    br_oltp_statement *statement = NULL;
+    if (sql == NULL || br_oltp_prepare(in->cdc->writer, sql, NULL, &statement, NULL) != BR_OK)
+        return false;
+    br_oltp_finalize(statement);
+    return true;
+}
+
+// A table that refuses triggers is left as it was.
+static br_status install_table(installer *in, const br_schema_table *table, br_error *err)
+{
+    br_oltp *writer = in->cdc->writer;
+    uint32_t table_id;
+    if (!is_readable(in, table)) return BR_OK;
+    BR_TRY(br_oltp_exec(writer, "SAVEPOINT braid_table", err));
+    br_status status = br_capture_new_id(writer, &table_id, err);
+    if (status == BR_OK) status = br_capture_install(writer, table, table_id, err);
+    if (status == BR_OK) {
+        in->has_written = true;
+        return br_oltp_exec(writer, "RELEASE braid_table", err);
+    }
+    if (status != BR_SQL && status != BR_RUNTIME) return status;
+    return br_oltp_exec(writer, "ROLLBACK TO braid_table; RELEASE braid_table", err);
+}
+
+static bool has_usable_entry(const installer *in, const br_schema_table *table)
+{
+    for (uint32_t i = 0; i < in->entry_count; i++) {
+        if (in->entries[i].table == table &&
+            br_cdc_entry_is_usable(in->cdc, &in->entries[i], in->meta.rowids_moved))
+            return true;
+    }
+    return false;
+}
+
+static br_status install_tables(installer *in, br_error *err)
+{
+    br_cdc *cdc = in->cdc;
+    BR_TRY(br_capture_read_meta(cdc->writer, &in->meta, err));
+    if (!in->meta.is_installed) {
+        BR_TRY(br_capture_install_meta(cdc->writer, err));
+        in->has_written = true;
+    }
+    BR_TRY(br_schema_read(cdc->writer, in->arena, &in->schema, err));
+    BR_TRY(br_capture_read_entries(cdc->writer, &in->schema, in->arena, &in->entries,
+                                   &in->entry_count, err));
+    for (uint32_t i = 0; i < in->entry_count; i++) {
+        const br_capture_entry *entry = &in->entries[i];
+        if (br_cdc_entry_is_usable(cdc, entry, in->meta.rowids_moved)) continue;
+        BR_TRY(br_capture_uninstall(cdc->writer, entry->table_id, err));
+        in->has_written = true;
+    }
+    for (uint32_t i = 0; i < in->schema.table_count; i++) {
+        const br_schema_table *table = &in->schema.tables[i];
+        if (!br_cdc_is_mirrored(cdc, table) || has_usable_entry(in, table)) continue;
+        BR_TRY(install_table(in, table, err));
+    }
+    if (!in->meta.rowids_moved) return BR_OK;
+    in->has_written = true;
+    return br_capture_accept_moved_rowids(cdc->writer, err);
+}
+
+static br_status install(br_cdc *cdc, br_error *err)
+{
+    installer in = {.cdc = cdc, .arena = br_arena_new(NULL)};
+    if (in.arena == NULL) return br_fail(err, BR_NOMEM, "no memory for the schema");
+    br_status status = install_tables(&in, err);
+    br_arena_free(in.arena);
+    if (status == BR_OK && in.has_written) status = br_oltp_exec(cdc->writer, "COMMIT", err);
+    // After a failed COMMIT there may be no transaction left to undo.
+    if (br_oltp_in_transaction(cdc->writer)) {
+        br_status undone = br_oltp_exec(cdc->writer, "ROLLBACK", status == BR_OK ? err : NULL);
+        if (status == BR_OK) status = undone;
+    }
+    return status;
+}
+
+br_status br_cdc_install(br_cdc *cdc, bool wait, bool *done_out, br_error *err)
+{
+    br_assert(br_cdc_is_maintainer(cdc));
+    *done_out = false;
+    br_oltp_set_busy_timeout(cdc->writer, wait ? cdc->config.busy_timeout_ms : 0);
+    br_status status = br_oltp_exec(cdc->writer, "BEGIN IMMEDIATE", err);
+    if (status == BR_OK) status = install(cdc, err);
+    br_oltp_set_busy_timeout(cdc->writer, 0);
+    // Somebody is writing, or nobody can: until it works, tables not captured are read as a whole.
+    if (status == BR_BUSY || status == BR_READONLY || status == BR_FULL || status == BR_IO)
+        return BR_OK;
+    *done_out = status == BR_OK;
+    return status;
+}
+
+// ---- hi
+// ------------------------------------------------------------------------------------------
+
+static bool run(br_oltp_statement *statement)
+{
+    bool has_row;
+    br_status status = br_oltp_step(statement, &has_row, NULL);
+    br_oltp_reset(statement);
+    return status == BR_OK;
+}
+
+static bool find_max(br_mirror *mirror, int64_t *max_out)
+{
+    bool has_row = false;
+    if (mirror->max_key == NULL || br_oltp_step(mirror->max_key, &has_row, NULL) != BR_OK)
+        return false;
+    br_value value = has_row ? br_oltp_column(mirror->max_key, 0) : br_value_null();
+    br_oltp_reset(mirror->max_key);
+    *max_out = value.i64;
+    return value.class_ == BR_INT;
+}
+
+static bool run_on(br_oltp_statement *statement, const br_mirror *mirror, const int64_t *hi)
+{
+    br_value id = br_value_int(mirror->table_id);
+    if (br_oltp_bind(statement, 1, &id, NULL) != BR_OK) return false;
+    br_value key = br_value_int(hi == NULL ? 0 : *hi);
+    if (hi != NULL && br_oltp_bind(statement, 2, &key, NULL) != BR_OK) return false;
+    return run(statement);
+}
+
+// A dirty flag that stands hides the next change, so it is lowered before the table is read. Copies
+// that were read while it stood must be told that they may be old: the log gets one record more.
+static bool raise_one(br_cdc *cdc, const br_mirror *mirror)
+{
+    if (mirror->mode == BR_MIRROR_KEYS) return run_on(cdc->raise, mirror, &mirror->max_key_now);
+    return run_on(cdc->log_dirty, mirror, NULL) && run_on(cdc->lower, mirror, NULL);
+}
+
+static bool is_flag_up(br_cdc *cdc, const br_mirror *mirror)
+{
+    bool has_row = false;
+    br_value id = br_value_int(mirror->table_id);
+    if (br_oltp_bind(cdc->hi_of, 1, &id, NULL) != BR_OK ||
+        br_oltp_step(cdc->hi_of, &has_row, NULL) != BR_OK)
+        return false;
+    bool is_up = has_row && br_oltp_column(cdc->hi_of, 0).i64 != 0;
+    br_oltp_reset(cdc->hi_of);
+    return is_up;
+}
+
+// Is there anything to raise? The new hi is left in max_key_now.
+static bool wants_raise(br_cdc *cdc, br_mirror *mirror)
+{
+    if (mirror->mode == BR_MIRROR_DIRTY) return is_flag_up(cdc, mirror);
+    return mirror->mode == BR_MIRROR_KEYS && find_max(mirror, &mirror->max_key_now) &&
+           mirror->max_key_now > mirror->hi_now;
+}
+
+// Failing is harmless: rows above hi are read again by the next pass, that is all.
+void br_cdc_raise(br_cdc *cdc)
+{
+    bool has_lock = false, is_good = true;
+    if (!br_cdc_is_maintainer(cdc) || !cdc->is_set_valid || cdc->take == NULL) return;
+    for (uint32_t i = 0; i < cdc->set.count && is_good; i++) {
+        br_mirror *mirror = &cdc->set.items[i];
+        if (!wants_raise(cdc, mirror)) continue;
+        if (!has_lock && !run(cdc->take)) return;
+        has_lock = true;
+        is_good = raise_one(cdc, mirror);
+    }
+    if (has_lock && (!is_good || !run(cdc->commit))) {
+        if (br_oltp_in_transaction(cdc->writer)) (void)run(cdc->undo);
+    }
+}

@@ -1,0 +1,186 @@
+// state.h - the inside of a br_cdc: connections, mirrors, the store being written.
+//
+//     mirror   one SQLite table and how its changes are found
+//     set      the mirrors of one schema; rebuilt when the schema cookie changes
+//     pass     one read transaction and the apply made from it
+//
+// Lock order: sync_lock, then publish_lock. sync_lock covers everything but the fields said to be
+// under publish_lock; those are written with both held, so a syncing thread may read them.
+//
+// Invariants:
+//   1. What a mirror says of the store (is_known, hi, has_tail) is as of the last publish.
+//   2. Every row of the published version with a key at or below `hi` is as SQLite had it at the
+//      watermark, and so are the rows above it.
+//   3. A durable copy names a checkpoint id that _braid_meta names too, or it is not used.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_CDC_STATE_H
+#define BR_CDC_STATE_H
+
+#include "base/file.h"
+#include "base/thread.h"
+#include "cdc/cdc.h"
+
+struct br_schema_ref {
+    _Atomic uint32_t refs;
+    br_arena *arena;
+    br_schema schema;
+};
+
+typedef enum br_mirror_mode {
+    BR_MIRROR_KEYS,   // triggers log the keys that change at or below hi
+    BR_MIRROR_DIRTY,  // triggers log that something changed
+    BR_MIRROR_BLIND,  // nothing tells: it is read again whenever the file has changed
+} br_mirror_mode;
+
+typedef struct br_mirror {
+    uint32_t table_id;
+    br_mirror_mode mode;
+    const br_schema_table *table;
+    const char *key;  // SQL name of the rowid; NULL: has none that can be named
+    const char *select_range, *select_max, *select_next;  // SQL; the last two need a key
+    br_oltp_statement *range, *max_key;                   // on the reader
+
+    bool is_known;  // the store holds its rows
+    bool has_tail;  // the store may hold rows above hi
+    int64_t hi;
+
+    // What the read transaction of the pass says.
+    int64_t hi_now;  // KEYS: to become hi; DIRTY: 1 when changed
+    int64_t max_key_now;
+    bool has_rows;     // there is a largest key
+    bool must_reload;  // all rows, instead of what changed
+    int64_t *keys;     // logged since the watermark, at or below hi
+    size_t key_count, key_capacity;
+} br_mirror;
+
+typedef struct br_mirror_set {
+    br_schema_ref *schema;  // names and texts of the mirrors
+    br_mirror *items;       // by table_id
+    uint32_t count;
+} br_mirror_set;
+
+typedef struct br_retired {
+    struct br_retired *next;
+    br_store *store;
+} br_retired;
+
+struct br_cdc {
+    br_cdc_config config;
+    char *path, *folder, *wal_path, *lock_path, *no_folder;
+    char **exclude;  // ended by NULL
+
+    br_lock sync_lock;
+    br_oltp *reader;        // of passes
+    br_oltp *writer;        // NULL: the file may not be written
+    br_oltp_pool *readers;  // more of them, for loads
+    // Made once the _braid_* tables are there, but for the first three.
+    br_oltp_statement *begin, *rollback, *cookie_of, *log_since, *table_rows, *hi_of;  // reader
+    br_oltp_statement *take, *commit, *undo, *raise, *lower, *log_dirty;               // writer
+    br_file *lock_file;  // held: we maintain the folder
+    uint64_t lock_tried_ns;
+    br_store *next_store;  // what passes write; becomes `store` with the next publish
+    br_mirror_set set;
+    bool is_set_valid;  // the set is that of `cookie`, and what it says of the store holds
+    int64_t cookie;
+    bool is_installed;       // the _braid_* tables are there
+    bool must_reload_all;    // the copy is not one of this file
+    uint32_t next_blind_id;  // for tables that _braid_table does not have; counts down
+    bool is_fresh;           // `data_version` is that of the last pass
+    int64_t data_version;
+    uint8_t lineage[16];
+    uint8_t checkpoint_id[16];  // of the durable copy; zeros: there is none
+    uint64_t checkpointed_version;
+    br_capture_entry *entries;  // of the set, in its schema's arena
+    uint32_t entry_count;
+    uint64_t last_seq;  // the newest log record seen, and what it said
+    uint32_t last_table_id;
+    int64_t last_key;
+    br_retired *retired;  // stores that readers may still be using
+
+    br_lock publish_lock;
+    br_store *store;        // publish_lock
+    br_schema_ref *schema;  // publish_lock
+    br_cdc_status status;   // publish_lock
+};
+
+// One pass.
+typedef struct br_pass {
+    br_cdc *cdc;
+    br_oltp **readers;      // [0] is cdc->reader; all in read transactions of one commit point
+    uint32_t reader_count;  // 0: no transaction is open
+    int64_t data_version;
+    int64_t cookie;
+    uint64_t began_ns;
+    uint64_t seq;  // newest in the log
+    uint64_t rows_read;
+    uint32_t chunks_loaded;
+    br_apply *apply;
+    bool has_changes;
+    bool has_installed, has_reopened;  // what is tried once per pass
+} br_pass;
+
+// ---- cdc.c -------------------------------------------------------------------------------------
+
+static inline bool br_cdc_is_maintainer(const br_cdc *cdc)
+{
+    return cdc->lock_file != NULL;
+}
+void br_schema_ref_share(br_schema_ref *ref);
+BR_CHECKED br_status br_schema_ref_new(br_schema_ref **ref_out, br_error *err);
+bool br_cdc_is_excluded(const br_cdc *cdc, const br_schema_table *table);
+
+// ---- store.c: whose folder it is --------------------------------------------------------------
+
+// Takes the maintainer's lock if it is free and the file may be written.
+BR_CHECKED br_status br_cdc_try_lock(br_cdc *cdc, br_error *err);
+// Opens the folder anew into next_store, for writing when we are its maintainer. What cannot be
+// used is cleared by the maintainer and ignored by others.
+BR_CHECKED br_status br_cdc_open_store(br_cdc *cdc, br_error *err);
+void br_cdc_retire(br_cdc *cdc, br_store *store);
+
+// ---- install.c: what the maintainer writes into SQLite ------------------------------------------
+
+// Enters every table that is not captured as it should be. `wait` for the write lock or give up:
+// *done_out is then false.
+BR_CHECKED br_status br_cdc_install(br_cdc *cdc, bool wait, bool *done_out, br_error *err);
+// Raises hi of tables with rows above it, if the write lock is free.
+void br_cdc_raise(br_cdc *cdc);
+bool br_cdc_entry_is_usable(const br_cdc *cdc, const br_capture_entry *entry, bool rowids_moved);
+bool br_cdc_is_mirrored(const br_cdc *cdc, const br_schema_table *table);
+
+// ---- mirror.c -----------------------------------------------------------------------------------
+
+// Builds the set for the schema that the pass sees.
+BR_CHECKED br_status br_mirror_set_build(br_pass *pass, br_error *err);
+void br_mirror_set_release(br_mirror_set *set);
+br_mirror *br_mirror_find(const br_mirror_set *set, uint32_t table_id);  // NULL: none
+void br_mirror_clear_keys(br_mirror_set *set);
+BR_CHECKED br_status br_mirror_add_key(br_mirror *mirror, int64_t key, br_error *err);
+
+// ---- pass.c, read.c, load.c
+// ----------------------------------------------------------------------
+
+// Everything committed before the call is in the published versions when it returns BR_OK.
+BR_CHECKED br_status br_cdc_sync_locked(br_cdc *cdc, bool force, br_error *err);
+// Runs a pass to its publication. On success its read transactions are still open, at the commit
+// point of what is published: br_pass_end.
+BR_CHECKED br_status br_pass_run(br_pass *pass, bool wait, br_error *err);
+// Read transactions of one commit point on `count` connections.
+BR_CHECKED br_status br_pass_begin(br_pass *pass, uint32_t count, br_error *err);
+void br_pass_end(br_pass *pass);
+// Makes the statements on _braid_* tables that are not there yet.
+BR_CHECKED br_status br_pass_prepare(br_cdc *cdc, br_error *err);
+// Learns what changed from _braid_table, the log and the largest keys. *usable_out is false when
+// the copy cannot be brought up to date from them.
+BR_CHECKED br_status br_pass_read_changes(br_pass *pass, bool *usable_out, br_error *err);
+// Brings the rows of one mirror into the apply.
+BR_CHECKED br_status br_pass_apply_mirror(br_pass *pass, br_mirror *mirror, br_error *err);
+bool br_mirror_is_big(const br_mirror *mirror);  // worth all threads
+BR_CHECKED br_status br_pass_load(br_pass *pass, br_mirror *mirror, br_error *err);
+
+// ---- checkpoint.c
+// ---------------------------------------------------------------------------------
+
+BR_CHECKED br_status br_cdc_checkpoint_locked(br_cdc *cdc, bool wait, br_error *err);
+
+#endif
