@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/heap.h"
+#include "base/thread.h"
 #include "cdc/cdc.h"
 #include "tests/test.h"
 
