@@ -35,8 +35,25 @@ br_status br_row_length(const br_row_context *context, const br_value *args, br_
     br_text text = text_of(context, &args[0]);
     size_t length = text.size;
     if (args[0].class_ == BR_TEXT)
-        length = context->evaluator->kernels->count_chars(text.data, br_text_c_size(text));
+        length = context->evaluator->kernels->count_chars(text.data, text.size);
     *out = br_value_int((int64_t)length);
+    return BR_OK;
+}
+
+br_status br_vector_length(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
+{
+    br_vector texts;
+    BR_TRY(br_node_flat(frame, node->args[0], &texts, err));
+    if (texts.class_ != BR_TEXT || texts.kind == BR_VECTOR_CONST)
+        return br_node_rows(frame, node, out, err);
+    const br_exec_kernels *kernels = frame->evaluator->kernels;
+    int64_t *lengths = BR_ALLOC(frame->arena, int64_t, frame->row_count);
+    if (lengths == NULL) return br_evaluate_no_memory(err);
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        if (br_vector_is_null(&texts, row)) continue;
+        lengths[row] = (int64_t)kernels->count_chars(texts.text[row].data, texts.text[row].size);
+    }
+    *out = (br_vector){.class_ = BR_INT, .validity = texts.validity, .i64 = lengths};
     return BR_OK;
 }
 
@@ -96,7 +113,7 @@ static void substr_resolve(int64_t *start_inout, int64_t *length_inout, int64_t 
     *length_inout = length;
 }
 
-br_text br_text_substr(br_text text, int64_t start, int64_t length)
+static br_text text_substr(br_text text, int64_t start, int64_t length)
 {
     substr_resolve(&start, &length, start < 0 ? count_chars(text) : 0);
     const char *at = text.data, *end = text.data + text.size;
@@ -125,7 +142,7 @@ br_status br_row_substr(const br_row_context *context, const br_value *args, br_
     int64_t length = has_length ? (int32_t)br_value_to_int(&args[2]) : BR_TEXT_BYTES_MAX;
     br_text text = text_of(context, &args[0]);
     if (args[0].class_ != BR_BLOB) {
-        *out = br_value_text(br_text_substr(text, start, length));
+        *out = br_value_text(text_substr(text, start, length));
         return BR_OK;
     }
     if (text.size == 0) return BR_OK; // SQLite sees no bytes at all
@@ -133,6 +150,45 @@ br_status br_row_substr(const br_row_context *context, const br_value *args, br_
     if (start > text.size) start = text.size;
     if (length > text.size - start) length = text.size - start;
     *out = br_value_blob(br_text_make(text.data + start, (uint32_t)length));
+    return BR_OK;
+}
+
+// Texts whose first bytes are plain ASCII are cut at bytes.
+static bool is_plain(br_text text, uint32_t size)
+{
+    if (text.size < size) return false;
+    for (uint32_t i = 0; i < size; i++) {
+        if ((signed char)text.data[i] <= 0) return false;  // NUL, or 0x80 and more
+    }
+    return true;
+}
+
+static bool is_small_int(const br_vector *vector)
+{
+    return vector->kind == BR_VECTOR_CONST && vector->class_ == BR_INT && vector->i64[0] >= 0 &&
+           vector->i64[0] < INT32_MAX;
+}
+
+// substr(text, start, length) with constants start > 0 and length >= 0.
+br_status br_vector_substr(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
+{
+    br_vector texts, start, length;
+    if (node->arg_count != 3) return br_node_rows(frame, node, out, err);
+    BR_TRY(br_node_flat(frame, node->args[0], &texts, err));
+    BR_TRY(br_node_vector(frame, node->args[1], &start, err));
+    BR_TRY(br_node_vector(frame, node->args[2], &length, err));
+    if (texts.class_ != BR_TEXT || texts.kind == BR_VECTOR_CONST || !is_small_int(&start) ||
+        !is_small_int(&length) || start.i64[0] == 0)
+        return br_node_rows(frame, node, out, err);
+    uint32_t first = (uint32_t)start.i64[0] - 1, size = (uint32_t)length.i64[0];
+    br_text *results = br_arena_alloc(frame->arena, frame->row_count * sizeof *results, 64);
+    if (results == NULL) return br_evaluate_no_memory(err);
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        br_text text = br_vector_is_null(&texts, row) ? br_text_make("", 0) : texts.text[row];
+        results[row] = is_plain(text, first + size) ? br_text_make(text.data + first, size)
+                                                    : text_substr(text, first + 1, size);
+    }
+    *out = (br_vector){.class_ = BR_TEXT, .validity = texts.validity, .text = results};
     return BR_OK;
 }
 

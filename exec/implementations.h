@@ -16,6 +16,10 @@
     BR_CHECKED br_status name(br_frame *frame, const br_node *node, br_condition *out,      \
                               br_error *err)
 
+BR_CHECKED br_status br_prepare_like(br_node *node, br_arena *arena, br_error *err);
+BR_CHECKED br_status br_prepare_strftime(br_node *node, br_arena *arena, br_error *err);
+BR_CHECKED br_status br_prepare_in(br_node *node, br_arena *arena, br_error *err);
+
 BR_DECLARE_ROW(br_row_arithmetic);
 BR_DECLARE_ROW(br_row_negate);
 BR_DECLARE_ROW(br_row_bits);
@@ -28,6 +32,8 @@ BR_DECLARE_ROW(br_row_like);
 
 BR_DECLARE_CONDITION(br_condition_compare);
 BR_DECLARE_CONDITION(br_condition_between);
+BR_DECLARE_CONDITION(br_condition_in);
+BR_DECLARE_CONDITION(br_condition_like);
 BR_DECLARE_CONDITION(br_condition_logic);
 BR_DECLARE_CONDITION(br_condition_not);
 BR_DECLARE_CONDITION(br_condition_is_null);
@@ -37,7 +43,12 @@ BR_DECLARE_VECTOR(br_vector_arithmetic);
 BR_DECLARE_VECTOR(br_vector_case);
 BR_DECLARE_VECTOR(br_vector_coalesce);
 
+BR_DECLARE_VECTOR(br_vector_time);
+BR_DECLARE_VECTOR(br_vector_length);
+BR_DECLARE_VECTOR(br_vector_substr);
+
 BR_DECLARE_ROW(br_row_bridge);
+BR_DECLARE_ROW(br_row_time);
 BR_DECLARE_ROW(br_row_abs);
 BR_DECLARE_ROW(br_row_round);
 BR_DECLARE_ROW(br_row_sign);

@@ -92,7 +92,7 @@ struct br_exec_kernels {
     // The same without regard to ASCII case; `needle` is in lower case.
     size_t (*find_bytes_nocase)(const char *bytes, size_t size, size_t from, const char *needle,
                                 size_t needle_size);
-    // Characters as SQLite's length() counts them in text without NULs.
+    // Characters as SQLite's length() counts them: up to the first NUL.
     size_t (*count_chars)(const char *bytes, size_t size);
 };
 

@@ -300,13 +300,13 @@ static inline size_t find_bytes_nocase(const char *bytes, size_t size, size_t fr
     return size;
 }
 
-// A character is a byte with the continuation bytes (10xxxxxx) behind it, but an ASCII byte takes
-// none: behind one, continuation bytes are characters of their own.
+// Up to the first NUL. A character is a byte with the continuation bytes (10xxxxxx) behind it, but
+// an ASCII byte takes none: behind one, continuation bytes are characters of their own.
 static inline size_t count_chars(const char *bytes, size_t size)
 {
     size_t chars = 0;
     bool takes_continuations = false;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && bytes[i] != 0; i++) {
         unsigned char c = (unsigned char)bytes[i];
         if (c >= 0xc0) takes_continuations = true;
         else if (c < 0x80) takes_continuations = false;

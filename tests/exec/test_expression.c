@@ -162,7 +162,11 @@ static void add_columns(test_oracle *oracle, uint32_t rows)
         random_dictionary_vector(oracle, BR_INT, 5, true, rows),
         random_dictionary_vector(oracle, BR_REAL, 20, false, rows),
         br_vector_null(),
+        random_time_vector(oracle, BR_VECTOR_DATETIME, rows),  // made texts below
     };
+    br_error err;
+    br_vector *texts = &vectors[16];
+    MUST(br_vector_flatten(texts, rows, oracle->arena, texts, &err), err);
     for (uint32_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         oracle_add_column(oracle, &vectors[i], rows);
     }
@@ -244,7 +248,9 @@ static test_pair random_format(test_oracle *oracle)
 {
     static const char *const formats[] = {
         "%Y", "%m", "%d", "%H", "%M", "%S", "%j", "%w", "%s", "%f", "%J", "%W", "%Y-%m", "%%",
-        "%Y-%m-%d %H:%M:00", "%", "x", "%Q", "%d.%m.%Y", "", "%H%M", "\xc3\xa4%Y"};
+        "%Y-%m-%d %H:%M:00", "%", "x", "%Q", "%d.%m.%Y", "", "%H%M", "\xc3\xa4%Y",
+        "%Y-%m-%d", "%Y-%m-01", "%Y-01-01", "%Y-%m-%d %H:00:00", "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d 00:00:00", "%Y-%m-01 00:00:00", "%Y-01-01 00:00:00"};
     const char *text = formats[oracle_random(oracle, sizeof formats / sizeof *formats)];
     return oracle_constant(oracle, br_value_text(br_text_make(text, (uint32_t)strlen(text))));
 }
@@ -259,6 +265,11 @@ static test_pair random_function(test_oracle *oracle, uint32_t depth)
     for (uint32_t i = 0; i < count; i++) args[i] = random_pair(oracle, depth);
     if (sample->function == BR_FN_STRFTIME && oracle_random(oracle, 10) > 0)
         args[0] = random_format(oracle);
+    static const uint32_t time_columns[] = {8, 9, 10, 16};
+    if (sample->function >= BR_FN_DATE && sample->function <= BR_FN_STRFTIME &&
+        oracle_random(oracle, 2) == 0)
+        args[sample->function == BR_FN_STRFTIME] =
+            oracle_column(oracle, time_columns[oracle_random(oracle, 4)]);
     if ((sample->function == BR_FN_SUBSTR || sample->function == BR_FN_ROUND) &&
         oracle_random(oracle, 2) == 0) {
         for (uint32_t i = 1; i < count; i++) {

@@ -1,0 +1,428 @@
+// function_date.c - date() time() datetime() julianday() unixepoch() strftime() of one time value.
+//
+// Native for canonical times (YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, and DATE and DATETIME vectors) without
+// modifiers; everything else is SQLite's own function, value by value. Results that are canonical
+// times again stay numbers: DATE and DATETIME vectors.
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "exec/function_date.h"
+#include "exec/implementations.h"
+
+static const int64_t seconds_per_day = 86400;
+static const int64_t epoch_julian_ms = 210866760000000;  // julian day of 1970-01-01 in ms
+
+enum { FORMAT_ITEMS_MAX = 32, ITEM_BYTES_MAX = 20 };
+
+typedef struct format_item {
+    char conversion;  // the letter behind %, or 0 for literal text
+    br_text literal;
+} format_item;
+
+// A format of strftime() that is a canonical date or time itself, with fields perhaps fixed: its
+// results stay numbers. The unit is what times are cut to: the letter of its conversion.
+typedef enum time_shape { SHAPE_TEXT, SHAPE_DATE, SHAPE_DATETIME } time_shape;
+
+typedef struct time_format {
+    uint32_t item_count;
+    format_item items[FORMAT_ITEMS_MAX];
+    uint32_t bytes_max;
+    time_shape shape;
+    char unit;
+} time_format;
+
+typedef struct time_parts {
+    int64_t days, second_of_day;
+    int32_t year;
+    uint32_t month, day;
+} time_parts;
+
+static time_parts parts_of_seconds(int64_t seconds)
+{
+    time_parts parts = {.days = seconds / seconds_per_day,
+                        .second_of_day = seconds % seconds_per_day};
+    if (parts.second_of_day < 0) {
+        parts.second_of_day += seconds_per_day;
+        parts.days--;
+    }
+    br_days_to_civil(parts.days, &parts.year, &parts.month, &parts.day);
+    return parts;
+}
+
+static bool parse_time(br_text text, int64_t *seconds_out)
+{
+    if (text.size == 19) return br_datetime_parse(text.data, text.size, seconds_out);
+    if (!br_date_parse(text.data, text.size, seconds_out)) return false;
+    *seconds_out *= seconds_per_day;
+    return true;
+}
+
+// ---- formats ---------------------------------------------------------------------------------
+
+// Which part of the time the shape of a canonical time is cut to; 0 when it has another shape.
+static char shape_unit(const char *format, uint32_t size, time_shape *shape_out)
+{
+    static const struct {
+        const char *format;
+        time_shape shape;
+        char unit;
+    } shapes[] = {
+        {"%Y-%m-%d", SHAPE_DATE, 'd'}, {"%Y-%m-01", SHAPE_DATE, 'm'},
+        {"%Y-01-01", SHAPE_DATE, 'Y'}, {"%Y-%m-%d %H:%M:%S", SHAPE_DATETIME, 'S'},
+        {"%Y-%m-%d %H:%M:00", SHAPE_DATETIME, 'M'}, {"%Y-%m-%d %H:00:00", SHAPE_DATETIME, 'H'},
+        {"%Y-%m-%d 00:00:00", SHAPE_DATETIME, 'd'}, {"%Y-%m-01 00:00:00", SHAPE_DATETIME, 'm'},
+        {"%Y-01-01 00:00:00", SHAPE_DATETIME, 'Y'}};
+    *shape_out = SHAPE_TEXT;
+    for (uint32_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if (size != strlen(shapes[i].format) || memcmp(format, shapes[i].format, size) != 0)
+            continue;
+        *shape_out = shapes[i].shape;
+        return shapes[i].unit;
+    }
+    return 0;
+}
+
+// False for a format that is better left to SQLite.
+static bool parse_format(br_text text, time_format *format)
+{
+    uint32_t from = 0;
+    *format = (time_format){0};
+    if (br_text_c_size(text) != text.size) return false;
+    for (uint32_t i = 0; i <= text.size; i++) {
+        bool is_end = i == text.size;
+        if (!is_end && text.data[i] != '%') continue;
+        if (format->item_count + 2 > FORMAT_ITEMS_MAX) return false;
+        if (i > from) {
+            format->items[format->item_count++].literal =
+                br_text_make(text.data + from, i - from);
+            format->bytes_max += i - from;
+        }
+        if (is_end) break;
+        char conversion = ++i < text.size ? text.data[i] : 0;
+        if (conversion == 0 || strchr("dfHjmMsSwWY%", conversion) == NULL) return false;
+        format->items[format->item_count++].conversion = conversion;
+        format->bytes_max += ITEM_BYTES_MAX;
+        from = i + 1;
+    }
+    format->unit = shape_unit(text.data, text.size, &format->shape);
+    return true;
+}
+
+br_status br_prepare_strftime(br_node *node, br_arena *arena, br_error *err)
+{
+    bool is_constant = node->arg_count == 2 && node->args[0]->kind == BR_EXPR_CONST &&
+                       node->args[0]->value.class_ == BR_TEXT;
+    if (!is_constant) return BR_OK;
+    time_format *format = BR_ALLOC(arena, time_format, 1);
+    if (format == NULL) return br_evaluate_no_memory(err);
+    if (parse_format(node->args[0]->value.text, format)) node->detail = format;
+    return BR_OK;
+}
+
+static int64_t day_of_year(const time_parts *parts)  // from 0
+{
+    return parts->days - br_days_from_civil(parts->year, 1, 1);
+}
+
+static int64_t weekday(const time_parts *parts, int64_t first)  // first: of 1970-01-01, a Thursday
+{
+    int64_t day = (parts->days + first) % 7;
+    return day < 0 ? day + 7 : day;
+}
+
+// The number that a conversion prints, and the digits it prints at least.
+static int64_t conversion_number(char conversion, const time_parts *parts, int *digits_out)
+{
+    *digits_out = 2;
+    switch (conversion) {
+    case 'd': return parts->day;
+    case 'm': return parts->month;
+    case 'H': return parts->second_of_day / 3600;
+    case 'M': return parts->second_of_day / 60 % 60;
+    case 'S':
+    case 'f': return parts->second_of_day % 60;
+    case 'W': return (day_of_year(parts) + 7 - weekday(parts, 3)) / 7;
+    case 'Y': *digits_out = 4; return parts->year;
+    case 'j': *digits_out = 3; return day_of_year(parts) + 1;
+    case 'w': *digits_out = 1; return weekday(parts, 4);
+    default: *digits_out = 1; return parts->days * seconds_per_day + parts->second_of_day;
+    }
+}
+
+static char *put_number(char *out, int64_t number, int digits)
+{
+    char reversed[24];
+    int count = 0;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    for (; rest > 0 || count < digits; rest /= 10) reversed[count++] = (char)('0' + rest % 10);
+    if (number < 0) *out++ = '-';
+    while (count > 0) *out++ = reversed[--count];
+    return out;
+}
+
+// Returns the end of what it wrote.
+static char *format_time(const time_format *format, const time_parts *parts, char *out)
+{
+    for (uint32_t i = 0; i < format->item_count; i++) {
+        const format_item *item = &format->items[i];
+        int digits;
+        if (item->conversion == 0) {
+            memcpy(out, item->literal.data, item->literal.size);
+            out += item->literal.size;
+        } else if (item->conversion == '%') {
+            *out++ = '%';
+        } else {
+            int64_t number = conversion_number(item->conversion, parts, &digits);
+            out = put_number(out, number, digits);
+            if (item->conversion == 'f') {
+                memcpy(out, ".000", 4);
+                out += 4;
+            }
+        }
+    }
+    return out;
+}
+
+// ---- one row ---------------------------------------------------------------------------------
+
+static br_status text_row(const br_row_context *context, const time_format *format,
+                          const time_parts *parts, br_value *out, br_error *err)
+{
+    char *bytes = br_arena_alloc(context->arena, format->bytes_max, 1);
+    if (bytes == NULL) return br_evaluate_no_memory(err);
+    char *end = format_time(format, parts, bytes);
+    *out = br_value_text(br_text_make(bytes, (uint32_t)(end - bytes)));
+    return BR_OK;
+}
+
+// The formats of date(), time() and datetime().
+static const char *function_format(br_function function)
+{
+    switch (function) {
+    case BR_FN_DATE: return "%Y-%m-%d";
+    case BR_FN_TIME: return "%H:%M:%S";
+    default: return "%Y-%m-%d %H:%M:%S";
+    }
+}
+
+static void format_of_node(const br_node *node, const time_format **format_out,
+                           time_format *own_format)
+{
+    *format_out = node->detail;
+    if (node->function == BR_FN_STRFTIME) return;
+    const char *text = function_format(node->function);
+    parse_format(br_text_make(text, (uint32_t)strlen(text)), own_format);
+    *format_out = own_format;
+}
+
+br_status br_row_time(const br_row_context *context, const br_value *args, br_value *out,
+                      br_error *err)
+{
+    const br_node *node = context->node;
+    uint32_t time_index = node->function == BR_FN_STRFTIME ? 1 : 0;
+    int64_t seconds;
+    bool is_native = node->arg_count == time_index + 1 && args[time_index].class_ == BR_TEXT &&
+                     (time_index == 0 || node->detail != NULL) &&
+                     parse_time(args[time_index].text, &seconds);
+    if (!is_native)
+        return br_bridge_call(context, node->function_name, args, node->arg_count, out, err);
+    if (node->function == BR_FN_UNIXEPOCH) {
+        *out = br_value_int(seconds);
+        return BR_OK;
+    }
+    if (node->function == BR_FN_JULIANDAY) {
+        *out = br_value_real((double)(epoch_julian_ms + seconds * 1000) / 86400000.0);
+        return BR_OK;
+    }
+    time_parts parts = parts_of_seconds(seconds);
+    time_format own_format;
+    const time_format *format;
+    format_of_node(node, &format, &own_format);
+    return text_row(context, format, &parts, out, err);
+}
+
+// ---- whole vectors ---------------------------------------------------------------------------
+
+typedef struct time_rows {  // one per row; those of NULL rows are 0
+    br_frame *frame;
+    const uint64_t *validity;
+    const int64_t *numbers;  // days or seconds
+    bool are_days;
+} time_rows;
+
+static int64_t seconds_at(const time_rows *times, uint32_t row)
+{
+    if (times->validity != NULL && !br_bitmap_get(times->validity, row)) return 0;
+    return times->are_days ? times->numbers[row] * seconds_per_day : times->numbers[row];
+}
+
+// False when a row is not a canonical time.
+static br_status parse_rows(time_rows *times, const br_vector *texts, bool *done_out, br_error *err)
+{
+    br_frame *frame = times->frame;
+    int64_t *seconds = BR_ALLOC(frame->arena, int64_t, frame->row_count);
+    if (seconds == NULL) return br_evaluate_no_memory(err);
+    *done_out = false;
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        if (br_vector_is_null(texts, row)) continue;
+        if (!parse_time(texts->text[row], &seconds[row])) return BR_OK;
+    }
+    *done_out = true;
+    times->numbers = seconds;
+    times->validity = texts->validity;
+    return BR_OK;
+}
+
+static br_status read_times(time_rows *times, br_frame *frame, const br_node *node, bool *done_out,
+                            br_error *err)
+{
+    br_vector vector;
+    *times = (time_rows){.frame = frame};
+    *done_out = false;
+    BR_TRY(br_node_vector(frame, node, &vector, err));
+    if (vector.kind == BR_VECTOR_CONST || vector.class_ != BR_TEXT) return BR_OK;
+    if (vector.kind == BR_VECTOR_DATE || vector.kind == BR_VECTOR_DATETIME) {
+        times->numbers = vector.i64;
+        times->validity = vector.validity;
+        times->are_days = vector.kind == BR_VECTOR_DATE;
+        *done_out = true;
+        return BR_OK;
+    }
+    BR_TRY(br_node_flat(frame, node, &vector, err));
+    return parse_rows(times, &vector, done_out, err);
+}
+
+// The parts of the last row are kept: neighbours are often of one day.
+static const time_parts *parts_at(const time_rows *times, uint32_t row, time_parts *parts_inout)
+{
+    int64_t seconds = seconds_at(times, row);
+    int64_t second_of_day = seconds - parts_inout->days * seconds_per_day;
+    if (second_of_day >= 0 && second_of_day < seconds_per_day)
+        parts_inout->second_of_day = second_of_day;
+    else *parts_inout = parts_of_seconds(seconds);
+    return parts_inout;
+}
+
+// Units of fixed length need no calendar.
+static int64_t unit_seconds(char unit)
+{
+    switch (unit) {
+    case 'd': return seconds_per_day;
+    case 'H': return 3600;
+    case 'M': return 60;
+    case 'S': return 1;
+    default: return 0;
+    }
+}
+
+static int64_t cut_to_unit(const time_rows *times, uint32_t row, char unit,
+                           time_parts *parts_inout)
+{
+    const time_parts *parts = parts_at(times, row, parts_inout);
+    if (unit == 'Y') return br_days_from_civil(parts->year, 1, 1) * seconds_per_day;
+    return (parts->days - (parts->day - 1)) * seconds_per_day;
+}
+
+static br_status times_as_time(const time_rows *times, const time_format *format, br_vector *out,
+                               br_error *err)
+{
+    br_frame *frame = times->frame;
+    int64_t *numbers = br_arena_alloc(frame->arena, frame->row_count * sizeof *numbers, 64);
+    if (numbers == NULL) return br_evaluate_no_memory(err);
+    time_parts parts = parts_of_seconds(0);
+    int64_t unit = unit_seconds(format->unit);
+    int64_t divisor = format->shape == SHAPE_DATE ? seconds_per_day : 1;
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        int64_t start;
+        if (unit > 0) {
+            int64_t seconds = seconds_at(times, row), rest = seconds % unit;
+            start = seconds - (rest < 0 ? rest + unit : rest);
+        } else {
+            start = cut_to_unit(times, row, format->unit, &parts);
+        }
+        numbers[row] = start / divisor;
+    }
+    uint8_t kind = format->shape == SHAPE_DATE ? BR_VECTOR_DATE : BR_VECTOR_DATETIME;
+    *out = (br_vector){
+        .class_ = BR_TEXT, .kind = kind, .validity = times->validity, .i64 = numbers};
+    return BR_OK;
+}
+
+static br_status times_as_text(const time_rows *times, const time_format *format, br_vector *out,
+                               br_error *err)
+{
+    br_frame *frame = times->frame;
+    br_text *texts = br_arena_alloc(frame->arena, frame->row_count * sizeof *texts, 64);
+    char *bytes = br_arena_alloc(frame->arena, (size_t)frame->row_count * format->bytes_max, 1);
+    if (texts == NULL || bytes == NULL) return br_evaluate_no_memory(err);
+    time_parts parts = parts_of_seconds(0);
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        char *end = format_time(format, parts_at(times, row, &parts), bytes);
+        texts[row] = br_text_make(bytes, (uint32_t)(end - bytes));
+        bytes = end;
+    }
+    *out = (br_vector){.class_ = BR_TEXT, .validity = times->validity, .text = texts};
+    return BR_OK;
+}
+
+static br_status times_as_numbers(const time_rows *times, bool as_julian_day, br_vector *out,
+                                  br_error *err)
+{
+    br_frame *frame = times->frame;
+    int64_t *items = br_arena_alloc(frame->arena, frame->row_count * sizeof *items, 64);
+    if (items == NULL) return br_evaluate_no_memory(err);
+    double *reals = (double *)(void *)items;
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        int64_t seconds = seconds_at(times, row);
+        if (as_julian_day) reals[row] = (double)(epoch_julian_ms + seconds * 1000) / 86400000.0;
+        else items[row] = seconds;
+    }
+    *out = (br_vector){.class_ = as_julian_day ? BR_REAL : BR_INT, .validity = times->validity,
+                       .i64 = items};
+    return BR_OK;
+}
+
+br_status br_vector_time(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
+{
+    time_rows times;
+    bool is_strftime = node->function == BR_FN_STRFTIME, done = false;
+    if (node->arg_count == (is_strftime ? 2 : 1) && (!is_strftime || node->detail != NULL))
+        BR_TRY(read_times(&times, frame, node->args[is_strftime ? 1 : 0], &done, err));
+    if (!done) return br_node_rows(frame, node, out, err);
+    if (node->function == BR_FN_UNIXEPOCH || node->function == BR_FN_JULIANDAY)
+        return times_as_numbers(&times, node->function == BR_FN_JULIANDAY, out, err);
+    time_format own_format;
+    const time_format *format;
+    format_of_node(node, &format, &own_format);
+    if (format->shape != SHAPE_TEXT) return times_as_time(&times, format, out, err);
+    return times_as_text(&times, format, out, err);
+}
+
+// ---- CAST(strftime(...) AS INTEGER) ----------------------------------------------------------
+
+br_status br_strftime_as_int(br_frame *frame, const br_node *node, bool *done_out, br_vector *out,
+                             br_error *err)
+{
+    const time_format *format = node->detail;
+    time_rows times;
+    *done_out = false;
+    if (node->kind != BR_EXPR_FUNCTION || node->function != BR_FN_STRFTIME || format == NULL ||
+        format->item_count != 1 || format->items[0].conversion == 0 ||
+        format->items[0].conversion == '%')
+        return BR_OK;
+    BR_TRY(read_times(&times, frame, node->args[1], done_out, err));
+    if (!*done_out) return BR_OK;
+    int64_t *numbers = br_arena_alloc(frame->arena, frame->row_count * sizeof *numbers, 64);
+    if (numbers == NULL) return br_evaluate_no_memory(err);
+    time_parts parts = parts_of_seconds(0);
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        int digits;
+        numbers[row] = conversion_number(format->items[0].conversion,
+                                         parts_at(&times, row, &parts), &digits);
+    }
+    *out = (br_vector){.class_ = BR_INT, .validity = times.validity, .i64 = numbers};
+    return BR_OK;
+}
