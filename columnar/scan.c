@@ -257,6 +257,22 @@ static bool is_all(const uint64_t *selected, uint32_t count)
     return all == ~0ull && (rest == 0 || selected[count / 64] == (1ull << rest) - 1);
 }
 
+static void queue_rows(br_scan *scan, uint32_t first, uint32_t count, const uint64_t *selected)
+{
+    if (scan->request->column_count == 0) {  // nobody will ask which rows they are
+        scan->queue_count += br_bitmap_count(selected, count);
+        return;
+    }
+    if (scan->queue_count == 0) scan->queue_base = first;
+    uint16_t *out = scan->queue + scan->queue_count;
+    uint32_t passed = br_bitmap_positions(selected, count, out);
+    uint16_t shift = (uint16_t)(first - scan->queue_base);
+    if (shift > 0) {
+        for (uint32_t i = 0; i < passed; i++) out[i] = (uint16_t)(out[i] + shift);
+    }
+    scan->queue_count += passed;
+}
+
 // Finds the survivors of the next window and queues them, or remembers that they are all its rows.
 static br_status window_read(br_scan *scan, br_error *err)
 {
@@ -275,14 +291,7 @@ static br_status window_read(br_scan *scan, br_error *err)
         scan->dense_count = count;
         return BR_OK;
     }
-    if (scan->queue_count == 0) scan->queue_base = first;
-    uint16_t *out = scan->queue + scan->queue_count;
-    uint32_t passed = br_bitmap_positions(selected, count, out);
-    uint16_t shift = (uint16_t)(first - scan->queue_base);
-    if (shift > 0) {
-        for (uint32_t i = 0; i < passed; i++) out[i] = (uint16_t)(out[i] + shift);
-    }
-    scan->queue_count += passed;
+    queue_rows(scan, first, count, selected);
     return BR_OK;
 }
 
