@@ -89,7 +89,8 @@ typedef struct br_binder {
     br_cte *all_ctes[64];  // those used, for moving run positions
     uint32_t all_cte_count;
     uint32_t next_id;
-    uint32_t depth;        // of SELECTs and expressions
+    uint32_t depth;        // of SELECTs
+    bool has_dependent;    // some subquery names outer columns
     uint32_t view_depth;
     const char *views[16]; // being bound: the guard against circular definitions
 } br_binder;
@@ -165,6 +166,7 @@ struct br_scope {
     bool aliases_visible;
     bool aggregates_allowed;
     bool in_aggregate;         // binding arguments of an aggregate function
+    bool in_order;             // binding ORDER BY: SQLite words a misuse there differently
     bool is_aggregate;
     bool nulls_when_empty;     // aggregate without GROUP BY: bare columns of no row are NULL
     bool is_from;              // binding ON: unknown names may come later in FROM

@@ -11,7 +11,7 @@ static br_status misuse(br_scope *scope, const br_ast *ast, br_error *err)
         if (outer->aggregates_allowed && !outer->in_aggregate)
             return br_fail(err, BR_UNSUPPORTED, "aggregate %s() of an outer query", ast->name);
     }
-    if (scope->is_aggregate && !scope->in_aggregate)
+    if ((scope->is_aggregate || scope->in_order) && !scope->in_aggregate)
         return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate: %s()", ast->name);
     return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate function %s()", ast->name);
 }

@@ -495,5 +495,6 @@ br_status br_bind_select(br_binder *binder, br_scope *outer, const br_ast_select
     br_status status = bind_body(binder, outer, select, style, plan_out, escapes_out, err);
     binder->ctes = ctes;
     binder->depth--;
+    binder->has_dependent = binder->has_dependent || *escapes_out;
     return status;
 }

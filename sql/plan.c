@@ -26,6 +26,7 @@ static br_status bind(br_binder *binder, const br_statement_ast *statement, br_e
     bool escapes;
     BR_TRY(br_bind_select(binder, NULL, statement->select, BR_NAMES_RESULT, &query->root, &escapes,
                           err));
+    if (!binder->has_dependent) return BR_OK;
     BR_TRY(br_unnest(binder, &query->root, err));
     for (uint32_t i = 0; i < query->subquery_count; i++)
         BR_TRY(br_unnest(binder, &query->subqueries[i], err));

@@ -1,38 +1,78 @@
-// Dependent joins made ordinary ones.
+// Dependent joins made ordinary ones: which way for which.
 // SPDX-License-Identifier: Apache-2.0
-#include "sql/bind.h"
+#include "sql/unnest.h"
 
-typedef struct dependence {
-    const br_plan *left;
-    bool found;
-} dependence;
-
-static bool names_column_of(const br_expr *expr, const br_plan *plan)
+static bool is_dependent(br_binder *binder, br_plan *join, br_status *status, br_error *err)
 {
-    if (expr->kind == BR_EXPR_COLUMN) return br_plan_find(plan, expr->column_id) != NULL;
-    for (uint32_t i = 0; i < expr->arg_count; i++) {
-        if (names_column_of(expr->args[i], plan)) return true;
-    }
-    return false;
+    br_unnest_ids left;
+    *status = br_ids_init(binder, &left, err);
+    if (*status != BR_OK) return false;
+    for (uint32_t i = 0; i < join->left->column_count; i++) left.has[join->left->columns[i].id] = 1;
+    return br_plan_names(join->right, &left);
 }
 
-static br_status check_visit(void *context, br_expr **expr, br_error *err)
+// A limit of the right side that what is asked does not see: SINGLE takes the first row anyway.
+static void drop_limit(br_plan *join)
 {
-    (void)err;
-    dependence *check = context;
-    check->found = check->found || names_column_of(*expr, check->left);
-    return BR_OK;
+    br_plan *right = join->right;
+    if (join->join.join != BR_JOIN_SINGLE || right->kind != BR_PLAN_LIMIT) return;
+    const br_expr *limit = right->limit.limit;
+    bool positive = limit != NULL && limit->kind == BR_EXPR_CONST &&
+                    limit->value.class_ == BR_INT && limit->value.i64 > 0;
+    if (positive && right->limit.offset == NULL) join->right = right->left;
+}
+
+// Whether a row is there once or often: no matter for SEMI, ANTI and MARK.
+static void drop_distinct(br_plan *join)
+{
+    br_plan *right = join->right;
+    br_join_kind kind = join->join.join;
+    if (kind != BR_JOIN_SEMI && kind != BR_JOIN_ANTI && kind != BR_JOIN_MARK) return;
+    if (right->kind != BR_PLAN_AGGREGATE || right->aggregate.key_count == 0) return;
+    if (right->aggregate.aggregate_count > 0) return;
+    br_expr **keys = right->aggregate.keys;
+    right->kind = BR_PLAN_PROJECT;
+    right->project.expressions = keys;
+}
+
+// Innermost first: what is pulled out of a nested subquery may be pulled on.
+static br_status pull_all(br_binder *binder, br_plan *plan, br_error *err)
+{
+    if (plan->left != NULL) BR_TRY(pull_all(binder, plan->left, err));
+    if (plan->right != NULL) BR_TRY(pull_all(binder, plan->right, err));
+    br_status status = BR_OK;
+    if (plan->kind != BR_PLAN_JOIN || plan->join.join == BR_JOIN_FULL) return BR_OK;
+    bool dependent = is_dependent(binder, plan, &status, err);
+    BR_TRY(status);
+    if (!dependent) return BR_OK;
+    drop_limit(plan);
+    drop_distinct(plan);
+    br_unnest_ids produced;
+    BR_TRY(br_ids_init(binder, &produced, err));
+    br_ids_add_produced(&produced, plan->right);
+    if (!br_pull_is_possible(binder, plan->right, &produced)) return BR_OK;
+    BR_TRY(br_pull(binder, &plan->right, &produced, &plan->join.residual, err));
+    return br_refresh_node(binder, plan, err);
+}
+
+// Outermost first: the left side of a join is closed before its right side is joined with it.
+static br_status unnest_node(br_binder *binder, br_plan *root, br_plan *plan, br_error *err)
+{
+    br_status status = BR_OK;
+    if (plan->left != NULL) BR_TRY(unnest_node(binder, root, plan->left, err));
+    if (plan->kind == BR_PLAN_JOIN && is_dependent(binder, plan, &status, err)) {
+        bool done;
+        BR_TRY(br_unnest_scalar(binder, root, plan, &done, err));
+        if (!done) BR_TRY(br_unnest_domain(binder, plan, err));
+    }
+    BR_TRY(status);
+    return plan->right == NULL ? BR_OK : unnest_node(binder, root, plan->right, err);
 }
 
 br_status br_unnest(br_binder *binder, br_plan **root, br_error *err)
 {
-    br_plan *plan = *root;
-    if (plan->kind == BR_PLAN_JOIN) {
-        dependence check = {.left = plan->left};
-        BR_TRY(br_plan_each_expr_deep(plan->right, check_visit, &check, err));
-        if (check.found) return br_fail(err, BR_UNSUPPORTED, "correlated subquery");
-    }
-    if (plan->left != NULL) BR_TRY(br_unnest(binder, &plan->left, err));
-    if (plan->right != NULL) BR_TRY(br_unnest(binder, &plan->right, err));
-    return BR_OK;
+    BR_TRY(pull_all(binder, *root, err));
+    BR_TRY(br_refresh(binder, *root, err));
+    BR_TRY(unnest_node(binder, *root, *root, err));
+    return br_refresh(binder, *root, err);
 }
