@@ -23,8 +23,9 @@
 
 // Calls SQLite's own function implementations; the router fills it with oltp's bridge.
 typedef struct br_exec_bridge {
-    br_status (*call)(void *context, uint32_t worker, const char *function, const br_value *arguments,
-                      uint32_t argument_count, br_arena *arena, br_value *result_out, br_error *err);
+    br_status (*call)(void *context, uint32_t worker, const char *function,
+                      const br_value *arguments, uint32_t argument_count, br_arena *arena,
+                      br_value *result_out, br_error *err);
     // CAST(real AS TEXT); room for 40 bytes; returns the length.
     uint32_t (*real_to_text)(double value, char *text_out);
     void *context;
@@ -51,7 +52,10 @@ typedef struct br_result {
     uint64_t row_count;
     uint32_t batch_count;
     br_batch *batches;
-    br_arena *arena;       // everything above, and the bytes of TEXT and BLOB
+    br_arena *arena;       // the result itself
+    uint32_t arena_count;  // all that it owns: `arena` and those of the workers, with the batches
+    br_arena **arenas;     // and the bytes of TEXT and BLOB; charged to the env's quota, which must
+                           // outlive the result
     uint64_t delta_rows;   // how many of the rows scanned came from deltas
 } br_result;
 

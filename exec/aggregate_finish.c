@@ -1,0 +1,306 @@
+// aggregate_finish.c - from states to the values of aggregates.
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "exec/aggregate_state.h"
+#include "exec/keys.h"
+
+enum { NUMBER_TEXT_MAX = 48 };  // an integer, or a real as the bridge writes it
+
+static br_status no_memory(const br_finish_context *context, br_error *err)
+{
+    return br_run_no_memory(context->run, "aggregation", err);
+}
+
+static const void *items_of(const br_finish_context *context, uint32_t state)
+{
+    size_t item_bytes = br_state_item_bytes(context->specs[state].kind);
+    return context->arrays[state].items + context->first * item_bytes;
+}
+
+// Counts of values that went in; NULL: every group has one.
+static const int64_t *counts_of(const br_finish_context *context,
+                                const br_aggregate_output *output)
+{
+    return output->count_state == BR_STATE_NO_ARG ? NULL : items_of(context, output->count_state);
+}
+
+static br_status validity_of_counts(const br_finish_context *context, const int64_t *counts,
+                                    const uint64_t **validity_out, br_error *err)
+{
+    *validity_out = NULL;
+    if (counts == NULL) return BR_OK;
+    uint64_t *bits = BR_ALLOC(context->arena, uint64_t, br_bitmap_words(context->count));
+    if (bits == NULL) return no_memory(context, err);
+    bool has_nulls = false;
+    for (uint32_t i = 0; i < context->count; i++) {
+        if (counts[i] > 0) br_bitmap_set(bits, i);
+        else has_nulls = true;
+    }
+    if (has_nulls) *validity_out = bits;
+    return BR_OK;
+}
+
+static br_status finish_sum_int(const br_finish_context *context,
+                                const br_aggregate_output *output, br_vector *out, br_error *err)
+{
+    const uint8_t *flags = context->arrays[output->state].flags + context->first;
+    if (memchr(flags, 1, context->count) != NULL)
+        return br_fail(err, BR_RUNTIME, "integer overflow");
+    *out = (br_vector){.class_ = BR_INT, .data = items_of(context, output->state)};
+    return validity_of_counts(context, counts_of(context, output), &out->validity, err);
+}
+
+// Sums as doubles, whichever state keeps them.
+static double real_sum(const br_finish_context *context, uint32_t state, uint32_t i)
+{
+    const void *items = items_of(context, state);
+    switch (context->specs[state].kind) {
+    case BR_STATE_SUM_INT: return (double)((const int64_t *)items)[i];
+    case BR_STATE_SUM_REAL: return ((const double *)items)[i];
+    default: return ((const br_sum_any *)items)[i].real_sum;
+    }
+}
+
+// SUM of reals, TOTAL, and AVG when `divide`. A sum that is no number (of both infinities) is NULL.
+static br_status finish_real(const br_finish_context *context, const br_aggregate_output *output,
+                             br_vector *out, br_error *err)
+{
+    const int64_t *counts = counts_of(context, output);
+    bool is_total = output->aggregate->kind == BR_AGG_TOTAL;
+    bool divide = output->aggregate->kind == BR_AGG_AVG;
+    double *values = BR_ALLOC(context->arena, double, context->count);
+    uint64_t *bits = BR_ALLOC(context->arena, uint64_t, br_bitmap_words(context->count));
+    if (values == NULL || bits == NULL) return no_memory(context, err);
+    bool has_nulls = false;
+    for (uint32_t i = 0; i < context->count; i++) {
+        double sum = real_sum(context, output->state, i);
+        if (divide && counts[i] > 0) sum /= (double)counts[i];
+        bool is_valid = (is_total || counts == NULL || counts[i] > 0) && sum == sum;
+        values[i] = is_valid ? sum : 0;
+        bits[i >> 6] |= (uint64_t)is_valid << (i & 63);
+        has_nulls |= !is_valid;
+    }
+    *out = (br_vector){
+        .class_ = BR_REAL, .validity = has_nulls ? bits : NULL, .f64 = values};
+    return BR_OK;
+}
+
+static br_status finish_sum_any(const br_finish_context *context,
+                                const br_aggregate_output *output, br_vector *out, br_error *err)
+{
+    const br_sum_any *sums = items_of(context, output->state);
+    const int64_t *counts = counts_of(context, output);
+    br_value *values = BR_ALLOC(context->arena, br_value, context->count);
+    if (values == NULL) return no_memory(context, err);
+    for (uint32_t i = 0; i < context->count; i++) {
+        if (sums[i].has_overflow) return br_fail(err, BR_RUNTIME, "integer overflow");
+        if (counts != NULL && counts[i] == 0) continue;
+        values[i] = sums[i].is_real ? br_value_real(sums[i].real_sum)
+                                    : br_value_int(sums[i].int_sum);
+        if (sums[i].is_real && sums[i].real_sum != sums[i].real_sum) values[i] = br_value_null();
+    }
+    *out = (br_vector){.class_ = BR_ANY, .any = values};
+    return BR_OK;
+}
+
+static br_status finish_best(const br_finish_context *context, const br_aggregate_output *output,
+                             br_vector *out, br_error *err)
+{
+    const uint8_t *flags = context->arrays[output->state].flags + context->first;
+    bool is_int = context->specs[output->state].kind == BR_STATE_BEST_INT;
+    *out = (br_vector){.class_ = is_int ? BR_INT : BR_REAL,
+                       .data = items_of(context, output->state)};
+    if (memchr(flags, 0, context->count) == NULL) return BR_OK;
+    uint64_t *bits = BR_ALLOC(context->arena, uint64_t, br_bitmap_words(context->count));
+    if (bits == NULL) return no_memory(context, err);
+    for (uint32_t i = 0; i < context->count; i++) {
+        if (flags[i]) br_bitmap_set(bits, i);
+    }
+    out->validity = bits;
+    return BR_OK;
+}
+
+// Values of any class; a vector of one class where they have but one.
+static br_status finish_values(const br_finish_context *context, br_value *values, br_vector *out,
+                               br_error *err)
+{
+    uint32_t count = context->count;
+    unsigned mask = 0;
+    for (uint32_t i = 0; i < count; i++) mask |= 1u << values[i].class_;
+    br_class class_ = br_class_of_mask(mask);
+    *out = class_ == BR_NULL ? br_vector_null() : (br_vector){.class_ = BR_ANY, .any = values};
+    if (class_ == BR_ANY || class_ == BR_NULL) return BR_OK;
+    bool is_text = class_ == BR_TEXT || class_ == BR_BLOB;
+    br_text *texts = is_text ? BR_ALLOC(context->arena, br_text, count) : NULL;
+    int64_t *numbers = is_text ? NULL : BR_ALLOC(context->arena, int64_t, count);
+    uint64_t *bits = BR_ALLOC(context->arena, uint64_t, br_bitmap_words(count));
+    if (bits == NULL || (texts == NULL && numbers == NULL)) return no_memory(context, err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (values[i].class_ == BR_NULL) {
+            if (is_text) texts[i] = br_text_make("", 0);
+            continue;
+        }
+        br_bitmap_set(bits, i);
+        if (is_text) texts[i] = values[i].text;
+        else numbers[i] = values[i].i64;  // the bits of a double, too
+    }
+    *out = (br_vector){.class_ = (uint8_t)class_,
+                       .validity = mask & BR_MASK_NULL ? bits : NULL,
+                       .data = is_text ? (const void *)texts : (const void *)numbers};
+    return BR_OK;
+}
+
+static br_status collect_values(const br_finish_context *context,
+                                const br_aggregate_output *output, br_value *values, br_error *err)
+{
+    const br_state_spec *spec = &context->specs[output->state];
+    const void *items = items_of(context, output->state);
+    for (uint32_t i = 0; i < context->count; i++) {
+        switch (spec->kind) {
+        case BR_STATE_ARG_BEST: values[i] = ((const br_arg_best *)items)[i].value; break;
+        case BR_STATE_CONCAT: {
+            br_concat_list list = ((const br_concat_list *)items)[i];
+            BR_TRY(br_concat_finish(context, output, &list, &values[i], err));
+            break;
+        }
+        default: values[i] = ((const br_value *)items)[i]; break;
+        }
+    }
+    return BR_OK;
+}
+
+br_status br_aggregate_finish(const br_finish_context *context, const br_aggregate_output *output,
+                              br_vector *out, br_error *err)
+{
+    const br_state_spec *spec = &context->specs[output->state];
+    br_aggregate_kind kind = output->aggregate->kind;
+    if (kind == BR_AGG_AVG || kind == BR_AGG_TOTAL)
+        return finish_real(context, output, out, err);
+    switch (spec->kind) {
+    case BR_STATE_COUNT:
+        *out = (br_vector){.class_ = BR_INT, .data = items_of(context, output->state)};
+        return BR_OK;
+    case BR_STATE_SUM_INT: return finish_sum_int(context, output, out, err);
+    case BR_STATE_SUM_REAL: return finish_real(context, output, out, err);
+    case BR_STATE_SUM_ANY: return finish_sum_any(context, output, out, err);
+    case BR_STATE_BEST_INT:
+    case BR_STATE_BEST_REAL: return finish_best(context, output, out, err);
+    default: break;
+    }
+    br_value *values = BR_ALLOC(context->arena, br_value, context->count);
+    if (values == NULL) return no_memory(context, err);
+    BR_TRY(collect_values(context, output, values, err));
+    return finish_values(context, values, out, err);
+}
+
+// ---- group_concat ----------------------------------------------------------------------------
+
+static int compare_items(const br_aggregate *aggregate, const br_concat_item *left,
+                         const br_concat_item *right)
+{
+    for (uint32_t k = 0; k < aggregate->order_count; k++) {
+        const br_sort_key *key = &aggregate->order_by[k];
+        const br_value *l = &left->order[k], *r = &right->order[k];
+        if ((l->class_ == BR_NULL) != (r->class_ == BR_NULL)) {
+            bool left_first = (l->class_ == BR_NULL) != key->nulls_last;
+            return left_first ? -1 : 1;
+        }
+        int order = br_value_compare(l, r, key->collation);
+        if (order != 0) return key->descending ? -order : order;
+    }
+    return 0;
+}
+
+// Stable: bottom-up merge sort, `spare` has room for as many.
+static void sort_items(const br_aggregate *aggregate, br_concat_item **items,
+                       br_concat_item **spare, uint64_t count)
+{
+    for (uint64_t width = 1; width < count; width *= 2) {
+        for (uint64_t start = 0; start < count; start += 2 * width) {
+            uint64_t middle = start + width < count ? start + width : count;
+            uint64_t end = start + 2 * width < count ? start + 2 * width : count;
+            uint64_t left = start, right = middle;
+            for (uint64_t out = start; out < end; out++) {
+                bool take_left =
+                    left < middle && (right >= end ||
+                                      compare_items(aggregate, items[left], items[right]) <= 0);
+                spare[out] = take_left ? items[left++] : items[right++];
+            }
+        }
+        memcpy(items, spare, count * sizeof *items);
+    }
+}
+
+// Keeps the first of equal values: an open-addressing set of item numbers.
+static br_status remove_duplicates(const br_finish_context *context, const br_aggregate *aggregate,
+                                   br_concat_item **items, uint64_t *count, br_error *err)
+{
+    uint64_t slot_count = 16, kept = 0;
+    while (slot_count < 2 * *count) slot_count *= 2;
+    uint64_t *slots = BR_ALLOC(context->arena, uint64_t, slot_count);
+    if (slots == NULL) return no_memory(context, err);
+    for (uint64_t i = 0; i < *count; i++) {
+        const br_value *value = &items[i]->value;
+        uint64_t at = br_value_hash(value, aggregate->collation) & (slot_count - 1);
+        while (slots[at] != 0 && br_value_compare(&items[slots[at] - 1]->value, value,
+                                                  aggregate->collation) != 0)
+            at = (at + 1) & (slot_count - 1);
+        if (slots[at] != 0) continue;
+        items[kept] = items[i];
+        slots[at] = ++kept;
+    }
+    *count = kept;
+    return BR_OK;
+}
+
+static br_text text_of_value(const br_finish_context *context, const br_value *value, char *number)
+{
+    const br_exec_bridge *bridge = &context->run->env->bridge;
+    switch (value->class_) {
+    case BR_TEXT:
+    case BR_BLOB: return value->text;
+    case BR_INT:
+        return br_text_make(number, (uint32_t)snprintf(number, NUMBER_TEXT_MAX, "%" PRId64,
+                                                       value->i64));
+    case BR_REAL: return br_text_make(number, bridge->real_to_text(value->f64, number));
+    default: return br_text_make("", 0);
+    }
+}
+
+br_status br_concat_finish(const br_finish_context *context, const br_aggregate_output *output,
+                           br_concat_list *list, br_value *out, br_error *err)
+{
+    *out = br_value_null();
+    uint64_t count = list->count, size = 0, at = 0;
+    if (count == 0) return BR_OK;
+    char number[NUMBER_TEXT_MAX];
+    br_concat_item **items = BR_ALLOC(context->arena, br_concat_item *, 2 * count);
+    if (items == NULL) return no_memory(context, err);
+    for (br_concat_item *item = list->first; at < count; item = item->next) items[at++] = item;
+    if (output->aggregate->order_count > 0)
+        sort_items(output->aggregate, items, items + count, count);
+    if (output->aggregate->distinct)
+        BR_TRY(remove_duplicates(context, output->aggregate, items, &count, err));
+    for (uint64_t i = 0; i < count; i++) {
+        if (i > 0) size += text_of_value(context, &items[i]->separator, number).size;
+        size += text_of_value(context, &items[i]->value, number).size;
+    }
+    if (size > 1000000000) return br_fail(err, BR_RUNTIME, "string or blob too big");
+    char *bytes = br_arena_alloc(context->arena, size, 1), *end = bytes;
+    if (bytes == NULL) return no_memory(context, err);
+    for (uint64_t i = 0; i < count; i++) {
+        const br_value *parts[] = {&items[i]->separator, &items[i]->value};
+        for (uint32_t k = i == 0; k < 2; k++) {
+            br_text text = text_of_value(context, parts[k], number);
+            if (text.size > 0) memcpy(end, text.data, text.size);
+            end += text.size;
+        }
+    }
+    *out = br_value_text(br_text_make(bytes, (uint32_t)size));
+    return BR_OK;
+}

@@ -1,0 +1,85 @@
+// grouping.h - groups with states, from many morsels to one list: what GROUP BY, DISTINCT and set
+// operations have in common.
+//
+//     morsel -> groups of its own, with states -> block, cut into partitions by hash
+//     blocks in morsel order -> one part per partition, merged by one task each
+//
+// Groups come out part by part, in order of first appearance within a part. How many partitions
+// there are depends on row counts only, so the order is the same for any number of threads.
+//
+// A morsel whose rows are nearly all groups of their own stops looking for them: its rows become
+// states directly and meet in the merge.
+//
+// Ownership: blocks and parts live in the memory given. Threads: a br_grouper is for one worker;
+//            the grouping itself is changed between the phases only.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_EXEC_GROUPING_H
+#define BR_EXEC_GROUPING_H
+
+#include "exec/aggregate_state.h"
+#include "exec/groups.h"
+
+typedef struct br_group_block br_group_block;
+
+typedef struct br_group_part {  // final groups
+    br_groups groups;
+    br_state_array *arrays;
+} br_group_part;
+
+typedef struct br_grouping {
+    br_run *run;
+    br_memory *memory;
+    uint32_t key_count;
+    const br_collation *collations;
+    uint32_t state_count;
+    const br_state_spec *specs;
+    uint32_t partition_bits;
+    uint32_t morsel_count;
+    br_group_block **blocks;  // by morsel: a list
+    uint32_t part_count;
+    br_group_part *parts;
+} br_grouping;
+
+typedef struct br_grouper br_grouper;  // a worker's
+
+void br_grouping_init(br_grouping *grouping, br_run *run, br_memory *memory);
+// Before the first morsel; `row_count` is about how many rows will come.
+BR_CHECKED br_status br_grouping_prepare(br_grouping *grouping, uint64_t row_count,
+                                         uint32_t morsel_count, br_error *err);
+// Makes room for so many morsels more.
+BR_CHECKED br_status br_grouping_extend(br_grouping *grouping, uint32_t morsel_count,
+                                        br_error *err);
+
+BR_CHECKED br_status br_grouper_new(br_grouping *grouping, br_arena *arena, uint32_t worker,
+                                    br_grouper **grouper_out, br_error *err);
+// `vectors` are what the state specs refer to; states with enabled[i] false are left alone (NULL:
+// all are updated).
+BR_CHECKED br_status br_grouper_add(br_grouper *grouper, const br_vector *keys,
+                                    const br_vector *vectors, uint32_t row_count,
+                                    const bool *enabled, br_error *err);
+BR_CHECKED br_status br_grouper_end_morsel(br_grouper *grouper, uint32_t morsel, br_error *err);
+
+// Merges all blocks into parts.
+BR_CHECKED br_status br_grouping_merge(br_grouping *grouping, br_error *err);
+
+// ---- groups as a source ----------------------------------------------------------------------
+
+typedef enum br_group_select {
+    BR_SELECT_ALL,
+    BR_SELECT_BOTH,  // counts in states 0 and 1 are both positive
+    BR_SELECT_LEFT,  // the one in state 0 is, the other is not
+} br_group_select;
+
+typedef struct br_group_columns {
+    uint32_t column_count;
+    // Column i is key keys[i], or the value of outputs[i] when keys[i] is BR_STATE_NO_ARG.
+    const uint32_t *keys;
+    const br_aggregate_output *outputs;
+    br_group_select select;
+} br_group_columns;
+
+BR_CHECKED br_status br_source_of_groups(const br_grouping *grouping,
+                                         const br_group_columns *columns, br_source **source_out,
+                                         br_error *err);
+
+#endif

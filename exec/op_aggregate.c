@@ -1,0 +1,257 @@
+// op_aggregate.c - GROUP BY and DISTINCT.
+// SPDX-License-Identifier: Apache-2.0
+#include "base/assert.h"
+#include "exec/aggregate_plan.h"
+#include "exec/grouping.h"
+#include "exec/rows.h"
+
+typedef struct aggregate_stage {
+    br_stage base;
+    br_run *run;
+    br_pipeline *pipeline;
+    br_aggregate_plan plan;
+    br_program *program;
+    br_grouping grouping;
+    br_grouping *distincts;  // one per set
+} aggregate_stage;
+
+typedef struct aggregate_worker {
+    br_evaluator *evaluator;
+    br_vector *vectors;
+    br_vector *distinct_keys;
+    br_grouper *grouper;
+    br_grouper **distincts;
+} aggregate_worker;
+
+static br_status aggregate_prepare(br_stage *base, br_run *run, uint32_t morsel_count,
+                                   br_error *err)
+{
+    (void)run;
+    aggregate_stage *stage = (aggregate_stage *)base;
+    uint64_t row_count = br_pipeline_source_rows(stage->pipeline);
+    BR_TRY(br_grouping_prepare(&stage->grouping, row_count, morsel_count, err));
+    for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
+        BR_TRY(br_grouping_prepare(&stage->distincts[i], row_count, morsel_count, err));
+    }
+    return BR_OK;
+}
+
+static br_status aggregate_open(br_stage *base, br_worker *worker, void **state_out,
+                                br_error *err)
+{
+    aggregate_stage *stage = (aggregate_stage *)base;
+    const br_aggregate_plan *plan = &stage->plan;
+    aggregate_worker *state = BR_ALLOC(worker->arena, aggregate_worker, 1);
+    if (state == NULL) return br_run_no_memory(worker->run, "aggregation", err);
+    state->vectors = BR_ALLOC(worker->arena, br_vector, plan->expression_count);
+    state->distinct_keys = BR_ALLOC(worker->arena, br_vector, plan->key_count + 1);
+    state->distincts = BR_ALLOC(worker->arena, br_grouper *, plan->distinct_count);
+    if (state->vectors == NULL || state->distinct_keys == NULL || state->distincts == NULL)
+        return br_run_no_memory(worker->run, "aggregation", err);
+    if (plan->expression_count > 0)
+        BR_TRY(br_evaluator_new(stage->program, worker->index, worker->arena, &state->evaluator,
+                                err));
+    BR_TRY(br_grouper_new(&stage->grouping, worker->arena, worker->index, &state->grouper, err));
+    for (uint32_t i = 0; i < plan->distinct_count; i++) {
+        BR_TRY(br_grouper_new(&stage->distincts[i], worker->arena, worker->index,
+                              &state->distincts[i], err));
+    }
+    *state_out = state;
+    return BR_OK;
+}
+
+// Rows for which the set's FILTER holds and the value is not NULL.
+static uint32_t select_distinct(const br_distinct_set *set, const br_vector *vectors,
+                                uint32_t row_count, br_arena *scratch, uint16_t *positions)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < row_count; i++) {
+        if (br_vector_is_null(&vectors[set->arg], i)) continue;
+        if (set->filter != BR_STATE_NO_ARG) {
+            br_value value = br_vector_value(&vectors[set->filter], i, scratch);
+            if (br_value_truth(&value) != 1) continue;
+        }
+        positions[count++] = (uint16_t)i;
+    }
+    return count;
+}
+
+static br_status add_distinct_rows(const aggregate_stage *stage, aggregate_worker *state,
+                                   uint32_t index, uint32_t row_count, br_arena *scratch,
+                                   br_error *err)
+{
+    const br_distinct_set *set = &stage->plan.distincts[index];
+    uint32_t key_count = stage->plan.key_count;
+    uint16_t positions[BR_BATCH_ROWS];
+    uint32_t count = select_distinct(set, state->vectors, row_count, scratch, positions);
+    if (count == 0) return BR_OK;
+    for (uint32_t k = 0; k <= key_count; k++) {
+        const br_vector *vector = &state->vectors[k < key_count ? k : set->arg];
+        state->distinct_keys[k] = *vector;
+        if (count < row_count)
+            BR_TRY(br_vector_gather(vector, positions, count, scratch, &state->distinct_keys[k],
+                                    err));
+    }
+    return br_grouper_add(state->distincts[index], state->distinct_keys, NULL, count, NULL, err);
+}
+
+static br_status aggregate_process(br_stage *base, br_worker *worker, const br_batch *batch,
+                                   br_error *err)
+{
+    aggregate_stage *stage = (aggregate_stage *)base;
+    aggregate_worker *state = br_worker_state(worker, base);
+    if (state->evaluator != NULL)
+        BR_TRY(br_evaluate(state->evaluator, batch, worker->scratch, state->vectors, err));
+    BR_TRY(br_grouper_add(state->grouper, state->vectors, state->vectors, batch->row_count,
+                          stage->plan.from_rows, err));
+    for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
+        BR_TRY(add_distinct_rows(stage, state, i, batch->row_count, worker->scratch, err));
+    }
+    return BR_OK;
+}
+
+static br_status aggregate_end_morsel(br_stage *base, br_worker *worker, br_error *err)
+{
+    aggregate_stage *stage = (aggregate_stage *)base;
+    aggregate_worker *state = br_worker_state(worker, base);
+    BR_TRY(br_grouper_end_morsel(state->grouper, worker->morsel, err));
+    for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
+        BR_TRY(br_grouper_end_morsel(state->distincts[i], worker->morsel, err));
+    }
+    return BR_OK;
+}
+
+static const br_stage_kind aggregate_kind = {
+    .name = "aggregate",
+    .open = aggregate_open,
+    .process = aggregate_process,
+    .end_morsel = aggregate_end_morsel,
+    .prepare = aggregate_prepare,
+};
+
+// ---- DISTINCT, second step -------------------------------------------------------------------
+
+// The distinct (keys, value) of one set go into the states, each part as a morsel behind the rows.
+typedef struct distinct_feed {
+    aggregate_stage *stage;
+    const br_distinct_set *set;
+    const br_grouping *from;
+    uint32_t first_morsel;
+    br_memory *memory;
+} distinct_feed;
+
+static br_status feed_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    distinct_feed *feed = context;
+    aggregate_stage *stage = feed->stage;
+    uint32_t key_count = stage->plan.key_count;
+    const br_groups *groups = &feed->from->parts[index].groups;
+    br_arena *arena = br_memory_arena(feed->memory, worker);
+    br_arena *scratch = br_memory_arena(stage->run->scratch, worker);
+    if (arena == NULL || scratch == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
+    br_grouper *grouper;
+    br_vector *vectors = BR_ALLOC(arena, br_vector, stage->plan.expression_count);
+    if (vectors == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
+    BR_TRY(br_grouper_new(&stage->grouping, arena, worker, &grouper, err));
+    br_arena_mark mark = br_arena_get_mark(scratch);
+    for (uint32_t first = 0; first < groups->count; first += BR_BATCH_ROWS) {
+        BR_TRY(br_run_poll(stage->run, err));
+        uint32_t left = groups->count - first;
+        for (uint32_t k = 0; k <= key_count; k++) {
+            br_vector key = br_groups_key(groups, k);
+            vectors[k < key_count ? k : feed->set->arg] = br_vector_slice(&key, first);
+        }
+        BR_TRY(br_grouper_add(grouper, vectors, vectors,
+                              left < BR_BATCH_ROWS ? left : BR_BATCH_ROWS, feed->set->enabled,
+                              err));
+        br_arena_rewind(scratch, mark);
+    }
+    BR_TRY(br_grouper_end_morsel(grouper, feed->first_morsel + index, err));
+    br_arena_rewind(scratch, mark);
+    return BR_OK;
+}
+
+static br_status feed_distinct(aggregate_stage *stage, uint32_t index, br_error *err)
+{
+    distinct_feed feed = {.stage = stage,
+                          .set = &stage->plan.distincts[index],
+                          .from = &stage->distincts[index],
+                          .first_morsel = stage->grouping.morsel_count};
+    BR_TRY(br_grouping_merge(&stage->distincts[index], err));
+    BR_TRY(br_grouping_extend(&stage->grouping, feed.from->part_count, err));
+    BR_TRY(br_memory_new(stage->run, &feed.memory, err));
+    br_status status = br_run_tasks(stage->run, feed.from->part_count, feed_part, &feed, err);
+    br_memory_free(stage->run, feed.memory);
+    return status;
+}
+
+// ---- building --------------------------------------------------------------------------------
+
+static br_status make_stage(br_pipeline *pipeline, const br_plan *plan, br_memory *memory,
+                            aggregate_stage **stage_out, br_error *err)
+{
+    br_run *run = pipeline->run;
+    br_layout layout;
+    aggregate_stage *stage = br_stage_new(pipeline, &aggregate_kind, NULL, sizeof *stage);
+    if (stage == NULL) return br_run_no_memory(run, "a plan", err);
+    stage->run = run;
+    stage->pipeline = pipeline;
+    BR_TRY(br_aggregate_plan_make(run, plan, &stage->plan, err));
+    BR_TRY(br_layout_of_plan(run, plan->left, &layout, err));
+    if (stage->plan.expression_count > 0)
+        BR_TRY(br_program_compile(stage->plan.expressions, stage->plan.expression_count, &layout,
+                                  &run->expr_env, run->arena, &stage->program, err));
+    br_grouping_init(&stage->grouping, run, memory);
+    stage->grouping.key_count = stage->plan.key_count;
+    stage->grouping.collations = stage->plan.key_collations;
+    stage->grouping.state_count = stage->plan.state_count;
+    stage->grouping.specs = stage->plan.states;
+    stage->distincts = BR_ALLOC(run->arena, br_grouping, stage->plan.distinct_count);
+    if (stage->distincts == NULL) return br_run_no_memory(run, "a plan", err);
+    for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
+        br_grouping_init(&stage->distincts[i], run, memory);
+        stage->distincts[i].key_count = stage->plan.key_count + 1;
+        stage->distincts[i].collations = stage->plan.distincts[i].collations;
+    }
+    br_pipeline_set_sink(pipeline, &stage->base);
+    *stage_out = stage;
+    return BR_OK;
+}
+
+static br_status add_source(br_pipeline *pipeline, aggregate_stage *stage, const br_plan *plan,
+                            br_stage *next, br_error *err)
+{
+    br_run *run = pipeline->run;
+    uint32_t count = plan->column_count, key_count = stage->plan.key_count;
+    uint32_t *keys = BR_ALLOC(run->arena, uint32_t, count);
+    br_aggregate_output *outputs = BR_ALLOC(run->arena, br_aggregate_output, count);
+    br_source *source;
+    if (keys == NULL || outputs == NULL) return br_run_no_memory(run, "a plan", err);
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = i < key_count ? i : BR_STATE_NO_ARG;
+        if (i >= key_count) outputs[i] = stage->plan.outputs[i - key_count];
+    }
+    br_group_columns columns = {.column_count = count, .keys = keys, .outputs = outputs};
+    BR_TRY(br_source_of_groups(&stage->grouping, &columns, &source, err));
+    return br_pipeline_add_branch(pipeline, source, next, err);
+}
+
+br_status br_produce_aggregate(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                               br_error *err)
+{
+    br_run *run = pipeline->run;
+    br_pipeline *input;
+    br_memory *memory;
+    aggregate_stage *stage = NULL;
+    BR_TRY(br_memory_new(run, &memory, err));
+    BR_TRY(br_pipeline_adopt(pipeline, memory, err));
+    BR_TRY(br_pipeline_new(run, &input, err));
+    BR_TRY(make_stage(input, plan, memory, &stage, err));
+    BR_TRY(br_produce(input, plan->left, &stage->base, err));
+    BR_TRY(br_pipeline_run(input, err));
+    for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
+        BR_TRY(feed_distinct(stage, i, err));
+    }
+    BR_TRY(br_grouping_merge(&stage->grouping, err));
+    return add_source(pipeline, stage, plan, next, err);
+}

@@ -1,0 +1,300 @@
+// op_join.c - joins: the build side is stored, the probe side streams past it.
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/op_join.h"
+
+#include "base/assert.h"
+#include "exec/scan_filter.h"
+
+enum { EMIT_ROWS = 65536 };  // build rows per morsel
+
+typedef struct join_sides {
+    const br_plan *probe, *build;
+    br_expr **probe_keys, **build_keys;
+    br_layout probe_layout, build_layout;
+} join_sides;
+
+static br_status no_memory(const br_run *run, br_error *err)
+{
+    return br_run_no_memory(run, "a join", err);
+}
+
+// ---- build side ------------------------------------------------------------------------------
+
+// Runs the build side and stores its rows; keys that are not columns are computed behind them.
+static br_status store_build(br_run *run, const join_sides *sides, uint32_t key_count,
+                             br_memory *memory, uint32_t *key_columns, br_rows *rows_out,
+                             br_error *err)
+{
+    br_pipeline *pipeline;
+    br_stage *sink, *extend;
+    br_memory *batch_memory;
+    br_batches batches;
+    uint32_t width = br_plan_width(sides->build), computed = 0;
+    const br_expr **expressions = BR_ALLOC(run->arena, const br_expr *, key_count);
+    if (expressions == NULL) return no_memory(run, err);
+    for (uint32_t k = 0; k < key_count; k++) {
+        const br_expr *key = sides->build_keys[k];
+        bool is_column = key->kind == BR_EXPR_COLUMN &&
+                         br_layout_find(&sides->build_layout, key->column_id, &key_columns[k]);
+        if (is_column) continue;
+        key_columns[k] = width + computed;
+        expressions[computed++] = key;
+    }
+    BR_TRY(br_memory_new(run, &batch_memory, err));
+    BR_TRY(br_pipeline_new(run, &pipeline, err));
+    BR_TRY(br_collect_new(pipeline, width + computed, batch_memory, &sink, err));
+    br_pipeline_set_sink(pipeline, sink);
+    BR_TRY(br_extend_new(pipeline, sides->build, expressions, computed, sink, &extend, err));
+    BR_TRY(br_produce(pipeline, sides->build, extend, err));
+    BR_TRY(br_pipeline_run(pipeline, err));
+    BR_TRY(br_collect_batches(sink, &batches, err));
+    return br_rows_build(run, &batches, memory, rows_out, err);
+}
+
+static br_status build_table(br_run *run, const br_plan *plan, const join_sides *sides,
+                             br_memory *memory, br_join_table *table, br_error *err)
+{
+    uint32_t key_count = plan->join.key_count;
+    uint32_t *key_columns = BR_ALLOC(run->arena, uint32_t, key_count);
+    br_collation *collations = BR_ALLOC(run->arena, br_collation, key_count);
+    bool *null_safe = BR_ALLOC(run->arena, bool, key_count);
+    if (key_columns == NULL || collations == NULL || null_safe == NULL)
+        return no_memory(run, err);
+    for (uint32_t k = 0; k < key_count; k++) {
+        if (plan->join.key_collations != NULL) collations[k] = plan->join.key_collations[k];
+        if (plan->join.null_safe != NULL) null_safe[k] = plan->join.null_safe[k];
+    }
+    *table = (br_join_table){.run = run,
+                             .memory = memory,
+                             .key_count = key_count,
+                             .collations = collations,
+                             .null_safe = null_safe};
+    BR_TRY(store_build(run, sides, key_count, memory, key_columns, &table->rows, err));
+    return br_join_table_build(table, key_columns, err);
+}
+
+// ---- the stage -------------------------------------------------------------------------------
+
+static br_join_column locate(const join_sides *sides, uint32_t column_id)
+{
+    br_join_column column = {.side = BR_SIDE_MARK};
+    if (br_layout_find(&sides->probe_layout, column_id, &column.position))
+        column.side = BR_SIDE_PROBE;
+    else if (br_layout_find(&sides->build_layout, column_id, &column.position))
+        column.side = BR_SIDE_BUILD;
+    return column;
+}
+
+typedef struct id_list {
+    uint32_t *ids;
+    uint32_t count, capacity;
+    bool has_overflow;
+} id_list;
+
+static void add_id(void *context, uint32_t column_id)
+{
+    id_list *list = context;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->ids[i] == column_id) return;
+    }
+    list->has_overflow |= list->count == list->capacity;
+    if (!list->has_overflow) list->ids[list->count++] = column_id;
+}
+
+static br_status compile_residual(br_run *run, const join_sides *sides, br_join_stage *stage,
+                                  br_error *err)
+{
+    const br_expr *residual = stage->plan->join.residual;
+    if (residual == NULL) return BR_OK;
+    id_list list = {.capacity =
+                        sides->probe_layout.column_count + sides->build_layout.column_count};
+    list.ids = BR_ALLOC(run->arena, uint32_t, list.capacity);
+    stage->residual_columns = BR_ALLOC(run->arena, br_join_column, list.capacity);
+    if (list.ids == NULL || stage->residual_columns == NULL) return no_memory(run, err);
+    br_expr_columns(residual, add_id, &list);
+    if (list.has_overflow)
+        return br_fail(err, BR_INTERNAL, "a join condition reads columns of neither side");
+    for (uint32_t i = 0; i < list.count; i++) {
+        stage->residual_columns[i] = locate(sides, list.ids[i]);
+        if (stage->residual_columns[i].side == BR_SIDE_MARK)
+            return br_fail(err, BR_INTERNAL, "a join condition reads column %u of neither side",
+                           list.ids[i]);
+    }
+    stage->residual_count = list.count;
+    br_layout layout = {.column_count = list.count, .column_ids = list.ids};
+    return br_program_compile(&residual, 1, &layout, &run->expr_env, run->arena, &stage->residual,
+                              err);
+}
+
+static br_status find_null_rows(br_run *run, br_join_stage *stage, br_error *err)
+{
+    if (stage->join != BR_JOIN_MARK || !stage->plan->join.mark_nulls ||
+        stage->table.nulls == NULL)
+        return BR_OK;
+    const br_vector *key = &stage->table.keys[0];
+    uint32_t row_count = stage->table.rows.row_count, count = 0;
+    for (uint32_t row = 0; row < row_count; row++) count += br_vector_is_null(key, row);
+    stage->null_rows = BR_ALLOC(run->arena, uint32_t, count);
+    if (stage->null_rows == NULL) return no_memory(run, err);
+    for (uint32_t row = 0; row < row_count; row++) {
+        if (br_vector_is_null(key, row)) stage->null_rows[stage->null_row_count++] = row;
+    }
+    return BR_OK;
+}
+
+static br_status compile_stage(br_run *run, const join_sides *sides, br_join_stage *stage,
+                               br_error *err)
+{
+    const br_plan *plan = stage->plan;
+    bool build_left = stage->build_left;
+    stage->keeps_unmatched =
+        stage->join == BR_JOIN_FULL || (stage->join == BR_JOIN_LEFT && !build_left);
+    stage->puts_out_pairs = stage->join == BR_JOIN_INNER || stage->join == BR_JOIN_LEFT ||
+                            stage->join == BR_JOIN_FULL;
+    stage->stops_at_first = !stage->puts_out_pairs && !build_left;
+    stage->column_count = plan->column_count;
+    stage->columns = BR_ALLOC(run->arena, br_join_column, plan->column_count);
+    if (stage->columns == NULL) return no_memory(run, err);
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        stage->columns[i] = locate(sides, plan->columns[i].id);
+        if (stage->columns[i].side == BR_SIDE_MARK && stage->join != BR_JOIN_MARK)
+            return br_fail(err, BR_INTERNAL, "a join puts out column %u of neither side",
+                           plan->columns[i].id);
+    }
+    if (plan->join.key_count > 0)
+        BR_TRY(br_program_compile((const br_expr *const *)sides->probe_keys, plan->join.key_count,
+                                  &sides->probe_layout, &run->expr_env, run->arena, &stage->keys,
+                                  err));
+    return compile_residual(run, sides, stage, err);
+}
+
+// ---- build rows that come last ---------------------------------------------------------------
+
+typedef struct rest_source {
+    br_source base;
+    const br_join_stage *stage;
+    uint8_t wanted;  // matched flag
+} rest_source;
+
+static br_status push_rest(const rest_source *source, br_worker *worker, const uint32_t *rows,
+                           uint32_t count, br_stage *first, br_error *err)
+{
+    const br_join_stage *stage = source->stage;
+    br_vector *columns = BR_ALLOC(worker->scratch, br_vector, stage->column_count);
+    if (columns == NULL) return no_memory(worker->run, err);
+    for (uint32_t i = 0; i < stage->column_count; i++) {
+        columns[i] = br_vector_null();
+        if (stage->columns[i].side == BR_SIDE_BUILD)
+            BR_TRY(br_column_pick(worker->run,
+                                  &stage->table.rows.columns[stage->columns[i].position], rows,
+                                  count, false, worker->scratch, &columns[i], err));
+    }
+    br_batch batch = {
+        .row_count = count, .column_count = stage->column_count, .columns = columns};
+    return br_push(first, worker, &batch, err);
+}
+
+static br_status rest_run_morsel(br_source *base, br_worker *worker, uint32_t morsel,
+                                 br_stage *first, br_error *err)
+{
+    const rest_source *source = (const rest_source *)base;
+    const br_join_table *table = &source->stage->table;
+    uint32_t rows[BR_BATCH_ROWS];
+    uint64_t row = (uint64_t)morsel * EMIT_ROWS, end = row + EMIT_ROWS;
+    if (end > table->rows.row_count) end = table->rows.row_count;
+    br_arena_mark mark = br_arena_get_mark(worker->scratch);
+    while (row < end && !worker->is_morsel_done) {
+        uint32_t count = 0;
+        BR_TRY(br_run_poll(worker->run, err));
+        br_arena_rewind(worker->scratch, mark);
+        for (; row < end && count < BR_BATCH_ROWS; row++) {
+            rows[count] = (uint32_t)row;
+            count += atomic_load_explicit(&table->matched[row], memory_order_relaxed) ==
+                     source->wanted;
+        }
+        BR_TRY(push_rest(source, worker, rows, count, first, err));
+    }
+    return BR_OK;
+}
+
+static const br_source_kind rest_kind = {.run_morsel = rest_run_morsel};
+
+static br_status add_rest(br_pipeline *pipeline, const br_join_stage *stage, uint8_t wanted,
+                          br_stage *next, br_error *err)
+{
+    br_run *run = pipeline->run;
+    uint32_t row_count = stage->table.rows.row_count;
+    rest_source *source = BR_ALLOC(run->arena, rest_source, 1);
+    if (source == NULL) return no_memory(run, err);
+    *source = (rest_source){
+        .base = {.kind = &rest_kind,
+                 .morsel_count = (uint32_t)(((uint64_t)row_count + EMIT_ROWS - 1) / EMIT_ROWS),
+                 .row_count = row_count},
+        .stage = stage,
+        .wanted = wanted};
+    return br_pipeline_add_branch(pipeline, &source->base, next, err);
+}
+
+// ---- building --------------------------------------------------------------------------------
+
+static br_status make_sides(br_run *run, const br_plan *plan, bool build_left, join_sides *sides,
+                            br_error *err)
+{
+    *sides = (join_sides){.probe = build_left ? plan->right : plan->left,
+                          .build = build_left ? plan->left : plan->right,
+                          .probe_keys = build_left ? plan->join.right_keys : plan->join.left_keys,
+                          .build_keys = build_left ? plan->join.left_keys : plan->join.right_keys};
+    BR_TRY(br_layout_of_plan(run, sides->probe, &sides->probe_layout, err));
+    return br_layout_of_plan(run, sides->build, &sides->build_layout, err);
+}
+
+// SEMI and ANTI that build on the left: probing only marks; the build rows are the result.
+static br_status probe_and_mark(br_run *run, const join_sides *sides, br_join_stage *stage,
+                                br_pipeline *probe, br_error *err)
+{
+    (void)run;
+    br_pipeline_set_sink(probe, &stage->base);
+    if (stage->table.rows.row_count > 0)
+        BR_TRY(br_produce(probe, sides->probe, &stage->base, err));
+    return br_pipeline_run(probe, err);
+}
+
+br_status br_produce_join(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                          br_error *err)
+{
+    br_run *run = pipeline->run;
+    br_join_kind join = plan->join.join;
+    bool build_left = plan->join.build_left && join != BR_JOIN_MARK && join != BR_JOIN_SINGLE;
+    bool marks_only = build_left && (join == BR_JOIN_SEMI || join == BR_JOIN_ANTI);
+    join_sides sides;
+    br_memory *memory;
+    br_pipeline *probe = pipeline;
+    BR_TRY(br_memory_new(run, &memory, err));
+    BR_TRY(br_pipeline_adopt(pipeline, memory, err));
+    BR_TRY(make_sides(run, plan, build_left, &sides, err));
+    if (marks_only) BR_TRY(br_pipeline_new(run, &probe, err));
+    br_join_stage *stage =
+        br_stage_new(probe, &br_join_probe_kind, marks_only ? NULL : next, sizeof *stage);
+    if (stage == NULL) return no_memory(run, err);
+    stage->plan = plan;
+    stage->join = join;
+    stage->build_left = build_left;
+    BR_TRY(build_table(run, plan, &sides, memory, &stage->table, err));
+    BR_TRY(compile_stage(run, &sides, stage, err));
+    BR_TRY(find_null_rows(run, stage, err));
+    if (join == BR_JOIN_FULL || (build_left && join != BR_JOIN_INNER))
+        BR_TRY(br_join_table_track(&stage->table, err));
+    BR_TRY(br_join_push_filters(run, stage, sides.probe, err));
+    if (marks_only) {
+        BR_TRY(probe_and_mark(run, &sides, stage, probe, err));
+        return add_rest(pipeline, stage, join == BR_JOIN_SEMI, next, err);
+    }
+    // Nothing to find: an inner join then has no rows, and its probe side need not run.
+    bool is_empty = stage->table.rows.row_count == 0 &&
+                    (join == BR_JOIN_INNER || (join == BR_JOIN_SEMI && !build_left) ||
+                     (join == BR_JOIN_LEFT && build_left));
+    if (!is_empty) BR_TRY(br_produce(pipeline, sides.probe, &stage->base, err));
+    if (join == BR_JOIN_FULL || (join == BR_JOIN_LEFT && build_left))
+        return add_rest(pipeline, stage, 0, next, err);
+    return BR_OK;
+}

@@ -1,0 +1,353 @@
+// rows.c - collecting batches: rows of small batches are put together, bytes are copied.
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/rows.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+enum {
+    // Copies of dictionary entries are shared between rows up to this size of a dictionary: the
+    // table of copies must not cost more than the rows.
+    SHARED_ENTRIES_MAX = 8192,
+};
+
+// Rows of one column that are not stored yet.
+typedef struct builder {
+    uint8_t class_, kind;  // BR_NULL: only NULLs so far
+    bool has_nulls;
+    void *items;
+    uint32_t item_capacity_bytes;  // per row
+    uint64_t *validity;
+    uint64_t dictionary_id;  // whose entries `copies` are; 0: none
+    br_text *copies;         // data NULL: not copied yet
+    uint32_t copy_capacity;
+} builder;
+
+struct br_collector {
+    const br_run *run;
+    br_arena *arena, *keep;
+    uint32_t column_count;
+    uint32_t open_rows;
+    builder *builders;
+    br_batch_list list;
+};
+
+uint32_t br_item_bytes(uint8_t class_, uint8_t kind)
+{
+    if (br_is_time_kind(kind) || class_ == BR_INT || class_ == BR_REAL) return sizeof(int64_t);
+    return class_ == BR_ANY ? sizeof(br_value) : sizeof(br_text);
+}
+
+br_status br_collector_new(const br_run *run, br_arena *arena, br_arena *keep,
+                           uint32_t column_count, br_collector **collector_out, br_error *err)
+{
+    br_collector *collector = BR_ALLOC(arena, br_collector, 1);
+    builder *builders = BR_ALLOC(arena, builder, column_count);
+    if (collector == NULL || builders == NULL) return br_run_no_memory(run, "stored rows", err);
+    *collector = (br_collector){.run = run,
+                                .arena = arena,
+                                .keep = keep,
+                                .column_count = column_count,
+                                .builders = builders};
+    *collector_out = collector;
+    return BR_OK;
+}
+
+uint64_t br_collector_rows(const br_collector *collector)
+{
+    return collector->list.row_count + collector->open_rows;
+}
+
+// Bits 0..count of `in` (NULL: ones) to bit `at` of `out`, which is zero from there on.
+static void append_bits(uint64_t *out, uint32_t at, const uint64_t *in, uint32_t count)
+{
+    uint32_t shift = at % 64;
+    uint64_t *word_out = out + at / 64;
+    for (uint32_t done = 0; done < count; done += 64, word_out++) {
+        uint64_t word = in == NULL ? ~0ull : in[done / 64];
+        if (count - done < 64) word &= (1ull << (count - done)) - 1;
+        *word_out |= word << shift;
+        if (shift > 0 && shift + (count - done) > 64) word_out[1] |= word >> (64 - shift);
+    }
+}
+
+static br_status make_room(br_collector *collector, builder *column, uint32_t item_bytes,
+                           br_error *err)
+{
+    if (column->validity == NULL)
+        column->validity = BR_ALLOC(collector->arena, uint64_t, BR_BATCH_ROWS / 64 + 1);
+    if (column->item_capacity_bytes < item_bytes) {
+        column->items = br_arena_alloc(collector->arena, (size_t)BR_BATCH_ROWS * item_bytes, 64);
+        column->item_capacity_bytes = item_bytes;
+    }
+    if (column->validity == NULL || column->items == NULL)
+        return br_run_no_memory(collector->run, "stored rows", err);
+    return BR_OK;
+}
+
+static br_vector open_vector(const builder *column)
+{
+    return (br_vector){.class_ = column->class_,
+                       .kind = column->kind,
+                       .validity = column->has_nulls ? column->validity : NULL,
+                       .data = column->items};
+}
+
+// Turns what is open into ANY, or dates into text.
+static br_status convert_open(br_collector *collector, builder *column, uint8_t class_,
+                              br_error *err)
+{
+    br_vector vector = open_vector(column), converted;
+    if (class_ == BR_ANY) {
+        BR_TRY(br_vector_to_any(&vector, collector->open_rows, collector->keep, &converted, err));
+    } else {
+        BR_TRY(br_vector_flatten(&vector, collector->open_rows, collector->keep, &converted, err));
+    }
+    uint32_t item_bytes = br_item_bytes(class_, BR_VECTOR_FLAT);
+    BR_TRY(make_room(collector, column, item_bytes, err));
+    memcpy(column->items, converted.data, (size_t)collector->open_rows * item_bytes);
+    column->class_ = class_;
+    column->kind = BR_VECTOR_FLAT;
+    if (class_ == BR_ANY) column->has_nulls = false;  // the values say it
+    return BR_OK;
+}
+
+// The first rows that are not NULL decide on the class.
+static br_status adopt_class(br_collector *collector, builder *column, const br_vector *vector,
+                             br_error *err)
+{
+    column->class_ = vector->class_;
+    column->kind = br_is_time_kind(vector->kind) ? vector->kind : BR_VECTOR_FLAT;
+    uint32_t item_bytes = br_item_bytes(column->class_, column->kind);
+    BR_TRY(make_room(collector, column, item_bytes, err));
+    memset(column->items, 0, (size_t)collector->open_rows * item_bytes);  // zeros: BR_NULL values
+    if (collector->open_rows > 0 && column->class_ != BR_ANY) {
+        memset(column->validity, 0, (BR_BATCH_ROWS / 64 + 1) * sizeof(uint64_t));
+        column->has_nulls = true;
+    }
+    return BR_OK;
+}
+
+static void append_validity(builder *column, uint32_t at, const uint64_t *validity,
+                            uint32_t count)
+{
+    if (!column->has_nulls) {
+        if (validity == NULL) return;
+        memset(column->validity, 0, (BR_BATCH_ROWS / 64 + 1) * sizeof(uint64_t));
+        append_bits(column->validity, 0, NULL, at);
+        column->has_nulls = true;
+    }
+    append_bits(column->validity, at, validity, count);
+}
+
+static void append_nulls(builder *column, uint32_t at, uint32_t count)
+{
+    if (column->class_ == BR_NULL) return;
+    uint32_t item_bytes = br_item_bytes(column->class_, column->kind);
+    memset((char *)column->items + (size_t)at * item_bytes, 0, (size_t)count * item_bytes);
+    if (column->class_ == BR_ANY || column->has_nulls) return;  // bits are zero already
+    memset(column->validity, 0, (BR_BATCH_ROWS / 64 + 1) * sizeof(uint64_t));
+    append_bits(column->validity, 0, NULL, at);
+    column->has_nulls = true;
+}
+
+// Copies the bytes behind texts[0..count-1] of valid rows and lets them point to the copies.
+static br_status keep_bytes(br_collector *collector, br_text *texts, uint32_t count,
+                            const uint64_t *validity, br_error *err)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (validity != NULL && !br_bitmap_get(validity, i)) texts[i] = br_text_make("", 0);
+        total += texts[i].size;
+    }
+    char *bytes = br_arena_alloc(collector->keep, total, 1);
+    if (bytes == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    for (uint32_t i = 0; i < count; i++) {
+        if (texts[i].size > 0) memcpy(bytes, texts[i].data, texts[i].size);
+        texts[i].data = bytes;
+        bytes += texts[i].size;
+    }
+    return BR_OK;
+}
+
+static br_status keep_value_bytes(br_collector *collector, br_value *values, uint32_t count,
+                                  br_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (values[i].class_ != BR_TEXT && values[i].class_ != BR_BLOB) continue;
+        char *bytes = br_arena_copy_text(collector->keep, values[i].text.data,
+                                         values[i].text.size);
+        if (bytes == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+        values[i].text.data = bytes;
+    }
+    return BR_OK;
+}
+
+// Each entry of the dictionary that occurs is copied once.
+static br_status append_shared(br_collector *collector, builder *column, const br_vector *vector,
+                               uint32_t count, br_error *err)
+{
+    const br_dictionary *dictionary = vector->dictionary;
+    if (column->dictionary_id != dictionary->id) {
+        if (column->copy_capacity < dictionary->size) {
+            column->copies = BR_ALLOC(collector->arena, br_text, dictionary->size);
+            if (column->copies == NULL)
+                return br_run_no_memory(collector->run, "stored rows", err);
+            column->copy_capacity = dictionary->size;
+        } else {
+            memset(column->copies, 0, dictionary->size * sizeof(br_text));
+        }
+        column->dictionary_id = dictionary->id;
+    }
+    br_text *out = (br_text *)column->items + collector->open_rows;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t code = vector->codes[i];
+        if (column->copies[code].data == NULL) {
+            br_text text = dictionary->values.text[code];
+            text.data = br_arena_copy_text(collector->keep, text.data, text.size);
+            if (text.data == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+            column->copies[code] = text;
+        }
+        out[i] = column->copies[code];
+    }
+    return BR_OK;
+}
+
+static bool is_text_class(uint8_t class_) { return class_ == BR_TEXT || class_ == BR_BLOB; }
+
+static br_status append_items(br_collector *collector, builder *column, const br_vector *vector,
+                              uint32_t count, br_error *err)
+{
+    uint32_t at = collector->open_rows;
+    if (vector->kind == BR_VECTOR_DICT && is_text_class(vector->class_) &&
+        vector->dictionary->size > 0 && vector->dictionary->size <= SHARED_ENTRIES_MAX)
+        return append_shared(collector, column, vector, count, err);
+    br_vector flat = *vector;
+    br_arena_mark mark = br_arena_get_mark(collector->keep);
+    if (vector->kind != column->kind)
+        BR_TRY(br_vector_flatten(vector, count, collector->keep, &flat, err));
+    uint32_t item_bytes = br_item_bytes(column->class_, column->kind);
+    char *items = (char *)column->items + (size_t)at * item_bytes;
+    memcpy(items, flat.data, (size_t)count * item_bytes);
+    if (br_is_time_kind(vector->kind) && column->kind == BR_VECTOR_FLAT) return BR_OK;
+    br_arena_rewind(collector->keep, mark);  // only the bytes of dates had to stay
+    if (column->class_ == BR_ANY)
+        return keep_value_bytes(collector, (br_value *)(void *)items, count, err);
+    if (is_text_class(column->class_) && column->kind == BR_VECTOR_FLAT)
+        return keep_bytes(collector, (br_text *)(void *)items, count, flat.validity, err);
+    return BR_OK;
+}
+
+static br_status append_column(br_collector *collector, builder *column, const br_vector *vector,
+                               uint32_t count, br_error *err)
+{
+    uint32_t at = collector->open_rows;
+    if (vector->class_ == BR_NULL) {
+        append_nulls(column, at, count);
+        return BR_OK;
+    }
+    if (column->class_ == BR_NULL) BR_TRY(adopt_class(collector, column, vector, err));
+    br_vector any = *vector;
+    if (column->class_ != vector->class_) {
+        if (column->class_ != BR_ANY) BR_TRY(convert_open(collector, column, BR_ANY, err));
+        BR_TRY(br_vector_to_any(vector, count, collector->keep, &any, err));
+    } else if (br_is_time_kind(column->kind) && column->kind != vector->kind) {
+        BR_TRY(convert_open(collector, column, column->class_, err));
+    }
+    if (column->class_ != BR_ANY) append_validity(column, at, any.validity, count);
+    return append_items(collector, column, &any, count, err);
+}
+
+// ---- storing ---------------------------------------------------------------------------------
+
+static br_status store_column(br_collector *collector, builder *column, br_vector *out,
+                              br_error *err)
+{
+    uint32_t count = collector->open_rows;
+    if (column->class_ == BR_NULL) {
+        *out = br_vector_null();
+        return BR_OK;
+    }
+    size_t item_bytes = br_item_bytes(column->class_, column->kind);
+    void *items = br_arena_alloc(collector->keep, count * item_bytes, 64);
+    if (items == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    memcpy(items, column->items, count * item_bytes);
+    *out = (br_vector){.class_ = column->class_, .kind = column->kind, .data = items};
+    if (column->has_nulls) {
+        size_t word_bytes = br_bitmap_words(count) * sizeof(uint64_t);
+        out->validity = br_arena_copy(collector->keep, column->validity, word_bytes);
+        if (out->validity == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    }
+    column->class_ = BR_NULL;
+    column->has_nulls = false;
+    return BR_OK;
+}
+
+static br_status store_open(br_collector *collector, br_error *err)
+{
+    if (collector->open_rows == 0) return BR_OK;
+    br_kept_batch *kept = BR_ALLOC(collector->keep, br_kept_batch, 1);
+    br_vector *columns = BR_ALLOC(collector->keep, br_vector, collector->column_count);
+    if (kept == NULL || columns == NULL)
+        return br_run_no_memory(collector->run, "stored rows", err);
+    for (uint32_t i = 0; i < collector->column_count; i++) {
+        BR_TRY(store_column(collector, &collector->builders[i], &columns[i], err));
+    }
+    kept->batch = (br_batch){.row_count = collector->open_rows,
+                             .column_count = collector->column_count,
+                             .columns = columns};
+    br_batch_list *list = &collector->list;
+    if (list->last == NULL) list->first = kept;
+    else list->last->next = kept;
+    list->last = kept;
+    list->batch_count++;
+    list->row_count += collector->open_rows;
+    collector->open_rows = 0;
+    return BR_OK;
+}
+
+br_status br_collector_add(br_collector *collector, const br_batch *batch, br_error *err)
+{
+    br_assert(batch->column_count >= collector->column_count);
+    br_assert(batch->row_count <= BR_BATCH_ROWS);
+    if (collector->open_rows + batch->row_count > BR_BATCH_ROWS)
+        BR_TRY(store_open(collector, err));
+    for (uint32_t i = 0; i < collector->column_count; i++) {
+        BR_TRY(append_column(collector, &collector->builders[i], &batch->columns[i],
+                             batch->row_count, err));
+    }
+    collector->open_rows += batch->row_count;
+    if (br_arena_failed(collector->keep))
+        return br_run_no_memory(collector->run, "stored rows", err);
+    return BR_OK;
+}
+
+br_status br_collector_take(br_collector *collector, br_batch_list *list_out, br_error *err)
+{
+    BR_TRY(store_open(collector, err));
+    *list_out = collector->list;
+    collector->list = (br_batch_list){0};
+    return BR_OK;
+}
+
+br_status br_batches_join(const br_run *run, const br_batch_list *lists, uint32_t list_count,
+                          uint32_t column_count, br_arena *arena, br_batches *batches_out,
+                          br_error *err)
+{
+    br_batches all = {.column_count = column_count};
+    for (uint32_t i = 0; i < list_count; i++) {
+        all.batch_count += lists[i].batch_count;
+        all.row_count += lists[i].row_count;
+    }
+    all.batches = BR_ALLOC(arena, br_batch, all.batch_count);
+    if (all.batches == NULL) return br_run_no_memory(run, "stored rows", err);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < list_count; i++) {
+        for (const br_kept_batch *kept = lists[i].first; kept != NULL; kept = kept->next) {
+            all.batches[at++] = kept->batch;
+        }
+    }
+    *batches_out = all;
+    return BR_OK;
+}

@@ -1,0 +1,25 @@
+// sort.h - the order of stored rows.
+//
+// As many leading keys as fit are packed into one 64-bit number per row that compares as they do;
+// rows are sorted by it with a radix sort, and rows with equal numbers by comparing what the number
+// does not hold. NULLs come where nulls_last says, whatever the direction.
+//
+// Ownership: the order lies in the arena given. Threads: one caller.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_EXEC_SORT_H
+#define BR_EXEC_SORT_H
+
+#include "exec/rows.h"
+
+typedef struct br_sort_columns {
+    uint32_t key_count;
+    const br_vector *columns;  // one per key, row_count long; FLAT, DATE, DATETIME or NULL
+    const br_sort_key *keys;   // their expressions are not looked at
+} br_sort_columns;
+
+// order_out[0..row_count-1]: row numbers, stable.
+BR_CHECKED br_status br_sort_rows(const br_run *run, const br_sort_columns *columns,
+                                  uint32_t row_count, br_arena *arena, uint32_t **order_out,
+                                  br_error *err);
+
+#endif
