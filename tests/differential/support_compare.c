@@ -27,6 +27,23 @@ static bool numbers_close(const braid_value *left, const braid_value *right)
     return fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b)) || fabs(a - b) < 1e-9 * 1e-3;
 }
 
+// Text without regard to case and to spaces at its end: what NOCASE and RTRIM may take for the same.
+static int text_order_loose(braid_text left, braid_text right)
+{
+    while (left.size > 0 && left.data[left.size - 1] == ' ') left.size--;
+    while (right.size > 0 && right.data[right.size - 1] == ' ') right.size--;
+    uint32_t size = left.size < right.size ? left.size : right.size;
+    int order = size == 0 ? 0 : strncasecmp(left.data, right.data, size);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static int text_order(braid_text left, braid_text right)
+{
+    uint32_t size = left.size < right.size ? left.size : right.size;
+    int order = size == 0 ? 0 : memcmp(left.data, right.data, size);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
 static bool values_equal(const braid_value *left, const braid_value *right, bool approximate)
 {
     if (approximate && is_number(left) && is_number(right)) return numbers_close(left, right);
@@ -34,59 +51,66 @@ static bool values_equal(const braid_value *left, const braid_value *right, bool
     if (left->type == BRAID_NULL) return true;
     if (left->type == BRAID_INTEGER) return left->as.integer == right->as.integer;
     if (left->type == BRAID_REAL) return memcmp(&left->as.real, &right->as.real, 8) == 0;
-    if (left->as.text.size != right->as.text.size) return approximate && left->type == BRAID_TEXT;
-    if (left->as.text.size == 0) return true;
-    if (approximate)
-        return strncasecmp(left->as.text.data, right->as.text.data, left->as.text.size) == 0;
-    return memcmp(left->as.text.data, right->as.text.data, left->as.text.size) == 0;
+    if (approximate && left->type == BRAID_TEXT)
+        return text_order_loose(left->as.text, right->as.text) == 0;
+    return text_order(left->as.text, right->as.text) == 0;
 }
 
-// A total order that puts values equal within the tolerance side by side (all but always).
-static int value_order(const braid_value *left, const braid_value *right)
+// A total order that puts rows side by side that are to be compared. Approximately: numbers within
+// the tolerance and text that a collation may take for the same are equal (all but always).
+static int value_order(const braid_value *left, const braid_value *right, bool approximate)
 {
-    bool left_number = is_number(left), right_number = is_number(right);
-    if (left_number && right_number) {
+    if (is_number(left) && is_number(right)) {
         double a = number(left), b = number(right);
-        if (fabs(a - b) > 1e-11 * fmax(fabs(a), fabs(b))) return a < b ? -1 : 1;
-        return (int)left->type - (int)right->type;
+        double tolerance = approximate ? 1e-11 * fmax(fabs(a), fabs(b)) : 0;
+        if (fabs(a - b) > tolerance) return a < b ? -1 : 1;
+        if (approximate) return 0;
+        if (left->type != right->type) return (int)left->type - (int)right->type;
+        return memcmp(&left->as, &right->as, sizeof(int64_t));  // 0.0 and -0.0, large integers
     }
     if (left->type != right->type) return (int)left->type - (int)right->type;
     if (left->type == BRAID_NULL) return 0;
-    uint32_t size = left->as.text.size < right->as.text.size ? left->as.text.size : right->as.text.size;
-    int order = size == 0 ? 0 : strncasecmp(left->as.text.data, right->as.text.data, size);
-    if (order == 0 && size > 0) order = memcmp(left->as.text.data, right->as.text.data, size);
-    if (order != 0) return order;
-    return left->as.text.size < right->as.text.size ? -1 : left->as.text.size > right->as.text.size;
+    if (approximate && left->type == BRAID_TEXT)
+        return text_order_loose(left->as.text, right->as.text);
+    return text_order(left->as.text, right->as.text);
 }
 
 typedef struct rows {
     braid_value *values;
     uint64_t row_count;
     uint32_t column_count;
+    bool approximate;
 } rows;
 
-static int row_order(const void *left, const void *right, void *column_count)
+static int row_order(const void *left, const void *right, void *context)
 {
-    for (uint32_t i = 0; i < *(uint32_t *)column_count; i++) {
-        int order = value_order((const braid_value *)left + i, (const braid_value *)right + i);
+    const rows *self = context;
+    for (uint32_t i = 0; i < self->column_count; i++) {
+        int order = value_order((const braid_value *)left + i, (const braid_value *)right + i,
+                                self->approximate);
         if (order != 0) return order;
     }
     return 0;
 }
 
-static rows rows_of(const braid_result *result, bool sorted)
+static rows rows_of(const braid_result *result, bool approximate)
 {
-    rows self = {.row_count = braid_row_count(result), .column_count = braid_column_count(result)};
+    rows self = {.row_count = braid_row_count(result),
+                 .column_count = braid_column_count(result),
+                 .approximate = approximate};
     self.values = malloc((self.row_count * self.column_count + 1) * sizeof *self.values);
     if (self.values == NULL) exit(2);
     for (uint64_t row = 0; row < self.row_count; row++) {
         for (uint32_t column = 0; column < self.column_count; column++)
             self.values[row * self.column_count + column] = braid_value_get(result, row, column);
     }
-    if (sorted)
-        qsort_r(self.values, self.row_count, self.column_count * sizeof *self.values, row_order,
-                &self.column_count);
     return self;
+}
+
+static void rows_sort(rows *self)
+{
+    qsort_r(self->values, self->row_count, self->column_count * sizeof *self->values, row_order,
+            self);
 }
 
 static void value_print(const braid_value *value, char *out, size_t size)
@@ -163,9 +187,13 @@ void compare_engines(braid *db, const char *sql, bool ordered, bool approximate,
             snprintf(both, sizeof both, "'%s', SQLite says '%s'", braid_error_message(db), message);
             if (!unsure) report(tally, both, sql);
         } else if (olap_status == BRAID_OK) {
-            rows ours = rows_of(olap, !ordered), theirs = rows_of(oltp, !ordered);
-            if (rows_differ(&ours, &theirs, approximate, message, sizeof message))
-                report(tally, message, sql);
+            rows ours = rows_of(olap, approximate), theirs = rows_of(oltp, approximate);
+            // In order, 0 and -0.0 may change places; sorted, every value must be there exactly.
+            bool differs = ordered && rows_differ(&ours, &theirs, true, message, sizeof message);
+            rows_sort(&ours);
+            rows_sort(&theirs);
+            differs = differs || rows_differ(&ours, &theirs, approximate, message, sizeof message);
+            if (differs) report(tally, message, sql);
             free(ours.values);
             free(theirs.values);
         }
