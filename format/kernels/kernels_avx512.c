@@ -54,7 +54,8 @@ static void range_mask_64(const void *lanes, uint64_t low, uint64_t span, uint64
 
 static __mmask8 tail_of(uint32_t count, uint32_t first)
 {
-    return count - first >= 8 ? 0xff : (__mmask8)(0xff >> (8 - (count - first)));
+    uint32_t left = count - first;
+    return (__mmask8)(left >= 8 ? 0xffu : 0xffu >> (8 - left));
 }
 
 static void range_mask_i64(const int64_t *values, uint32_t count, int64_t low, int64_t high,
