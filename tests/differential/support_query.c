@@ -331,6 +331,7 @@ void world_query(test_world *self, sql_text *out)
     self->ordered = !self->approximate;
     if (!self->approximate && world_chance(self, 50)) {
         text_add(out, " LIMIT %u", world_below(self, 30));
+        self->approximate = true;  // which of 0, 0.0 and -0.0 makes it into the limit is open
         if (world_chance(self, 30)) text_add(out, " OFFSET %u", world_below(self, 10));
     }
 }

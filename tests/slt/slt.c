@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "braid.h"
@@ -104,19 +105,12 @@ static int64_t value_integer(const braid_value *value)
     return (int64_t)real;
 }
 
-// A REAL as SQLite turns it to text: 15 digits, always with a point or an exponent.
-static void real_text(double real, char *out, size_t size)
-{
-    snprintf(out, size, "%.15g", real);
-    if (strpbrk(out, ".eEn") == NULL) strncat(out, ".0", size - strlen(out) - 1);
-}
-
 static void value_text(const braid_value *value, char *out, size_t size)
 {
     if (value->type == BRAID_INTEGER) {
         snprintf(out, size, "%" PRId64, value->as.integer);
     } else if (value->type == BRAID_REAL) {
-        real_text(value->as.real, out, size);
+        sqlite3_snprintf((int)size, out, "%!.15g", value->as.real);  // as CAST(real AS TEXT)
     } else {
         size_t length = value->as.text.size < size - 1 ? value->as.text.size : size - 1;
         for (size_t i = 0; i < length; i++) {
@@ -132,7 +126,7 @@ static void value_render(const braid_value *value, char type, char *out, size_t 
 {
     if (value->type == BRAID_NULL) snprintf(out, size, "NULL");
     else if (type == 'I') snprintf(out, size, "%" PRId64, value_integer(value));
-    else if (type == 'R') snprintf(out, size, "%.3f", value_real(value));
+    else if (type == 'R') sqlite3_snprintf((int)size, out, "%.3f", value_real(value));  // 16 digits
     else value_text(value, out, size);
 }
 
