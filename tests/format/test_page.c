@@ -334,6 +334,61 @@ static void test_page_open_respects_quota(void)
     br_buffer_release(&bytes);
 }
 
+// Every amount of memory, from none to enough: a clean error or a page, and nothing left behind.
+static void starve(const fixture_shape *shape)
+{
+    br_error err = {0};
+    br_column column;
+    br_buffer bytes = {0};
+    br_page_entry entry;
+    MUST(br_column_init(&column, NULL, &err), err);
+    fixture_fill(shape, 3000, &seed, &column);
+    MUST(br_page_encode(&column, BR_ENCODE_FAST, &bytes, &entry, &err), err);
+    br_status status = BR_NOMEM;
+    for (size_t limit = 0; status != BR_OK; limit += limit / 16 + 512) {
+        br_quota quota;
+        br_page *page = NULL;
+        br_quota_init(&quota, limit, NULL);
+        status = br_page_open(bytes.bytes, entry.stored_bytes, &entry,
+                              br_format_kernels_for(br_cpu_isa_best()), "t", &quota, &page, &err);
+        CHECK(status == BR_OK || status == BR_NOMEM);
+        br_page_free(page);
+        CHECK_INT(atomic_load(&quota.used_bytes), 0);
+    }
+    fixture_page page;
+    fixture_open(&column, BR_ENCODE_FAST, br_format_kernels_for(br_cpu_isa_best()), &page);
+    br_filter filter = {.kind = BR_FILTER_PREDICATE, .select = predicate, .context = &filter};
+    const uint16_t positions[] = {0, 1, 900, 1999};
+    for (size_t limit = 0, passed = 0; passed < 3; limit += limit / 16 + 512) {
+        br_quota quota;
+        br_vector vector;
+        br_select_cache cache = {0};
+        uint64_t selected[47];
+        br_bitmap_fill(selected, 3000);
+        br_quota_init(&quota, limit, NULL);
+        br_arena *arena = br_arena_new(&quota);
+        const br_status got[] = {
+            br_page_decode(page.page, 0, 2048, arena, &vector, &err),
+            br_page_gather(page.page, 0, positions, 4, arena, &vector, &err),
+            br_page_select(page.page, &filter, 3, 0, 3000, &cache, arena, selected, &err)};
+        passed = 0;
+        for (int i = 0; i < 3; i++) {
+            CHECK(got[i] == BR_OK || got[i] == BR_NOMEM);
+            passed += got[i] == BR_OK;
+        }
+        br_arena_free(arena);
+        CHECK_INT(atomic_load(&quota.used_bytes), 0);
+    }
+    fixture_close(&page);
+    br_column_release(&column);
+    br_buffer_release(&bytes);
+}
+
+static void test_page_with_too_little_memory(void)
+{
+    for (int i = 0; i < FIXTURE_SHAPES; i++) starve(&fixture_shapes[i]);
+}
+
 static void test_page_dictionaries_have_their_own_ids(void)
 {
     br_error err = {0};
@@ -361,6 +416,7 @@ int main(int argc, char **argv)
     RUN(test_page_lower_bound_finds_first_key);
     RUN(test_page_encode_refuses_empty);
     RUN(test_page_open_respects_quota);
+    RUN(test_page_with_too_little_memory);
     RUN(test_page_dictionaries_have_their_own_ids);
     return test_result();
 }
