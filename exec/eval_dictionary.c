@@ -1,8 +1,8 @@
 // eval_dictionary.c - expressions over one DICT column, computed once per dictionary entry.
 //
-// A dictionary may have more entries than the rows that are left of its chunk. So a node is computed
-// row by row until as many rows have been seen as there are entries; then the entries are computed
-// once and kept until the next dictionary comes.
+// A dictionary may have more entries than the rows that are left of its chunk. So a node is
+// computed row by row until as many rows have been seen as there are entries; then the entries are
+// computed once and kept until the next dictionary comes.
 //
 // An entry may fail although no row has it. Then rows are computed one by one, and fail or not.
 // SPDX-License-Identifier: Apache-2.0

@@ -1,8 +1,8 @@
 // function_date.c - date() time() datetime() julianday() unixepoch() strftime() of one time value.
 //
-// Native for canonical times (YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, and DATE and DATETIME vectors) without
-// modifiers; everything else is SQLite's own function, value by value. Results that are canonical
-// times again stay numbers: DATE and DATETIME vectors.
+// Native for canonical times (YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, and DATE and DATETIME vectors)
+// without modifiers; everything else is SQLite's own function, value by value. Results that are
+// canonical times again stay numbers: DATE and DATETIME vectors.
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <stdio.h>
