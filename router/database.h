@@ -62,6 +62,10 @@ struct br_statement {
     br_arena *arena;             // the tree and the parameters' names
     br_statement_ast ast;
 
+    // What SQLite runs, compiled once and reset after each run: of what is not a query, on the writer
+    // connection, under writer_lock.
+    br_oltp_statement *prepared;
+
     br_value *parameters;        // bytes of text and blobs on the heap, owned
     uint8_t *parameter_masks;
     br_engine engine;

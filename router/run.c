@@ -164,24 +164,34 @@ br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, ui
     return BR_OK;
 }
 
+static br_status run_prepared(br_statement *statement, br_oltp *oltp, br_oltp_statement *prepared,
+                              uint64_t deadline_ns, br_outcome **outcome_out, br_error *err)
+{
+    br_database *database = statement->database;
+    uint32_t count = br_oltp_parameter_count(prepared);
+    for (uint32_t i = 1; i <= count; i++) {
+        if (i <= statement->ast.parameter_count)
+            BR_TRY(br_oltp_bind(prepared, i, &statement->parameters[i - 1], err));
+    }
+    uint32_t slot = br_running_begin(database, oltp);
+    br_status status = br_collect_rows(database, prepared, deadline_ns, outcome_out, err);
+    br_running_end(database, slot);
+    return status;
+}
+
 static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadline_ns,
                         br_outcome **outcome_out, br_error *err)
 {
-    br_database *database = statement->database;
+    br_status status;
+    if (statement->prepared != NULL) {
+        status = run_prepared(statement, oltp, statement->prepared, deadline_ns, outcome_out, err);
+        br_oltp_reset(statement->prepared);
+        return status;
+    }
     br_oltp_statement *prepared;
     BR_TRY(br_oltp_prepare(oltp, statement->sql, NULL, &prepared, err));
-    if (prepared == NULL) return br_outcome_new(database, outcome_out, err);
-    br_status status = BR_OK;
-    uint32_t count = br_oltp_parameter_count(prepared);
-    for (uint32_t i = 1; i <= count && status == BR_OK; i++) {
-        if (i <= statement->ast.parameter_count)
-            status = br_oltp_bind(prepared, i, &statement->parameters[i - 1], err);
-    }
-    if (status == BR_OK) {
-        uint32_t slot = br_running_begin(database, oltp);
-        status = br_collect_rows(database, prepared, deadline_ns, outcome_out, err);
-        br_running_end(database, slot);
-    }
+    if (prepared == NULL) return br_outcome_new(statement->database, outcome_out, err);
+    status = run_prepared(statement, oltp, prepared, deadline_ns, outcome_out, err);
     br_oltp_finalize(prepared);
     return status;
 }

@@ -8,22 +8,17 @@
 
 // ---- life --------------------------------------------------------------------------------------
 
-static br_status statement_parse(br_statement *statement, const char *sql, br_error *err)
+// What is not a query is SQLite's from the start: it says where the statement ends, which parameters
+// it has, and whether it is right.
+static br_status statement_prepare(br_statement *statement, const char *sql, br_error *err)
 {
-    br_error problem;
-    br_status status = br_parse(sql, statement->arena, &statement->ast, &problem);
-    if (status == BR_OK) return BR_OK;
-    if (status != BR_SQL) {
-        if (err != NULL) *err = problem;
-        return status;
-    }
-    // SQLite has the last word on syntax: let it prepare the statement, and tell where it ends.
-    br_oltp_statement *prepared = NULL;
     const char *tail = NULL;
     br_lock_take(&statement->database->writer_lock);
-    status = br_oltp_prepare(statement->database->writer, sql, &tail, &prepared, err);
+    br_status status = br_oltp_prepare(statement->database->writer, sql, &tail,
+                                       &statement->prepared, err);
     br_lock_give(&statement->database->writer_lock);
     if (status != BR_OK) return status;
+    br_oltp_statement *prepared = statement->prepared;
     uint32_t parameter_count = prepared == NULL ? 0 : br_oltp_parameter_count(prepared);
     statement->ast = (br_statement_ast){
         .kind = prepared == NULL ? BR_STATEMENT_EMPTY : BR_STATEMENT_OTHER,
@@ -33,15 +28,25 @@ static br_status statement_parse(br_statement *statement, const char *sql, br_er
         .parameter_count = parameter_count,
         .parameter_names = BR_ALLOC(statement->arena, const char *, parameter_count),
     };
-    for (uint32_t i = 1; i <= parameter_count && statement->ast.parameter_names != NULL; i++) {
-        const char *name = br_oltp_parameter_name(prepared, i);
-        if (name != NULL)
-            statement->ast.parameter_names[i - 1] =
-                br_arena_copy_text(statement->arena, name, strlen(name));
-    }
-    br_oltp_finalize(prepared);
     if (statement->ast.parameter_names == NULL) return br_fail(err, BR_NOMEM, "statement");
+    for (uint32_t i = 1; i <= parameter_count; i++) {
+        const char *name = br_oltp_parameter_name(prepared, i);
+        if (name == NULL) continue;
+        statement->ast.parameter_names[i - 1] =
+            br_arena_copy_text(statement->arena, name, strlen(name));
+    }
     return BR_OK;
+}
+
+static br_status statement_parse(br_statement *statement, const char *sql, br_error *err)
+{
+    br_error problem;
+    br_status status = br_parse(sql, statement->arena, &statement->ast, &problem);
+    if (status == BR_OK && statement->ast.kind != BR_STATEMENT_OTHER) return BR_OK;
+    // SQLite has the last word on syntax.
+    if (status == BR_OK || status == BR_SQL) return statement_prepare(statement, sql, err);
+    if (err != NULL) *err = problem;
+    return status;
 }
 
 static br_status statement_fill(br_statement *statement, const char *sql, br_error *err)
@@ -97,6 +102,11 @@ void br_statement_free(br_statement *statement)
 {
     if (statement == NULL) return;
     br_statement_forget_plan(statement);
+    if (statement->prepared != NULL) {
+        br_lock_take(&statement->database->writer_lock);
+        br_oltp_finalize(statement->prepared);
+        br_lock_give(&statement->database->writer_lock);
+    }
     for (uint32_t i = 0; statement->parameters != NULL && i < statement->ast.parameter_count; i++)
         parameter_release(&statement->parameters[i]);
     br_arena_free(statement->arena);
