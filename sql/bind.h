@@ -332,6 +332,9 @@ br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_pl
 bool br_plan_join_columns(br_binder *binder, br_plan *join);
 br_plan_column br_column_of(br_binder *binder, const char *name, const br_bound *bound);
 
+// unnest_tree.c: gives everything that the plan puts out new ids, in place.
+BR_CHECKED br_status br_plan_rename(br_binder *binder, br_plan *plan, br_error *err);
+
 // rewrite_unnest.c: makes every dependent join an ordinary one.
 BR_CHECKED br_status br_unnest(br_binder *binder, br_plan **root, br_error *err);
 

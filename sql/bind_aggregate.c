@@ -184,7 +184,8 @@ static br_status order_bare_columns(br_scope *scope, br_error *err)
         const br_bound_aggregate *item = &scope->aggregates[i];
         br_aggregate_kind kind = item->aggregate.kind;
         has_bare = has_bare || item->is_bare;
-        if (!item->is_bare && (kind == BR_AGG_MIN || kind == BR_AGG_MAX)) extreme = &item->aggregate;
+        bool is_extreme = kind == BR_AGG_MIN || kind == BR_AGG_MAX;
+        if (!item->is_bare && is_extreme) extreme = &item->aggregate;
     }
     if (extreme == NULL || !has_bare) return BR_OK;
     if (extreme->filter != NULL)

@@ -167,8 +167,8 @@ br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br
     if (br_function_is_window(ast->name))
         return br_fail_at(err, BR_SQL, ast->offset, "misuse of window function %s()", ast->name);
     if (ast->filter != NULL)
-        return br_fail_at(err, BR_SQL, ast->offset, "FILTER may not be used with non-aggregate %s()",
-                          ast->name);
+        return br_fail_at(err, BR_SQL, ast->offset,
+                          "FILTER may not be used with non-aggregate %s()", ast->name);
     if (ast->is_star) return wrong_count(ast, ast->name, err);
     br_bound *args = BR_ALLOC(scope->binder->arena, br_bound, ast->arg_count);
     BR_NEED(args, err);

@@ -251,25 +251,18 @@ static br_status share(br_binder *binder, br_cte *cte, br_error *err)
     br_plan *first = cte->first_use;
     br_plan *moved = br_arena_copy(binder->arena, first, sizeof *first);
     BR_NEED(moved, err);
-    br_plan *shared = br_plan_over(binder, BR_PLAN_PROJECT, moved);
-    BR_NEED(shared, err);
-    shared->project.expressions = BR_ALLOC(binder->arena, br_expr *, moved->column_count);
-    BR_NEED(shared->project.expressions, err);
-    for (uint32_t i = 0; i < moved->column_count; i++) {
-        shared->columns[i].id = binder->next_id++;
-        shared->project.expressions[i] = br_expr_column(binder->arena, &moved->columns[i]);
-        BR_NEED(shared->project.expressions[i], err);
-    }
+    // The first use keeps the ids, which expressions name already.
+    moved->columns = br_arena_copy(binder->arena, first->columns,
+                                   first->column_count * sizeof *first->columns);
+    BR_NEED(moved->columns, err);
+    BR_TRY(br_plan_rename(binder, moved, err));
     br_plan **grown = br_grow(binder->arena, query->shared, query->shared_count, sizeof *grown);
     BR_NEED(grown, err);
     query->shared = grown;
-    grown[query->shared_count++] = shared;
+    grown[query->shared_count++] = moved;
     cte->shared = query->shared_count;
-    br_plan_column *columns = br_arena_copy(binder->arena, first->columns,
-                                            first->column_count * sizeof *columns);
-    BR_NEED(columns, err);
     *first = (br_plan){.kind = BR_PLAN_SHARED, .column_count = first->column_count,
-                       .columns = columns};
+                       .columns = first->columns};
     first->shared.index = cte->shared - 1;
     return insert_run(binder, cte, cte->shared - 1, err);
 }

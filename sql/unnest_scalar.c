@@ -91,7 +91,8 @@ static bool all_pairs(br_plan *plan, const br_unnest_ids *produced)
         for (uint32_t i = 0; i < count; i++) {
             br_expr *part = is_and ? predicate->args[i] : predicate;
             equal_pair pair;
-            if (br_expr_names_other(part, produced) && !as_pair(part, produced, &pair)) return false;
+            if (!br_expr_names_other(part, produced)) continue;
+            if (!as_pair(part, produced, &pair)) return false;
         }
     }
     if (plan->left != NULL && !all_pairs(plan->left, produced)) return false;

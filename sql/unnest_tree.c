@@ -79,8 +79,8 @@ static br_status refresh_join(br_binder *binder, br_plan *join, br_error *err)
         join->columns = columns;
         join->column_count = added;
     }
-    if (!br_plan_join_columns(binder, join)) return br_fail(err, BR_NOMEM, "no memory for the plan");
-    return BR_OK;
+    bool done = br_plan_join_columns(binder, join);
+    return done ? BR_OK : br_fail(err, BR_NOMEM, "no memory for the plan");
 }
 
 br_status br_refresh_node(br_binder *binder, br_plan *plan, br_error *err)
@@ -180,6 +180,13 @@ typedef struct cloning {
     uint32_t map_size;
 } cloning;
 
+static void map_column(const cloning *clone, br_plan_column *column)
+{
+    br_assert(column->id < clone->map_size);
+    if (clone->map[column->id] == 0) clone->map[column->id] = clone->binder->next_id++;
+    column->id = clone->map[column->id];
+}
+
 static void map_expr(const cloning *clone, br_expr *expr)
 {
     bool mapped = expr->kind == BR_EXPR_COLUMN && expr->column_id < clone->map_size &&
@@ -252,12 +259,7 @@ static br_status clone_node(cloning *clone, const br_plan *from, br_plan **out, 
     if (plan->left != NULL) BR_TRY(clone_node(clone, from->left, &plan->left, err));
     if (plan->right != NULL) BR_TRY(clone_node(clone, from->right, &plan->right, err));
     COPY_LIST(plan->columns, plan->column_count);
-    for (uint32_t i = 0; i < plan->column_count; i++) {
-        uint32_t id = plan->columns[i].id;
-        br_assert(id < clone->map_size);
-        if (clone->map[id] == 0) clone->map[id] = clone->binder->next_id++;
-        plan->columns[i].id = clone->map[id];
-    }
+    for (uint32_t i = 0; i < plan->column_count; i++) map_column(clone, &plan->columns[i]);
     BR_TRY(clone_lists(clone, plan, err));
     *out = plan;
     return br_plan_each_expr(plan, clone_visit, clone, err);
@@ -271,4 +273,27 @@ br_status br_plan_clone(br_binder *binder, const br_plan *plan, br_plan **out, u
     BR_NEED(clone.map, err);
     *map_out = clone.map;
     return clone_node(&clone, plan, out, err);
+}
+
+static br_status rename_visit(void *context, br_expr **expr, br_error *err)
+{
+    (void)err;
+    map_expr(context, *expr);
+    return BR_OK;
+}
+
+static br_status rename_node(cloning *clone, br_plan *plan, br_error *err)
+{
+    if (plan->left != NULL) BR_TRY(rename_node(clone, plan->left, err));
+    if (plan->right != NULL) BR_TRY(rename_node(clone, plan->right, err));
+    for (uint32_t i = 0; i < plan->column_count; i++) map_column(clone, &plan->columns[i]);
+    return br_plan_each_expr(plan, rename_visit, clone, err);
+}
+
+br_status br_plan_rename(br_binder *binder, br_plan *plan, br_error *err)
+{
+    cloning clone = {.binder = binder, .map_size = binder->next_id};
+    clone.map = BR_ALLOC(binder->arena, uint32_t, clone.map_size);
+    BR_NEED(clone.map, err);
+    return rename_node(&clone, plan, err);
 }
