@@ -1,0 +1,465 @@
+// How many rows, and what their columns are like: from the statistics of the columnar tables, with
+// the usual assumptions (values spread evenly, columns independent of each other).
+// SPDX-License-Identifier: Apache-2.0
+#include <math.h>
+
+#include "sql/bind.h"
+#include "sql/rewrite.h"
+
+// Guesses for what statistics say nothing about, as most planners make them.
+static const double guess_range = 1.0 / 3, guess_like = 0.1, guess_prefix = 0.05;
+static const double guess_condition = 0.25, guess_equal = 0.05;
+
+static double clamp(double value, double min, double max)
+{
+    return value < min ? min : value > max ? max : value;
+}
+
+// ---- constants -------------------------------------------------------------------------------
+
+typedef struct known_number {
+    double value;
+    bool is_text;  // the first 8 bytes as a number
+} known_number;
+
+static bool number_of(const br_expr *expr, known_number *out);
+
+static bool number_of_operator(const br_expr *expr, known_number *out)
+{
+    known_number left = {0}, right = {0};
+    if (expr->arg_count == 0 || !number_of(expr->args[0], &left)) return false;
+    if (expr->arg_count > 1 && !number_of(expr->args[1], &right)) return false;
+    out->is_text = false;
+    switch (expr->operator_) {
+    case BR_OP_ADD: out->value = left.value + right.value; return true;
+    case BR_OP_SUB: out->value = left.value - right.value; return true;
+    case BR_OP_MUL: out->value = left.value * right.value; return true;
+    case BR_OP_NEGATE: out->value = -left.value; return true;
+    default: return false;
+    }
+}
+
+// About which value a constant expression has. Modifiers of dates are too small to matter.
+static bool number_of(const br_expr *expr, known_number *out)
+{
+    bool is_date = expr->kind == BR_EXPR_FUNCTION && expr->arg_count > 0 &&
+                   (expr->function == BR_FN_DATE || expr->function == BR_FN_DATETIME);
+    if (is_date || expr->kind == BR_EXPR_AFFINITY || expr->kind == BR_EXPR_CAST)
+        return number_of(expr->args[0], out);
+    if (expr->kind == BR_EXPR_OPERATOR) return number_of_operator(expr, out);
+    if (expr->kind != BR_EXPR_CONST) return false;
+    out->is_text = expr->value.class_ == BR_TEXT;
+    switch (expr->value.class_) {
+    case BR_INT: out->value = (double)expr->value.i64; return true;
+    case BR_REAL: out->value = expr->value.f64; return true;
+    case BR_TEXT: out->value = (double)br_text_bound(expr->value.text); return true;
+    default: return false;
+    }
+}
+
+// ---- conditions ------------------------------------------------------------------------------
+
+static const br_column_fact *fact_of(const br_rewrite *rewrite, const br_expr *expr)
+{
+    while (expr->kind == BR_EXPR_AFFINITY) expr = expr->args[0];
+    return expr->kind == BR_EXPR_COLUMN ? &rewrite->facts[expr->column_id] : NULL;
+}
+
+static double equal_share(const br_rewrite *rewrite, const br_expr *column,
+                          const br_expr *constant)
+{
+    const br_column_fact *fact = fact_of(rewrite, column);
+    known_number number;
+    if (fact == NULL) {
+        double distinct = br_estimate_distinct(rewrite, column, 1e18);
+        return distinct > 0 && distinct < 1e17 ? 1 / distinct : guess_equal;
+    }
+    if (fact->has_range && number_of(constant, &number) &&
+        number.is_text == (fact->class_mask == BR_MASK_TEXT) &&
+        (number.value < fact->min || number.value > fact->max))
+        return 0;
+    return fact->distinct > 0 ? (1 - fact->null_fraction) / fact->distinct : guess_equal;
+}
+
+// The share of values below the constant.
+static double below_share(const br_rewrite *rewrite, const br_expr *column,
+                          const br_expr *constant)
+{
+    const br_column_fact *fact = fact_of(rewrite, column);
+    known_number number;
+    if (fact == NULL || !fact->has_range || !number_of(constant, &number)) return -1;
+    if (number.is_text != (fact->class_mask == BR_MASK_TEXT)) return -1;
+    if (fact->max <= fact->min) return number.value > fact->min ? 1 : 0;
+    return clamp((number.value - fact->min) / (fact->max - fact->min), 0, 1);
+}
+
+static bool is_range(br_operator operator_)
+{
+    return operator_ >= BR_OP_LT && operator_ <= BR_OP_GE;
+}
+
+static double range_share(const br_rewrite *rewrite, const br_expr *condition)
+{
+    const br_expr *left = condition->args[0], *right = condition->args[1];
+    bool upwards = condition->operator_ == BR_OP_GT || condition->operator_ == BR_OP_GE;
+    if (br_expr_is_constant(left)) {
+        const br_expr *swap = left;
+        left = right;
+        right = swap;
+        upwards = !upwards;
+    }
+    if (!br_expr_is_constant(right)) return guess_range;
+    double below = below_share(rewrite, left, right);
+    if (below < 0) return guess_range;
+    double share = upwards ? 1 - below : below;
+    return clamp(share, 1e-6, 1);
+}
+
+static double between_share(const br_rewrite *rewrite, const br_expr *condition)
+{
+    double low = below_share(rewrite, condition->args[0], condition->args[1]);
+    double high = below_share(rewrite, condition->args[0], condition->args[2]);
+    if (low < 0 || high < 0) return guess_condition;
+    const br_column_fact *fact = fact_of(rewrite, condition->args[0]);
+    double one = fact->distinct > 0 ? 1 / fact->distinct : 1e-6;
+    return clamp(high - low, one, 1);
+}
+
+static double like_share(const br_expr *condition)
+{
+    const br_expr *pattern = condition->args[1];
+    if (pattern->kind != BR_EXPR_CONST || pattern->value.class_ != BR_TEXT) return guess_like;
+    br_text text = pattern->value.text;
+    char any = condition->operator_ == BR_OP_GLOB ? '*' : '%';
+    return text.size > 0 && text.data[0] != any ? guess_prefix : guess_like;
+}
+
+static double equality_share(const br_rewrite *rewrite, const br_expr *condition)
+{
+    const br_expr *left = condition->args[0], *right = condition->args[1];
+    if (br_expr_is_constant(right)) return equal_share(rewrite, left, right);
+    if (br_expr_is_constant(left)) return equal_share(rewrite, right, left);
+    double distinct = br_estimate_distinct(rewrite, left, 1e18);
+    double other = br_estimate_distinct(rewrite, right, 1e18);
+    if (other > distinct) distinct = other;
+    return distinct > 0 && distinct < 1e17 ? 1 / distinct : guess_equal;
+}
+
+static double null_share(const br_rewrite *rewrite, const br_expr *operand)
+{
+    const br_column_fact *fact = fact_of(rewrite, operand);
+    return fact != NULL && fact->base_rows > 0 ? fact->null_fraction : 0.1;
+}
+
+static double or_share(const br_rewrite *rewrite, const br_expr *condition)
+{
+    double none = 1;
+    for (uint32_t i = 0; i < condition->arg_count; i++)
+        none *= 1 - br_estimate_condition(rewrite, condition->args[i]);
+    return 1 - none;
+}
+
+static double operator_share(const br_rewrite *rewrite, const br_expr *condition)
+{
+    switch (condition->operator_) {
+    case BR_OP_EQ:
+    case BR_OP_IS: return equality_share(rewrite, condition);
+    case BR_OP_NE:
+    case BR_OP_IS_NOT: return 1 - equality_share(rewrite, condition);
+    case BR_OP_LT:
+    case BR_OP_LE:
+    case BR_OP_GT:
+    case BR_OP_GE: return range_share(rewrite, condition);
+    case BR_OP_BETWEEN: return between_share(rewrite, condition);
+    case BR_OP_IN: {
+        double share = 0;
+        for (uint32_t i = 1; i < condition->arg_count; i++)
+            share += equal_share(rewrite, condition->args[0], condition->args[i]);
+        return share;
+    }
+    case BR_OP_LIKE:
+    case BR_OP_GLOB: return like_share(condition);
+    case BR_OP_IS_NULL: return null_share(rewrite, condition->args[0]);
+    case BR_OP_NOT_NULL: return 1 - null_share(rewrite, condition->args[0]);
+    case BR_OP_NOT: return 1 - br_estimate_condition(rewrite, condition->args[0]);
+    case BR_OP_OR: return or_share(rewrite, condition);
+    case BR_OP_AND: {
+        br_conjuncts parts = {.items = condition->args, .count = condition->arg_count};
+        return br_estimate_conjuncts(rewrite, &parts);
+    }
+    default: return guess_condition;
+    }
+}
+
+double br_estimate_condition(const br_rewrite *rewrite, const br_expr *condition)
+{
+    if (br_expr_is_never(condition)) return 0;
+    if (br_expr_is_always(condition)) return 1;
+    if (condition->kind != BR_EXPR_OPERATOR) return guess_condition;
+    return clamp(operator_share(rewrite, condition), 0, 1);
+}
+
+// Bounds from both sides of one column cut a range out of it.
+typedef struct column_range {
+    uint32_t column_id;
+    double share;
+} column_range;
+
+static bool ranges_add(column_range *ranges, uint32_t *count, uint32_t count_max,
+                       const br_expr *condition, double share)
+{
+    if (condition->kind != BR_EXPR_OPERATOR || !is_range(condition->operator_)) return false;
+    const br_expr *column = condition->args[0];
+    if (column->kind != BR_EXPR_COLUMN) column = condition->args[1];
+    if (column->kind != BR_EXPR_COLUMN) return false;
+    for (uint32_t i = 0; i < *count; i++) {
+        if (ranges[i].column_id != column->column_id) continue;
+        ranges[i].share = clamp(ranges[i].share + share - 1, 1e-6, 1);
+        return true;
+    }
+    if (*count == count_max) return false;
+    ranges[(*count)++] = (column_range){.column_id = column->column_id, .share = share};
+    return true;
+}
+
+double br_estimate_conjuncts(const br_rewrite *rewrite, const br_conjuncts *conditions)
+{
+    enum { RANGES_MAX = 16 };
+    column_range ranges[RANGES_MAX];
+    uint32_t range_count = 0;
+    double share = 1;
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        double one = br_estimate_condition(rewrite, conditions->items[i]);
+        if (!ranges_add(ranges, &range_count, RANGES_MAX, conditions->items[i], one)) share *= one;
+    }
+    for (uint32_t i = 0; i < range_count; i++) share *= ranges[i].share;
+    return share;
+}
+
+// ---- distinct values -------------------------------------------------------------------------
+
+double br_estimate_distinct(const br_rewrite *rewrite, const br_expr *expr, double rows)
+{
+    if (expr->kind == BR_EXPR_COLUMN) {
+        double distinct = rewrite->facts[expr->column_id].distinct;
+        return distinct > 0 && distinct < rows ? distinct : rows;
+    }
+    bool is_truth = expr->kind == BR_EXPR_OPERATOR && expr->operator_ >= BR_OP_EQ;
+    if (is_truth) return 2;
+    if (expr->kind == BR_EXPR_CASE) return clamp(expr->arg_count, 1, rows);
+    double distinct = 1;
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        distinct *= br_estimate_distinct(rewrite, expr->args[i], rows);
+    return clamp(distinct, 1, rows);
+}
+
+// Groups of rows that agree in all keys; keys from one table have no more than its rows.
+static double group_count(const br_rewrite *rewrite, br_expr *const *keys, uint32_t count,
+                          double rows)
+{
+    enum { BASES_MAX = 16 };
+    const br_plan *bases[BASES_MAX];
+    double shares[BASES_MAX], groups = 1;
+    uint32_t base_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const br_column_fact *fact = fact_of(rewrite, keys[i]);
+        double distinct = br_estimate_distinct(rewrite, keys[i], rows);
+        if (fact == NULL || fact->base == NULL || fact->base_rows <= 0) {
+            groups *= distinct;
+            continue;
+        }
+        uint32_t k = 0;
+        while (k < base_count && bases[k] != fact->base) k++;
+        if (k == base_count && base_count < BASES_MAX) {
+            bases[base_count] = fact->base;
+            shares[base_count++] = 1;
+        }
+        if (k == BASES_MAX) continue;
+        shares[k] = clamp(shares[k] * distinct, 1, fact->base_rows);
+    }
+    for (uint32_t k = 0; k < base_count; k++) groups *= shares[k];
+    return clamp(groups, rows < 1 ? rows : 1, rows < 1 ? 1 : rows);
+}
+
+// ---- facts -----------------------------------------------------------------------------------
+
+const br_sql_table *br_scan_table(const br_rewrite *rewrite, const br_plan *scan)
+{
+    if (rewrite->catalog == NULL || scan->scan.table_name == NULL) return NULL;
+    return rewrite->catalog->find_table(rewrite->catalog->context, NULL, scan->scan.table_name);
+}
+
+double br_scan_table_rows(const br_rewrite *rewrite, const br_plan *scan)
+{
+    const br_sql_table *table = br_scan_table(rewrite, scan);
+    if (table == NULL || table->view == NULL) return 1000;
+    return (double)br_table_view_rows(table->view);
+}
+
+static bool column_is_unique(const br_sql_table *table, uint32_t column)
+{
+    if (column == BR_SCAN_KEY) return true;
+    if (column < table->column_count && table->columns[column].is_rowid) return true;
+    for (uint32_t i = 0; i < table->unique_count; i++) {
+        const int32_t *key = table->unique_keys[i];
+        if (key[0] == (int32_t)column && key[1] < 0) return true;
+    }
+    return false;
+}
+
+static void fact_set_range(br_column_fact *fact, const br_zone_stats *stats)
+{
+    unsigned mask = stats->class_mask & ~(unsigned)BR_MASK_NULL;
+    bool has_int = (mask & BR_MASK_INT) != 0, has_real = (mask & BR_MASK_REAL) != 0;
+    if (mask == BR_MASK_TEXT) {
+        fact->min = (double)stats->text_min;
+        fact->max = (double)stats->text_max;
+    } else if (mask != 0 && (mask & ~(unsigned)(BR_MASK_INT | BR_MASK_REAL)) == 0) {
+        fact->min = has_int ? (double)stats->int_min : stats->real_min;
+        fact->max = has_int ? (double)stats->int_max : stats->real_max;
+        if (has_real && stats->real_min < fact->min) fact->min = stats->real_min;
+        if (has_real && stats->real_max > fact->max) fact->max = stats->real_max;
+    } else {
+        return;
+    }
+    fact->has_range = true;
+    if (mask == BR_MASK_INT && fact->max - fact->min + 1 < fact->distinct)
+        fact->distinct = fact->max - fact->min + 1;
+}
+
+static br_column_fact scan_fact(const br_plan *scan, uint32_t position,
+                                const br_sql_table *table, double rows)
+{
+    br_column_fact fact = {.base = scan, .base_rows = rows,
+                           .class_mask = scan->columns[position].type.class_mask};
+    if (table == NULL) return fact;
+    uint32_t column = scan->scan.table_columns[position];
+    fact.is_unique = column_is_unique(table, column);
+    uint32_t stats_column = column == BR_SCAN_KEY ? table->column_count : column;
+    const br_zone_stats *stats =
+        table->view == NULL ? NULL : br_table_view_stats(table->view, stats_column);
+    fact.distinct = fact.is_unique ? rows : rows / 10;
+    if (stats == NULL) return fact;
+    fact.class_mask = (uint8_t)(stats->class_mask & ~(unsigned)BR_MASK_NULL);
+    if (stats->row_count > 0)
+        fact.null_fraction = (double)stats->null_count / (double)stats->row_count;
+    if (!fact.is_unique && stats->distinct_estimate > 0)
+        fact.distinct = (double)stats->distinct_estimate;
+    fact_set_range(&fact, stats);
+    fact.distinct = clamp(fact.distinct, 1, rows > 1 ? rows : 1);
+    return fact;
+}
+
+static void estimate_scan(br_rewrite *rewrite, br_plan *scan)
+{
+    const br_sql_table *table = br_scan_table(rewrite, scan);
+    double rows = br_scan_table_rows(rewrite, scan);
+    for (uint32_t i = 0; i < scan->column_count; i++)
+        rewrite->facts[scan->columns[i].id] = scan_fact(scan, i, table, rows);
+    br_conjuncts filters = {.items = scan->scan.filters, .count = scan->scan.filter_count};
+    scan->rows = rows * br_estimate_conjuncts(rewrite, &filters);
+}
+
+static br_column_fact expression_fact(const br_rewrite *rewrite, const br_plan *plan,
+                                      const br_expr *expr, double rows)
+{
+    if (expr->kind == BR_EXPR_COLUMN) return rewrite->facts[expr->column_id];
+    return (br_column_fact){.base = plan, .base_rows = rows, .class_mask = expr->type.class_mask,
+                            .distinct = br_estimate_distinct(rewrite, expr, rows)};
+}
+
+static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
+{
+    uint32_t key_count = plan->aggregate.key_count;
+    plan->rows = key_count == 0
+                     ? 1
+                     : group_count(rewrite, plan->aggregate.keys, key_count, plan->left->rows);
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        const br_expr *key = i < key_count ? plan->aggregate.keys[i] : NULL;
+        br_column_fact fact = {.class_mask = plan->columns[i].type.class_mask};
+        if (key != NULL) fact = expression_fact(rewrite, plan, key, plan->rows);
+        if (i >= key_count || fact.distinct > plan->rows || fact.distinct <= 0)
+            fact.distinct = plan->rows;
+        fact.base = plan;
+        fact.base_rows = plan->rows;
+        fact.is_unique = key_count == 1 && i == 0;
+        rewrite->facts[plan->columns[i].id] = fact;
+    }
+}
+
+static void estimate_set(br_rewrite *rewrite, br_plan *plan)
+{
+    double left = plan->left->rows, right = plan->right->rows;
+    switch (plan->set.set) {
+    case BR_SET_UNION_ALL: plan->rows = left + right; break;
+    case BR_SET_UNION: plan->rows = 0.7 * (left + right); break;
+    case BR_SET_INTERSECT: plan->rows = 0.5 * (left < right ? left : right); break;
+    case BR_SET_EXCEPT: plan->rows = 0.5 * left; break;
+    }
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        br_column_fact fact = rewrite->facts[plan->left->columns[i].id];
+        double other = rewrite->facts[plan->right->columns[i].id].distinct;
+        fact.distinct = clamp(fact.distinct > other ? fact.distinct : other, 1, plan->rows + 1);
+        fact.has_range = fact.is_unique = false;
+        fact.base = plan;
+        fact.base_rows = plan->rows;
+        rewrite->facts[plan->columns[i].id] = fact;
+    }
+}
+
+static void estimate_shared(br_rewrite *rewrite, br_plan *plan)
+{
+    const br_plan *shared = rewrite->query->shared[plan->shared.index];
+    plan->rows = shared->rows;
+    for (uint32_t i = 0; i < plan->column_count && i < shared->column_count; i++) {
+        br_column_fact fact = rewrite->facts[shared->columns[i].id];
+        fact.base = plan;
+        fact.base_rows = plan->rows;
+        rewrite->facts[plan->columns[i].id] = fact;
+    }
+}
+
+static double limited_rows(const br_expr *limit, double rows)
+{
+    if (limit == NULL) return rows;
+    if (limit->kind != BR_EXPR_CONST || limit->value.class_ != BR_INT) return rows;
+    if (limit->value.i64 < 0) return rows;
+    return (double)limit->value.i64 < rows ? (double)limit->value.i64 : rows;
+}
+
+static void estimate_values(br_rewrite *rewrite, br_plan *plan)
+{
+    plan->rows = plan->values.row_count;
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        rewrite->facts[plan->columns[i].id] =
+            (br_column_fact){.base = plan, .base_rows = plan->rows, .distinct = plan->rows,
+                             .class_mask = plan->columns[i].type.class_mask};
+    }
+}
+
+static void estimate_project(br_rewrite *rewrite, br_plan *plan)
+{
+    plan->rows = plan->left->rows;
+    for (uint32_t i = 0; i < plan->column_count; i++)
+        rewrite->facts[plan->columns[i].id] =
+            expression_fact(rewrite, plan, plan->project.expressions[i], plan->rows);
+}
+
+void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
+{
+    switch (plan->kind) {
+    case BR_PLAN_SCAN: estimate_scan(rewrite, plan); break;
+    case BR_PLAN_VALUES: estimate_values(rewrite, plan); break;
+    case BR_PLAN_SHARED: estimate_shared(rewrite, plan); break;
+    case BR_PLAN_FILTER:
+        plan->rows =
+            plan->left->rows * br_estimate_condition(rewrite, plan->filter.predicate);
+        break;
+    case BR_PLAN_PROJECT: estimate_project(rewrite, plan); break;
+    case BR_PLAN_AGGREGATE: estimate_aggregate(rewrite, plan); break;
+    case BR_PLAN_JOIN: plan->rows = br_estimate_join_rows(rewrite, plan); break;
+    case BR_PLAN_SORT: plan->rows = limited_rows(plan->sort.limit, plan->left->rows); break;
+    case BR_PLAN_LIMIT: plan->rows = limited_rows(plan->limit.limit, plan->left->rows); break;
+    case BR_PLAN_SET: estimate_set(rewrite, plan); break;
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sql/explain.h"
+
+#include "base/heap.h"
+
+// ---- names -----------------------------------------------------------------------------------
+
+static uint32_t plan_id_count(const br_plan *plan)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->column_count; i++)
+        if (plan->columns[i].id >= count) count = plan->columns[i].id + 1;
+    const br_plan *inputs[2] = {plan->left, plan->right};
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t inner = inputs[k] == NULL ? 0 : plan_id_count(inputs[k]);
+        if (inner > count) count = inner;
+    }
+    return count;
+}
+
+// Inputs first: a column keeps the name of where it comes from.
+static void name_columns(br_explainer *self, const br_plan *plan)
+{
+    if (plan->left != NULL) name_columns(self, plan->left);
+    if (plan->right != NULL) name_columns(self, plan->right);
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        const br_plan_column *column = &plan->columns[i];
+        bool is_named = column->name != NULL && column->name[0] != 0;
+        if (is_named && self->names[column->id] == NULL) self->names[column->id] = column->name;
+    }
+}
+
+// ---- parts -----------------------------------------------------------------------------------
+
+static void explain_columns(br_explainer *self, const br_plan_column *columns, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) br_explain_text(self, ", ");
+        br_explain_column(self, columns[i].id);
+    }
+}
+
+static void explain_scan(br_explainer *self, const br_plan *plan)
+{
+    br_explain_text(self, "scan %s [", plan->scan.table_name);
+    explain_columns(self, plan->columns, plan->scan.output_count);
+    br_explain_text(self, "]");
+    if (plan->scan.filter_count > 0) br_explain_text(self, " where ");
+    br_explain_list(self, plan->scan.filters, plan->scan.filter_count, " AND ");
+}
+
+static void explain_project(br_explainer *self, const br_plan *plan)
+{
+    br_explain_text(self, "project ");
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        const br_expr *expr = plan->project.expressions[i];
+        if (i > 0) br_explain_text(self, ", ");
+        br_explain_expr(self, expr);
+        bool is_same = expr->kind == BR_EXPR_COLUMN && expr->column_id == plan->columns[i].id;
+        if (is_same) continue;
+        br_explain_text(self, " as ");
+        br_explain_column(self, plan->columns[i].id);
+    }
+}
+
+static void explain_sort_keys(br_explainer *self, const br_sort_key *keys, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) br_explain_text(self, ", ");
+        br_explain_expr(self, keys[i].expression);
+        if (keys[i].descending) br_explain_text(self, " desc");
+        if (keys[i].nulls_last != keys[i].descending)
+            br_explain_text(self, keys[i].nulls_last ? " nulls last" : " nulls first");
+    }
+}
+
+static void explain_aggregate_call(br_explainer *self, const br_aggregate *aggregate)
+{
+    static const char *const names[BR_AGG_COUNT_] = {
+        "count(*", "count(", "sum(", "total(", "avg(", "min(", "max(", "group_concat(", "first(",
+        "arg_min(", "arg_max(",
+    };
+    br_explain_text(self, "%s%s", names[aggregate->kind], aggregate->distinct ? "distinct " : "");
+    br_explain_list(self, aggregate->args, aggregate->arg_count, ", ");
+    if (aggregate->order_count > 0) br_explain_text(self, " order by ");
+    explain_sort_keys(self, aggregate->order_by, aggregate->order_count);
+    br_explain_text(self, ")");
+    if (aggregate->filter == NULL) return;
+    br_explain_text(self, " filter ");
+    br_explain_expr(self, aggregate->filter);
+}
+
+static void explain_aggregate(br_explainer *self, const br_plan *plan)
+{
+    uint32_t key_count = plan->aggregate.key_count, count = plan->aggregate.aggregate_count;
+    br_explain_text(self, count == 0 ? "distinct" : "aggregate");
+    for (uint32_t i = 0; i < key_count; i++) {
+        br_explain_text(self, i > 0 ? ", " : count == 0 ? " " : " by ");
+        br_explain_expr(self, plan->aggregate.keys[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        br_explain_text(self, i > 0 ? ", " : ": ");
+        explain_aggregate_call(self, &plan->aggregate.aggregates[i]);
+        br_explain_text(self, " as ");
+        br_explain_column(self, plan->columns[key_count + i].id);
+    }
+}
+
+static void explain_join(br_explainer *self, const br_plan *plan)
+{
+    static const char *const names[] = {"inner", "left", "full", "semi", "anti", "mark", "single"};
+    bool is_cross = plan->join.join == BR_JOIN_INNER && plan->join.key_count == 0 &&
+                    plan->join.residual == NULL;
+    br_explain_text(self, "%s join", is_cross ? "cross" : names[plan->join.join]);
+    for (uint32_t i = 0; i < plan->join.key_count; i++) {
+        br_explain_text(self, i > 0 ? " and " : " on ");
+        br_explain_expr(self, plan->join.left_keys[i]);
+        br_explain_text(self, plan->join.null_safe[i] ? " is " : " = ");
+        br_explain_expr(self, plan->join.right_keys[i]);
+    }
+    if (plan->join.residual != NULL) {
+        br_explain_text(self, plan->join.key_count > 0 ? " if " : " on ");
+        br_explain_expr(self, plan->join.residual);
+    }
+    if (plan->join.build_left) br_explain_text(self, ", build left");
+    if (plan->join.mark_nulls) br_explain_text(self, ", nulls count");
+}
+
+static void explain_limit(br_explainer *self, const br_expr *limit, const br_expr *offset)
+{
+    if (limit != NULL) {
+        br_explain_text(self, " limit ");
+        br_explain_expr(self, limit);
+    }
+    if (offset == NULL) return;
+    br_explain_text(self, " offset ");
+    br_explain_expr(self, offset);
+}
+
+// ---- the tree --------------------------------------------------------------------------------
+
+static void explain_node(br_explainer *self, const br_plan *plan)
+{
+    static const char *const sets[] = {"union all", "union", "intersect", "except"};
+    switch (plan->kind) {
+    case BR_PLAN_SCAN: explain_scan(self, plan); break;
+    case BR_PLAN_VALUES: br_explain_text(self, "values"); break;
+    case BR_PLAN_SHARED: br_explain_text(self, "shared %u", plan->shared.index); break;
+    case BR_PLAN_FILTER:
+        br_explain_text(self, "filter ");
+        br_explain_expr(self, plan->filter.predicate);
+        break;
+    case BR_PLAN_PROJECT: explain_project(self, plan); break;
+    case BR_PLAN_AGGREGATE: explain_aggregate(self, plan); break;
+    case BR_PLAN_JOIN: explain_join(self, plan); break;
+    case BR_PLAN_SORT:
+        br_explain_text(self, "sort ");
+        explain_sort_keys(self, plan->sort.keys, plan->sort.key_count);
+        explain_limit(self, plan->sort.limit, plan->sort.offset);
+        break;
+    case BR_PLAN_LIMIT:
+        br_explain_text(self, "rows");
+        explain_limit(self, plan->limit.limit, plan->limit.offset);
+        break;
+    case BR_PLAN_SET: br_explain_text(self, "%s", sets[plan->set.set]); break;
+    }
+}
+
+static void explain_plan(br_explainer *self, const br_plan *plan, uint32_t depth)
+{
+    br_explain_text(self, "%*s", (int)(2 * depth), "");
+    explain_node(self, plan);
+    br_explain_text(self, "  (%.0f rows)\n", plan->rows);
+    if (plan->left != NULL) explain_plan(self, plan->left, depth + 1);
+    if (plan->right != NULL) explain_plan(self, plan->right, depth + 1);
+}
+
+static void name_all(br_explainer *self, const br_query *query)
+{
+    for (uint32_t i = 0; i < query->shared_count; i++) name_columns(self, query->shared[i]);
+    for (uint32_t i = 0; i < query->subquery_count; i++) name_columns(self, query->subqueries[i]);
+    name_columns(self, query->root);
+}
+
+static uint32_t query_id_count(const br_query *query)
+{
+    uint32_t count = plan_id_count(query->root), other;
+    for (uint32_t i = 0; i < query->shared_count; i++)
+        if ((other = plan_id_count(query->shared[i])) > count) count = other;
+    for (uint32_t i = 0; i < query->subquery_count; i++)
+        if ((other = plan_id_count(query->subqueries[i])) > count) count = other;
+    return count;
+}
+
+br_status br_query_explain(const br_query *query, br_buffer *out, br_error *err)
+{
+    br_explainer self = {.out = out, .name_count = query_id_count(query)};
+    self.names = br_heap_array(self.name_count + 1, sizeof *self.names);
+    if (self.names == NULL) return br_fail(err, BR_NOMEM, "no memory to explain a plan");
+    name_all(&self, query);
+    explain_plan(&self, query->root, 0);
+    for (uint32_t i = 0; i < query->shared_count; i++) {
+        br_explain_text(&self, "shared %u:\n", i);
+        explain_plan(&self, query->shared[i], 1);
+    }
+    for (uint32_t i = 0; i < query->subquery_count; i++) {
+        br_explain_text(&self, "subquery %u:\n", i);
+        explain_plan(&self, query->subqueries[i], 1);
+    }
+    br_heap_free(self.names);
+    return self.failed ? br_fail(err, BR_NOMEM, "no memory to explain a plan") : BR_OK;
+}

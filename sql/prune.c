@@ -1,0 +1,283 @@
+// Columns that nobody reads are not made.
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/assert.h"
+#include "sql/bind.h"
+#include "sql/rewrite.h"
+
+typedef struct id_set {
+    uint64_t *bits;
+} id_set;
+
+static bool set_has(id_set set, uint32_t id)
+{
+    return (set.bits[id >> 6] >> (id & 63) & 1) != 0;
+}
+
+static void set_add(id_set set, uint32_t id)
+{
+    set.bits[id >> 6] |= 1ull << (id & 63);
+}
+
+static br_status set_copy(br_rewrite *rewrite, const id_set *from, id_set *out, br_error *err)
+{
+    size_t words = rewrite->id_count / 64 + 1;
+    out->bits = BR_ALLOC(rewrite->arena, uint64_t, words);
+    BR_NEED_NODE(out->bits, err);
+    if (from != NULL) memcpy(out->bits, from->bits, words * sizeof *out->bits);
+    return BR_OK;
+}
+
+static br_status set_add_expression(void *context, br_expr **expr, br_error *err)
+{
+    const id_set *set = context;
+    if ((*expr)->kind == BR_EXPR_COLUMN) set_add(*set, (*expr)->column_id);
+    for (uint32_t i = 0; i < (*expr)->arg_count; i++)
+        BR_TRY(set_add_expression(context, &(*expr)->args[i], err));
+    return BR_OK;
+}
+
+static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err);
+
+// ---- leaves ----------------------------------------------------------------------------------
+
+// Columns that parents read, then those that only the filters read; no others.
+static br_status prune_scan(br_rewrite *rewrite, br_plan *scan, id_set needed, br_error *err)
+{
+    uint32_t count = scan->column_count, kept = 0;
+    br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, count);
+    uint32_t *table_columns = BR_ALLOC(rewrite->arena, uint32_t, count);
+    id_set filtered;
+    BR_NEED_NODE(columns, err);
+    BR_NEED_NODE(table_columns, err);
+    BR_TRY(set_copy(rewrite, NULL, &filtered, err));
+    BR_TRY(br_plan_each_expr(scan, set_add_expression, &filtered, err));
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t id = scan->columns[i].id;
+            bool is_output = set_has(needed, id);
+            if (pass == 0 ? !is_output : is_output || !set_has(filtered, id)) continue;
+            columns[kept] = scan->columns[i];
+            table_columns[kept++] = scan->scan.table_columns[i];
+        }
+        if (pass == 0) scan->scan.output_count = kept;
+    }
+    scan->columns = columns;
+    scan->scan.table_columns = table_columns;
+    scan->column_count = kept;
+    return BR_OK;
+}
+
+// ---- inner nodes -----------------------------------------------------------------------------
+
+// FILTER, SORT, LIMIT: what parents read and what they read themselves.
+static br_status prune_through(br_rewrite *rewrite, br_plan *plan, id_set needed, br_error *err)
+{
+    id_set inner;
+    BR_TRY(set_copy(rewrite, &needed, &inner, err));
+    BR_TRY(br_plan_each_expr(plan, set_add_expression, &inner, err));
+    BR_TRY(prune(rewrite, &plan->left, inner, err));
+    return br_plan_refresh(rewrite, plan, err);
+}
+
+// Only columns, no two alike: the PROJECT below can give them in this order itself.
+static bool takes_over(const br_plan *project)
+{
+    const br_plan *inner = project->left;
+    if (inner->kind != BR_PLAN_PROJECT) return false;
+    for (uint32_t i = 0; i < project->column_count; i++) {
+        const br_expr *expr = project->project.expressions[i];
+        if (expr->kind != BR_EXPR_COLUMN) return false;
+        for (uint32_t k = 0; k < i; k++)
+            if (project->project.expressions[k]->column_id == expr->column_id) return false;
+    }
+    return true;
+}
+
+static void take_over(br_plan *project)
+{
+    const br_plan *inner = project->left;
+    for (uint32_t i = 0; i < project->column_count; i++) {
+        uint32_t k = 0;
+        while (inner->columns[k].id != project->project.expressions[i]->column_id) k++;
+        project->project.expressions[i] = inner->project.expressions[k];
+    }
+    project->left = inner->left;
+}
+
+static br_status prune_project(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err)
+{
+    br_plan *project = *plan;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < project->column_count; i++) {
+        if (!set_has(needed, project->columns[i].id)) continue;
+        project->columns[kept] = project->columns[i];
+        project->project.expressions[kept++] = project->project.expressions[i];
+    }
+    project->column_count = kept;
+    while (takes_over(project)) take_over(project);
+    id_set inner;
+    BR_TRY(set_copy(rewrite, NULL, &inner, err));
+    BR_TRY(br_plan_each_expr(project, set_add_expression, &inner, err));
+    BR_TRY(prune(rewrite, &project->left, inner, err));
+    if (kept == 0) *plan = project->left;
+    return BR_OK;
+}
+
+static br_status prune_aggregate(br_rewrite *rewrite, br_plan *plan, id_set needed, br_error *err)
+{
+    uint32_t key_count = plan->aggregate.key_count, kept = 0;
+    for (uint32_t i = 0; i < plan->aggregate.aggregate_count; i++) {
+        const br_plan_column *column = &plan->columns[key_count + i];
+        // Without keys there has to be something that is computed for the one row.
+        bool is_last_resort = key_count == 0 && kept == 0 &&
+                              i + 1 == plan->aggregate.aggregate_count;
+        if (!set_has(needed, column->id) && !is_last_resort) continue;
+        plan->columns[key_count + kept] = *column;
+        plan->aggregate.aggregates[kept++] = plan->aggregate.aggregates[i];
+    }
+    plan->aggregate.aggregate_count = kept;
+    plan->column_count = key_count + kept;
+    id_set inner;
+    BR_TRY(set_copy(rewrite, NULL, &inner, err));
+    BR_TRY(br_plan_each_expr(plan, set_add_expression, &inner, err));
+    return prune(rewrite, &plan->left, inner, err);
+}
+
+static br_status prune_join(br_rewrite *rewrite, br_plan *join, id_set needed, br_error *err)
+{
+    id_set inner;
+    BR_TRY(set_copy(rewrite, &needed, &inner, err));
+    BR_TRY(br_plan_each_expr(join, set_add_expression, &inner, err));
+    BR_TRY(prune(rewrite, &join->left, inner, err));
+    BR_TRY(prune(rewrite, &join->right, inner, err));
+    BR_TRY(br_plan_refresh(rewrite, join, err));
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < join->column_count; i++) {
+        bool is_mark = join->join.join == BR_JOIN_MARK && i + 1 == join->column_count;
+        if (set_has(needed, join->columns[i].id) || is_mark)
+            join->columns[kept++] = join->columns[i];
+    }
+    join->column_count = kept;
+    return BR_OK;
+}
+
+// ---- positions -------------------------------------------------------------------------------
+
+static bool has_columns(const br_plan *plan, const uint32_t *ids, uint32_t count)
+{
+    if (br_plan_output_count(plan) != count) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (plan->columns[i].id != ids[i]) return false;
+    return true;
+}
+
+static br_status project_columns(br_rewrite *rewrite, br_plan **plan, const uint32_t *ids,
+                                 uint32_t count, br_error *err)
+{
+    br_plan *project = BR_ALLOC(rewrite->arena, br_plan, 1);
+    BR_NEED_NODE(project, err);
+    project->kind = BR_PLAN_PROJECT;
+    project->left = *plan;
+    project->rows = (*plan)->rows;
+    project->column_count = count;
+    project->columns = BR_ALLOC(rewrite->arena, br_plan_column, count);
+    project->project.expressions = BR_ALLOC(rewrite->arena, br_expr *, count);
+    BR_NEED_NODE(project->columns, err);
+    BR_NEED_NODE(project->project.expressions, err);
+    for (uint32_t i = 0; i < count; i++) {
+        const br_plan_column *column = br_plan_find(*plan, ids[i]);
+        br_assert(column != NULL);
+        project->columns[i] = *column;
+        project->project.expressions[i] = br_expr_column(rewrite->arena, column);
+        BR_NEED_NODE(project->project.expressions[i], err);
+    }
+    *plan = project;
+    return BR_OK;
+}
+
+// A PROJECT that gives what it gets goes; the names of its columns stay.
+static br_status drop_identity(br_rewrite *rewrite, br_plan **plan, br_error *err)
+{
+    br_plan *project = *plan, *input = project->left;
+    if (project->kind != BR_PLAN_PROJECT || input->kind == BR_PLAN_SHARED) return BR_OK;
+    if (br_plan_output_count(input) != project->column_count) return BR_OK;
+    for (uint32_t i = 0; i < project->column_count; i++) {
+        const br_expr *expr = project->project.expressions[i];
+        if (expr->kind != BR_EXPR_COLUMN || expr->column_id != input->columns[i].id) return BR_OK;
+    }
+    // FILTER, SORT and LIMIT share the columns of their input, which keeps its own names.
+    br_plan_column *columns =
+        br_arena_copy(rewrite->arena, input->columns, input->column_count * sizeof *columns);
+    BR_NEED_NODE(columns, err);
+    for (uint32_t i = 0; i < project->column_count; i++) columns[i].name = project->columns[i].name;
+    input->columns = columns;
+    *plan = input;
+    return BR_OK;
+}
+
+// Prunes a plan whose columns count by position to those at the first `count` positions that
+// `wanted` has (NULL: all), in their order.
+static br_status prune_positions(br_rewrite *rewrite, br_plan **plan, const bool *wanted,
+                                 uint32_t count, br_error *err)
+{
+    uint32_t *ids = BR_ALLOC(rewrite->arena, uint32_t, count), id_count = 0;
+    id_set needed;
+    BR_NEED_NODE(ids, err);
+    BR_TRY(set_copy(rewrite, NULL, &needed, err));
+    for (uint32_t i = 0; i < count; i++) {
+        if (wanted != NULL && !wanted[i]) continue;
+        ids[id_count++] = (*plan)->columns[i].id;
+        set_add(needed, (*plan)->columns[i].id);
+    }
+    BR_TRY(prune(rewrite, plan, needed, err));
+    if (!has_columns(*plan, ids, id_count))
+        BR_TRY(project_columns(rewrite, plan, ids, id_count, err));
+    return drop_identity(rewrite, plan, err);
+}
+
+// Only UNION ALL may do without columns: the others compare whole rows.
+static br_status prune_set(br_rewrite *rewrite, br_plan *set, id_set needed, br_error *err)
+{
+    uint32_t count = set->column_count, kept = 0;
+    bool *wanted = BR_ALLOC(rewrite->arena, bool, count);
+    BR_NEED_NODE(wanted, err);
+    for (uint32_t i = 0; i < count; i++) {
+        wanted[i] = set->set.set != BR_SET_UNION_ALL || set_has(needed, set->columns[i].id);
+        kept += wanted[i];
+    }
+    if (kept == 0) wanted[0] = true;
+    BR_TRY(prune_positions(rewrite, &set->left, wanted, count, err));
+    BR_TRY(prune_positions(rewrite, &set->right, wanted, count, err));
+    kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (wanted[i]) set->columns[kept++] = set->columns[i];
+    set->column_count = kept;
+    return BR_OK;
+}
+
+// ---- all -------------------------------------------------------------------------------------
+
+static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err)
+{
+    switch ((*plan)->kind) {
+    case BR_PLAN_SCAN: return prune_scan(rewrite, *plan, needed, err);
+    case BR_PLAN_VALUES:
+    case BR_PLAN_SHARED: return BR_OK;
+    case BR_PLAN_FILTER:
+    case BR_PLAN_SORT:
+    case BR_PLAN_LIMIT: return prune_through(rewrite, *plan, needed, err);
+    case BR_PLAN_PROJECT: return prune_project(rewrite, plan, needed, err);
+    case BR_PLAN_AGGREGATE: return prune_aggregate(rewrite, *plan, needed, err);
+    case BR_PLAN_JOIN: return prune_join(rewrite, *plan, needed, err);
+    case BR_PLAN_SET: return prune_set(rewrite, *plan, needed, err);
+    }
+    return BR_OK;
+}
+
+br_status br_prune_columns(br_rewrite *rewrite, br_plan **plan, uint32_t column_count,
+                           br_error *err)
+{
+    return prune_positions(rewrite, plan, NULL, column_count, err);
+}

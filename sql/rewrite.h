@@ -1,0 +1,163 @@
+// rewrite.h - from the binder's plan to one that runs fast; what the rewriting files share.
+//
+//     br_optimize   columns renamed, LIMIT into SORT        (rewrite.c)
+//       push-down   conditions to where their columns come from  (rewrite_push.c, rewrite_join.c)
+//       join order  inner joins as a graph of leaves and conditions (join_graph.c, join_order.c)
+//       pruning     columns that nobody reads               (prune.c)
+//       estimates   rows and cost                           (estimate.c, cost.c)
+//
+// What must stay true: the same rows come out (in any order where no SORT says one), and an
+// expression that can fail is run on no row that it was not run on before. Conditions that can fail
+// therefore stay where they are, above everything that they were above.
+//
+// The lists of columns of nodes are kept up only where it says so (br_plan_refresh); pruning makes
+// them anew for the whole tree.
+//
+// Ownership: the arena. Threads: one. Errors: BR_NOMEM.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BR_SQL_REWRITE_H
+#define BR_SQL_REWRITE_H
+
+#include "sql/sql.h"
+
+// Rewrites query->root, shared and subqueries in place; fills rows and cost.
+BR_CHECKED br_status br_optimize(br_query *query, const br_sql_catalog *catalog, br_arena *arena,
+                                 br_error *err);
+
+// What estimates know of a column, wherever in the plan it is.
+typedef struct br_column_fact {
+    double distinct;       // values where it comes from; 0: unknown
+    double base_rows;      // rows where it comes from
+    const br_plan *base;   // the node it comes from
+    double min, max;       // when has_range: numbers, or the first 8 bytes of texts as a number
+    bool has_range;
+    bool is_unique;        // in its base
+    uint8_t class_mask;
+    double null_fraction;
+} br_column_fact;
+
+typedef struct br_conjuncts {  // conditions, ANDed
+    br_expr **items;
+    uint32_t count;
+} br_conjuncts;
+
+typedef struct br_rewrite {
+    br_arena *arena;
+    br_query *query;
+    const br_sql_catalog *catalog;
+    uint32_t id_count;       // column ids are below
+    uint32_t *alias;         // id -> id that means the same; 0: itself
+    br_column_fact *facts;   // by id
+    br_expr **substitutes;   // by id, NULL outside br_expr_substitute
+    uint32_t *owners;        // by id: stamp of the set it was last put into
+    uint32_t stamp;
+} br_rewrite;
+
+// One allocation that may fail, as a statement.
+#define BR_NEED_NODE(pointer, err)                                                      \
+    do {                                                                                \
+        if ((pointer) == NULL) return br_fail((err), BR_NOMEM, "no memory to optimise"); \
+    } while (0)
+
+// Columns that a node hands to its parent: a scan's filter columns are not among them.
+static inline uint32_t br_plan_output_count(const br_plan *plan)
+{
+    return plan->kind == BR_PLAN_SCAN ? plan->scan.output_count : plan->column_count;
+}
+
+// ---- expressions (rewrite_expression.c) ------------------------------------------------------
+
+BR_CHECKED br_status br_conjuncts_add(br_rewrite *rewrite, br_conjuncts *list, br_expr *condition,
+                                      br_error *err);
+// Adds the parts of a condition that are ANDed, with NOT pushed inwards. True constants vanish.
+BR_CHECKED br_status br_conjuncts_split(br_rewrite *rewrite, br_conjuncts *list,
+                                        br_expr *condition, br_error *err);
+// One condition; NULL for an empty list. *expr_out shares the items.
+BR_CHECKED br_status br_conjuncts_join(br_rewrite *rewrite, const br_conjuncts *list,
+                                       br_expr **expr_out, br_error *err);
+// OR of ANDs: conditions that all branches have are taken out of the OR.
+BR_CHECKED br_status br_conjuncts_factor(br_rewrite *rewrite, br_conjuncts *list, br_error *err);
+
+// Sets of columns: putting a node's outputs into a set takes one stamp.
+uint32_t br_mark_outputs(br_rewrite *rewrite, const br_plan *plan);
+// Bits of the sets stamp, stamp + 1, ... (at most 64) that the expression's columns are in;
+// *outside_out (may be NULL) is set when a column is in none of them.
+uint64_t br_expr_sets(const br_rewrite *rewrite, const br_expr *expr, uint32_t stamp,
+                      uint32_t set_count, bool *outside_out);
+bool br_expr_has_column(const br_expr *expr);
+// A call that is too dear to be made twice.
+bool br_expr_is_heavy(const br_expr *expr);
+// Is a filter with this condition sure to drop a row whose columns in set `stamp` are NULL?
+bool br_expr_rejects_nulls(const br_rewrite *rewrite, const br_expr *expr, uint32_t stamp);
+// A copy with each column replaced that has a substitute.
+BR_CHECKED br_status br_expr_substitute(br_rewrite *rewrite, const br_expr *expr, br_expr **out,
+                                        br_error *err);
+// Folds what is certain: operators over constants whose result SQLite could only compute the same.
+BR_CHECKED br_status br_expr_simplify(br_rewrite *rewrite, br_expr **expr, br_error *err);
+// False or NULL whatever the row.
+bool br_expr_is_never(const br_expr *expr);
+bool br_expr_is_always(const br_expr *expr);
+
+// ---- plans -----------------------------------------------------------------------------------
+
+// rewrite_push.c: makes *plan give only rows for which all conditions are true, and does the same
+// for every condition inside it. No condition can fail. Estimates are filled in.
+BR_CHECKED br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
+                                  br_error *err);
+// Puts a FILTER on top of *plan; nothing when the list is empty. Estimates it.
+BR_CHECKED br_status br_add_filter(br_rewrite *rewrite, br_plan **plan,
+                                   const br_conjuncts *conditions, br_error *err);
+// Columns of a node that come from its inputs.
+BR_CHECKED br_status br_plan_refresh(br_rewrite *rewrite, br_plan *plan, br_error *err);
+
+// rewrite_join.c
+BR_CHECKED br_status br_push_join(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
+                                  br_error *err);
+// A SEMI or ANTI join whose left side is done: pushes into its right side, extracts keys.
+BR_CHECKED br_status br_push_semi(br_rewrite *rewrite, br_plan *join, br_error *err);
+// Moves `left = right` conditions from `conditions` into the keys of `join`. The right side's
+// columns are the set `stamp`, all others are the left side's.
+BR_CHECKED br_status br_join_take_keys(br_rewrite *rewrite, br_plan *join,
+                                       br_conjuncts *conditions, uint32_t stamp, br_error *err);
+BR_CHECKED br_status br_join_add_key(br_rewrite *rewrite, br_plan *join, br_expr *left,
+                                     br_expr *right, const br_expr *comparison, br_error *err);
+// A LEFT or SINGLE join becomes INNER when some condition drops its rows without a match anyway.
+BR_CHECKED br_status br_join_make_inner(br_rewrite *rewrite, br_plan *join,
+                                        const br_conjuncts *conditions, br_error *err);
+// Is there at most one row for each value of the columns in set `stamp`?
+bool br_plan_is_unique(br_rewrite *rewrite, const br_plan *plan, uint32_t stamp);
+void br_join_choose_build(br_plan *join);
+
+// join_graph.c: a tree of inner joins on top of *plan, as a graph that is joined anew.
+BR_CHECKED br_status br_join_graph_run(br_rewrite *rewrite, br_plan **plan,
+                                       br_conjuncts *conditions, br_error *err);
+
+// prune.c: only columns that somebody reads. The first `column_count` that *plan puts out stay, in
+// their order.
+BR_CHECKED br_status br_prune_columns(br_rewrite *rewrite, br_plan **plan,
+                                      uint32_t column_count, br_error *err);
+
+// estimate.c: selectivities, facts and rows, given those of the inputs.
+double br_estimate_condition(const br_rewrite *rewrite, const br_expr *condition);
+double br_estimate_conjuncts(const br_rewrite *rewrite, const br_conjuncts *conditions);
+// Different values that the expression takes where its columns come from.
+double br_estimate_distinct(const br_rewrite *rewrite, const br_expr *expr, double rows);
+void br_estimate_node(br_rewrite *rewrite, br_plan *plan);
+// The table of a scan as the catalog knows it, NULL when it does not.
+const br_sql_table *br_scan_table(const br_rewrite *rewrite, const br_plan *scan);
+double br_scan_table_rows(const br_rewrite *rewrite, const br_plan *scan);
+
+// estimate_join.c
+typedef struct br_key_pair {
+    const br_expr *left, *right;
+} br_key_pair;
+// The share of the pairs of rows that agree in all keys.
+double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uint32_t count,
+                        double left_rows, double right_rows);
+double br_estimate_join_rows(const br_rewrite *rewrite, const br_plan *join);
+
+// cost.c: nanoseconds of one thread.
+double br_cost_join(double probe_rows, double build_rows, double output_rows);
+double br_cost_plan(const br_rewrite *rewrite, const br_plan *plan);
+
+#endif
