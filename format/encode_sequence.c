@@ -38,19 +38,11 @@ static br_status sequence_open(br_opener *opener, br_node *node, br_error *err)
     return BR_OK;
 }
 
-// Eight at a time, so that no value waits for the one before it; the output has room for that.
 static void sequence_integers(const br_node *node, uint32_t first, uint32_t count,
                               int64_t *values_out)
 {
-    enum { LANES = 8 };
-    uint64_t step = node->sequence.step, values[LANES];
-    for (uint32_t i = 0; i < LANES; i++) values[i] = node->sequence.first + (first + i) * step;
-    for (uint32_t begin = 0; begin < count; begin += LANES) {
-        for (uint32_t i = 0; i < LANES; i++) {
-            values_out[begin + i] = (int64_t)values[i];
-            values[i] += step * LANES;
-        }
-    }
+    uint64_t step = node->sequence.step, start = node->sequence.first + first * step;
+    for (uint32_t i = 0; i < count; i++) values_out[i] = (int64_t)(start + i * step);
 }
 
 static void sequence_gather(const br_node *node, uint32_t first, const uint16_t *positions,
