@@ -108,17 +108,18 @@ static br_status make_result(br_run *run, br_memory *memory, const br_batches *b
     if (arena == NULL) return br_run_no_memory(run, "the result", err);
     BR_TRY(flatten_times(batches, arena, err));
     const br_plan *root = run->query->root;
+    uint32_t column_count = br_plan_width(root);
     br_result *result = BR_ALLOC(arena, br_result, 1);
-    const char **names = BR_ALLOC(arena, const char *, root->column_count);
+    const char **names = BR_ALLOC(arena, const char *, column_count);
     br_arena **arenas = BR_ALLOC(arena, br_arena *, run->worker_count);
     if (result == NULL || names == NULL || arenas == NULL)
         return br_run_no_memory(run, "the result", err);
-    for (uint32_t i = 0; i < root->column_count; i++) {
+    for (uint32_t i = 0; i < column_count; i++) {
         const char *name = root->columns[i].name != NULL ? root->columns[i].name : "";
         names[i] = br_arena_copy_text(arena, name, strlen(name));
         if (names[i] == NULL) return br_run_no_memory(run, "the result", err);
     }
-    *result = (br_result){.column_count = root->column_count,
+    *result = (br_result){.column_count = column_count,
                           .column_names = names,
                           .row_count = batches->row_count,
                           .batch_count = batches->batch_count,

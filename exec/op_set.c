@@ -3,8 +3,9 @@
 #include "base/assert.h"
 #include "exec/grouping.h"
 
-// Rows of both sides become groups; two counts say from which side they came. UNION shows the last
-// of equal rows, as SQLite does when 1 and 1.0 or texts under a collation meet.
+// Rows of both sides become groups; two counts say from which side they came. When equal values look
+// different (1 and 1.0, texts under a collation) the last one is shown, as SQLite does: of both
+// sides for UNION, of the left side for the others.
 typedef struct set_sink {
     br_stage base;
     br_pipeline *pipeline;
@@ -65,7 +66,7 @@ static bool shows_last(const br_plan *plan, uint32_t column)
     return (mask & BR_MASK_REAL) != 0 || ((mask & BR_MASK_TEXT) != 0 && has_collation);
 }
 
-// States: a count per side; for UNION the last value of columns that need it.
+// States: a count per side, but for UNION; the last value of columns that need it.
 static br_status make_states(br_run *run, const br_plan *plan, set_sink *sink,
                              br_group_columns *columns_out, br_error *err)
 {
@@ -87,7 +88,7 @@ static br_status make_states(br_run *run, const br_plan *plan, set_sink *sink,
     for (uint32_t i = 0; i < count; i++) {
         collations[i] = plan->columns[i].collation;
         keys[i] = i;
-        if (plan->set.set != BR_SET_UNION || !shows_last(plan, i)) continue;
+        if (!shows_last(plan, i)) continue;
         keys[i] = BR_STATE_NO_ARG;
         outputs[i] = (br_aggregate_output){
             .aggregate = last, .state = state_count, .count_state = BR_STATE_NO_ARG};
@@ -105,17 +106,19 @@ static br_status make_states(br_run *run, const br_plan *plan, set_sink *sink,
     return BR_OK;
 }
 
-// `disabled` is the state that rows of this side leave alone; UNION updates all.
-static br_status produce_side(br_pipeline *pipeline, const br_plan *plan, set_sink *sink,
-                              uint32_t disabled, br_error *err)
+static br_status produce_side(br_pipeline *pipeline, const br_plan *plan, bool is_right,
+                              set_sink *sink, br_error *err)
 {
     br_run *run = pipeline->run;
+    bool is_union = plan->set.set == BR_SET_UNION;
     bool *enabled = BR_ALLOC(run->arena, bool, sink->grouping.state_count);
     side_stage *side = br_stage_new(pipeline, &side_kind, &sink->base, sizeof *side);
     if (side == NULL || enabled == NULL) return br_run_no_memory(run, "a plan", err);
-    for (uint32_t i = 0; i < sink->grouping.state_count; i++) enabled[i] = i != disabled;
+    for (uint32_t i = 0; i < sink->grouping.state_count; i++) {
+        enabled[i] = is_union || (is_right ? i == 1 : i != 1);
+    }
     side->enabled = enabled;
-    return br_produce(pipeline, plan, &side->base, err);
+    return br_produce(pipeline, is_right ? plan->right : plan->left, &side->base, err);
 }
 
 static br_status produce_grouped(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
@@ -135,9 +138,8 @@ static br_status produce_grouped(br_pipeline *pipeline, const br_plan *plan, br_
     br_grouping_init(&sink->grouping, run, memory);
     BR_TRY(make_states(run, plan, sink, &columns, err));
     br_pipeline_set_sink(input, &sink->base);
-    bool is_union = plan->set.set == BR_SET_UNION;
-    BR_TRY(produce_side(input, plan->left, sink, is_union ? BR_STATE_NO_ARG : 1, err));
-    BR_TRY(produce_side(input, plan->right, sink, is_union ? BR_STATE_NO_ARG : 0, err));
+    BR_TRY(produce_side(input, plan, false, sink, err));
+    BR_TRY(produce_side(input, plan, true, sink, err));
     BR_TRY(br_pipeline_run(input, err));
     BR_TRY(br_grouping_merge(&sink->grouping, err));
     BR_TRY(br_source_of_groups(&sink->grouping, &columns, &source, err));
