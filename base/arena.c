@@ -61,6 +61,23 @@ void br_quota_give(br_quota *quota, size_t size_bytes)
     }
 }
 
+// What br_arena_on_free was asked to call. On the heap: rewinding must not touch it.
+typedef struct arena_hook {
+    struct arena_hook *next;
+    void (*function)(void *context);
+    void *context;
+} arena_hook;
+
+static void run_hooks(arena_hook **hooks)
+{
+    while (*hooks != NULL) {
+        arena_hook *hook = *hooks;
+        *hooks = hook->next;
+        hook->function(hook->context);
+        br_heap_free(hook);
+    }
+}
+
 #ifndef BR_ARENA_ASAN
 
 enum {
@@ -84,6 +101,7 @@ struct br_arena {
     size_t held_bytes;
     size_t next_block_bytes;
     bool failed;
+    arena_hook *hooks;
 };
 
 br_arena *br_arena_new(br_quota *quota)
@@ -106,6 +124,7 @@ static void block_free(br_arena *arena, arena_block *block)
 void br_arena_free(br_arena *arena)
 {
     if (arena == NULL) return;
+    run_hooks(&arena->hooks);
     for (arena_block *block = arena->first; block != NULL;) {
         arena_block *next = block->next;
         block_free(arena, block);
@@ -190,6 +209,7 @@ void br_arena_rewind(br_arena *arena, br_arena_mark mark)
 
 void br_arena_reset(br_arena *arena)
 {
+    run_hooks(&arena->hooks);
     arena_block *largest = arena->first;
     for (arena_block *block = arena->first; block != NULL; block = block->next) {
         if (block->capacity_bytes > largest->capacity_bytes) largest = block;
@@ -220,6 +240,7 @@ struct br_arena {
     size_t capacity;
     size_t held_bytes;
     bool failed;
+    arena_hook *hooks;
 };
 
 br_arena *br_arena_new(br_quota *quota)
@@ -243,6 +264,7 @@ static void free_down_to(br_arena *arena, size_t count)
 void br_arena_free(br_arena *arena)
 {
     if (arena == NULL) return;
+    run_hooks(&arena->hooks);
     free_down_to(arena, 0);
     br_heap_free(arena->items);
     br_heap_free(arena);
@@ -281,11 +303,21 @@ void br_arena_rewind(br_arena *arena, br_arena_mark mark) { free_down_to(arena, 
 
 void br_arena_reset(br_arena *arena)
 {
+    run_hooks(&arena->hooks);
     free_down_to(arena, 0);
     arena->failed = false;
 }
 
 #endif
+
+bool br_arena_on_free(br_arena *arena, void (*function)(void *context), void *context)
+{
+    arena_hook *hook = br_heap_alloc(sizeof *hook);
+    if (hook == NULL) return false;
+    *hook = (arena_hook){.next = arena->hooks, .function = function, .context = context};
+    arena->hooks = hook;
+    return true;
+}
 
 size_t br_arena_bytes(const br_arena *arena) { return arena->held_bytes; }
 
