@@ -51,8 +51,8 @@ char *br_arena_format(br_arena *arena, const char *format, ...)
 // An array of `count` zeroed elements; NULL also when the multiplication overflows.
 void *br_arena_array(br_arena *arena, size_t count, size_t item_bytes, size_t alignment);
 
-// Has `function(context)` called when the arena is freed or reset (not when it is rewound), the last
-// one first: for what an arena's objects hold outside of it. False when there is no memory.
+// Has `function(context)` called when the arena is freed or reset (not when it is rewound), the
+// last one first: for what an arena's objects hold outside of it. False when there is no memory.
 bool br_arena_on_free(br_arena *arena, void (*function)(void *context), void *context);
 
 br_arena_mark br_arena_get_mark(const br_arena *arena);

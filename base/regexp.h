@@ -5,8 +5,8 @@
 //
 // Ownership: a regexp is on the heap. Texts handed out borrow from the text given, or lie in the
 // arena given. Threads: one thread per regexp (it holds the state of a match).
-// Errors: BR_RUNTIME for a bad pattern or replacement, a match that is given up, or a result that is
-//         longer than SQLite allows a text to be.
+// Errors: BR_RUNTIME for a bad pattern or replacement, a match that is given up, or a result that
+//         is longer than SQLite allows a text to be.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_BASE_REGEXP_H
 #define BR_BASE_REGEXP_H

@@ -37,7 +37,7 @@ typedef struct br_condition {
 // What a row function may use besides its arguments.
 typedef struct br_row_context {
     const br_node *node;
-    const br_evaluator *evaluator;
+    br_evaluator *evaluator;
     br_arena *arena;
 } br_row_context;
 
@@ -94,6 +94,7 @@ struct br_program {
 };
 
 typedef struct br_dictionary_result br_dictionary_result;  // eval_dictionary.c
+typedef struct br_regexp_cache br_regexp_cache;            // function_regexp.c
 
 struct br_evaluator {
     const br_program *program;
@@ -102,6 +103,7 @@ struct br_evaluator {
     const br_exec_bridge *bridge;
     const br_exec_kernels *kernels;
     br_dictionary_result **dictionary_results;  // per node, made when first needed
+    br_regexp_cache *regexps;  // made when first needed
 };
 
 typedef struct br_slot {

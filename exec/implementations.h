@@ -46,9 +46,12 @@ BR_DECLARE_VECTOR(br_vector_coalesce);
 BR_DECLARE_VECTOR(br_vector_time);
 BR_DECLARE_VECTOR(br_vector_length);
 BR_DECLARE_VECTOR(br_vector_substr);
+BR_DECLARE_VECTOR(br_vector_regexp_replace);
+BR_DECLARE_CONDITION(br_condition_regexp);
 
 BR_DECLARE_ROW(br_row_bridge);
 BR_DECLARE_ROW(br_row_time);
+BR_DECLARE_ROW(br_row_regexp);
 BR_DECLARE_ROW(br_row_abs);
 BR_DECLARE_ROW(br_row_round);
 BR_DECLARE_ROW(br_row_sign);

@@ -72,9 +72,10 @@ const br_implementation br_function_implementations[BR_FN_COUNT] = {
     [BR_FN_UNICODE] = {.row = br_row_unicode, .cost = 8},
     [BR_FN_SIGN] = {.row = br_row_sign, .cost = 5},
     [BR_FN_LIKELY] = {.row = br_row_likely, .cost = 1},
-    [BR_FN_REGEXP] = {.row = br_row_bridge, .cost = 300},
-    [BR_FN_REGEXP_REPLACE] = {.row = br_row_bridge, .cost = 300},
-    [BR_FN_REGEXP_EXTRACT] = {.row = br_row_bridge, .cost = 300},
+    [BR_FN_REGEXP] = {.row = br_row_regexp, .condition = br_condition_regexp, .cost = 150},
+    [BR_FN_REGEXP_REPLACE] = {.row = br_row_regexp, .vector = br_vector_regexp_replace,
+                              .cost = 200},
+    [BR_FN_REGEXP_EXTRACT] = {.row = br_row_regexp, .cost = 200},
 };
 
 const br_implementation br_case_implementation = {.vector = br_vector_case, .cost = 3};
