@@ -19,8 +19,30 @@ static double clamp(double value, double min, double max)
 
 typedef struct known_number {
     double value;
-    bool is_text;  // the first 8 bytes as a number
+    br_fact_scale scale;
 } known_number;
+
+// Texts that begin with YYYY-MM- as months (days are parts of one); others by their first 8 bytes.
+static known_number number_of_text(uint64_t bound)
+{
+    uint64_t bytes[8];
+    for (int i = 0; i < 8; i++) bytes[i] = bound >> (56 - 8 * i) & 255;
+    bool is_date = bytes[4] == '-' && bytes[7] == '-';
+    for (int i = 0; i < 7; i++) is_date = is_date && (i == 4 || (bytes[i] >= '0' && bytes[i] <= '9'));
+    if (!is_date) return (known_number){.value = (double)bound, .scale = BR_SCALE_TEXT};
+    uint64_t year = (bytes[0] - '0') * 1000 + (bytes[1] - '0') * 100 + (bytes[2] - '0') * 10 +
+                    (bytes[3] - '0');
+    uint64_t month = (bytes[5] - '0') * 10 + (bytes[6] - '0');
+    return (known_number){.value = (double)(year * 12 + month), .scale = BR_SCALE_DATE};
+}
+
+static known_number number_of_constant_text(br_text text)
+{
+    known_number number = number_of_text(br_text_bound(text));
+    if (number.scale == BR_SCALE_DATE && text.size >= 10)
+        number.value += ((text.data[8] - '0') * 10 + (text.data[9] - '0') - 1) / 31.0;
+    return number;
+}
 
 static bool number_of(const br_expr *expr, known_number *out);
 
@@ -29,7 +51,7 @@ static bool number_of_operator(const br_expr *expr, known_number *out)
     known_number left = {0}, right = {0};
     if (expr->arg_count == 0 || !number_of(expr->args[0], &left)) return false;
     if (expr->arg_count > 1 && !number_of(expr->args[1], &right)) return false;
-    out->is_text = false;
+    out->scale = BR_SCALE_NUMBER;
     switch (expr->operator_) {
     case BR_OP_ADD: out->value = left.value + right.value; return true;
     case BR_OP_SUB: out->value = left.value - right.value; return true;
@@ -48,11 +70,11 @@ static bool number_of(const br_expr *expr, known_number *out)
         return number_of(expr->args[0], out);
     if (expr->kind == BR_EXPR_OPERATOR) return number_of_operator(expr, out);
     if (expr->kind != BR_EXPR_CONST) return false;
-    out->is_text = expr->value.class_ == BR_TEXT;
+    out->scale = BR_SCALE_NUMBER;
     switch (expr->value.class_) {
     case BR_INT: out->value = (double)expr->value.i64; return true;
     case BR_REAL: out->value = expr->value.f64; return true;
-    case BR_TEXT: out->value = (double)br_text_bound(expr->value.text); return true;
+    case BR_TEXT: *out = number_of_constant_text(expr->value.text); return true;
     default: return false;
     }
 }
@@ -75,8 +97,8 @@ static double equal_share(const br_rewrite *rewrite, const br_expr *column,
         return distinct > 0 && distinct < 1e17 ? 1 / distinct : guess_equal;
     }
     if (fact->has_range && number_of(constant, &number) &&
-        number.is_text == (fact->class_mask == BR_MASK_TEXT) &&
-        (number.value < fact->min || number.value > fact->max))
+        number.scale == fact->scale &&
+        (number.value < fact->min || number.value > fact->max + (number.scale == BR_SCALE_DATE)))
         return 0;
     return fact->distinct > 0 ? (1 - fact->null_fraction) / fact->distinct : guess_equal;
 }
@@ -88,9 +110,10 @@ static double below_share(const br_rewrite *rewrite, const br_expr *column,
     const br_column_fact *fact = fact_of(rewrite, column);
     known_number number;
     if (fact == NULL || !fact->has_range || !number_of(constant, &number)) return -1;
-    if (number.is_text != (fact->class_mask == BR_MASK_TEXT)) return -1;
-    if (fact->max <= fact->min) return number.value > fact->min ? 1 : 0;
-    return clamp((number.value - fact->min) / (fact->max - fact->min), 0, 1);
+    if (number.scale != fact->scale) return -1;
+    double max = fact->max + (fact->scale == BR_SCALE_DATE);  // a month has days
+    if (max <= fact->min) return number.value > fact->min ? 1 : 0;
+    return clamp((number.value - fact->min) / (max - fact->min), 0, 1);
 }
 
 static bool is_range(br_operator operator_)
@@ -249,7 +272,11 @@ double br_estimate_distinct(const br_rewrite *rewrite, const br_expr *expr, doub
     if (expr->kind == BR_EXPR_CASE) return clamp(expr->arg_count, 1, rows);
     double distinct = 1;
     for (uint32_t i = 0; i < expr->arg_count; i++)
-        distinct *= br_estimate_distinct(rewrite, expr->args[i], rows);
+        if (!br_expr_is_constant(expr->args[i]))
+            distinct *= br_estimate_distinct(rewrite, expr->args[i], rows);
+    // Functions are mostly asked for something coarser than their argument: a year, a prefix.
+    if (expr->kind == BR_EXPR_FUNCTION && distinct > 10)
+        distinct = distinct > 100 ? sqrt(distinct) : 10;
     return clamp(distinct, 1, rows);
 }
 
@@ -312,8 +339,11 @@ static void fact_set_range(br_column_fact *fact, const br_zone_stats *stats)
     unsigned mask = stats->class_mask & ~(unsigned)BR_MASK_NULL;
     bool has_int = (mask & BR_MASK_INT) != 0, has_real = (mask & BR_MASK_REAL) != 0;
     if (mask == BR_MASK_TEXT) {
-        fact->min = (double)stats->text_min;
-        fact->max = (double)stats->text_max;
+        known_number min = number_of_text(stats->text_min), max = number_of_text(stats->text_max);
+        if (min.scale != max.scale) return;
+        fact->scale = min.scale;
+        fact->min = min.value;
+        fact->max = max.value;
     } else if (mask != 0 && (mask & ~(unsigned)(BR_MASK_INT | BR_MASK_REAL)) == 0) {
         fact->min = has_int ? (double)stats->int_min : stats->real_min;
         fact->max = has_int ? (double)stats->int_max : stats->real_max;

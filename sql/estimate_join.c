@@ -6,7 +6,8 @@ enum { KEYS_MAX = 16 };  // further keys are taken to follow from these
 typedef struct side_keys {
     const br_plan *bases[KEYS_MAX];
     double distincts[KEYS_MAX], limits[KEYS_MAX];
-    uint32_t base_count;
+    uint32_t base_count, key_count;
+    double distinct_max;  // of one key
     double not_null;
 } side_keys;
 
@@ -26,6 +27,8 @@ static void side_add(const br_rewrite *rewrite, side_keys *side, const br_expr *
         if (fact->distinct > 0) distinct = fact->distinct;
         side->not_null *= 1 - fact->null_fraction;
     }
+    side->key_count++;
+    if (distinct > side->distinct_max) side->distinct_max = distinct;
     for (uint32_t i = 0; i < side->base_count; i++) {
         if (base == NULL || side->bases[i] != base) continue;
         side->distincts[i] *= distinct;
@@ -54,7 +57,12 @@ double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uin
         side_add(rewrite, &right, pairs[i].right, right_rows);
     }
     double distinct = side_distinct(&left), other = side_distinct(&right);
-    if (other > distinct) distinct = other;
+    // Several keys together have fewer values than the product says, so that the side with fewer
+    // is nearer to the truth (a foreign key of two columns has as many as what it refers to).
+    bool is_composite = left.key_count > 1;
+    if (is_composite ? other < distinct : other > distinct) distinct = other;
+    double single = left.distinct_max > right.distinct_max ? left.distinct_max : right.distinct_max;
+    if (distinct < single) distinct = single;
     return left.not_null * right.not_null / (distinct > 1 ? distinct : 1);
 }
 

@@ -222,7 +222,7 @@ static br_status place_early_semis(br_join_graph *graph, br_error *err)
         br_plan **leaf = &graph->leaves[__builtin_ctzll(semi.leaves)];
         semi.join->left = *leaf;
         double rows = br_estimate_join_rows(graph->rewrite, semi.join);
-        if (graph->leaf_count > 1 && rows > 0.5 * (*leaf)->rows) continue;
+        if (graph->leaf_count > 1 && rows > 0.4 * (*leaf)->rows) continue;
         BR_TRY(wrap_semi(graph, &semi, leaf, err));
         late--;
     }

@@ -24,12 +24,16 @@
 BR_CHECKED br_status br_optimize(br_query *query, const br_sql_catalog *catalog, br_arena *arena,
                                  br_error *err);
 
+// What min and max of a column are measured in.
+typedef enum br_fact_scale { BR_SCALE_NUMBER, BR_SCALE_TEXT, BR_SCALE_DATE } br_fact_scale;
+
 // What estimates know of a column, wherever in the plan it is.
 typedef struct br_column_fact {
     double distinct;       // values where it comes from; 0: unknown
     double base_rows;      // rows where it comes from
     const br_plan *base;   // the node it comes from
-    double min, max;       // when has_range: numbers, or the first 8 bytes of texts as a number
+    double min, max;       // when has_range
+    br_fact_scale scale;
     bool has_range;
     bool is_unique;        // in its base
     uint8_t class_mask;
