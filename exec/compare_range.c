@@ -67,38 +67,32 @@ static int_place place_of_text(uint8_t kind, br_text constant, br_collation coll
                                   .has_above = true};
 }
 
+// Nothing is below a constant that is less than every INT, and nothing above one that is more.
+static bool is_int_range_empty(br_operator operator_, const int_place *place)
+{
+    bool is_before_all = place->has_above && place->above == INT64_MIN;
+    bool is_behind_all = place->has_below && place->below == INT64_MAX;
+    switch (operator_) {
+    case BR_OP_LT: return !place->has_below;
+    case BR_OP_LE: return is_before_all;
+    case BR_OP_GT: return !place->has_above;
+    case BR_OP_GE: return is_behind_all;
+    default: return is_before_all || is_behind_all;
+    }
+}
+
 static void int_range(br_operator operator_, const int_place *place, br_compare_range *range)
 {
-    range->int_low = INT64_MIN;
-    range->int_high = INT64_MAX;
-    bool is_empty = false;
-    switch (operator_) {
-    case BR_OP_LT:
-        range->int_high = place->below;
-        is_empty = !place->has_below;
-        break;
-    case BR_OP_LE:  // all that are not above
-        if (place->has_above) range->int_high = place->above - 1;
-        is_empty = place->has_above && place->above == INT64_MIN;
-        break;
-    case BR_OP_GT:
-        range->int_low = place->above;
-        is_empty = !place->has_above;
-        break;
-    case BR_OP_GE:
-        if (place->has_below) range->int_low = place->below + 1;
-        is_empty = place->has_below && place->below == INT64_MAX;
-        break;
-    default:
-        range->int_low = place->has_below ? place->below + 1 : INT64_MIN;
-        range->int_high = place->has_above ? place->above - 1 : INT64_MAX;
-        is_empty = (place->has_below && place->below == INT64_MAX) ||
-                   (place->has_above && place->above == INT64_MIN);
-        break;
-    }
-    if (!is_empty) return;
     range->int_low = 1;
     range->int_high = 0;
+    if (is_int_range_empty(operator_, place)) return;
+    // What does not fit is not used.
+    int64_t at_least = place->has_below ? place->below + (place->below < INT64_MAX) : INT64_MIN;
+    int64_t at_most = place->has_above ? place->above - (place->above > INT64_MIN) : INT64_MAX;
+    bool is_low_open = operator_ == BR_OP_LT || operator_ == BR_OP_LE;
+    bool is_high_open = operator_ == BR_OP_GT || operator_ == BR_OP_GE;
+    range->int_low = operator_ == BR_OP_GT ? place->above : is_low_open ? INT64_MIN : at_least;
+    range->int_high = operator_ == BR_OP_LT ? place->below : is_high_open ? INT64_MAX : at_most;
 }
 
 // The same among doubles: the last one before the constant, the last one not behind it, ...
