@@ -59,7 +59,7 @@ typedef struct br_implementation {
     uint32_t cost;  // rough ns per row, to order the operands of AND
 } br_implementation;
 
-enum { BR_NODE_COLUMN_NONE = UINT32_MAX, BR_NODE_COLUMN_MANY = UINT32_MAX - 1 };
+enum { BR_NODE_COLUMN_NONE = INT32_MAX, BR_NODE_COLUMN_MANY = INT32_MAX - 1 };
 
 struct br_node {
     uint32_t index;  // in the program
