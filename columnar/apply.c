@@ -157,11 +157,23 @@ static br_status keyed_draft(br_apply *apply, uint32_t table_id, br_version **dr
     return br_fail(err, BR_MISUSE, "table '%s' has no keys to delete by", (*draft_out)->spec.name);
 }
 
+// The quota is shared with the page cache: when it is used up, what is only cached makes room. Rows
+// killed by the first attempt are simply dead in the second.
+static br_status kill_keys(br_apply *apply, br_version *draft, const int64_t *keys,
+                           size_t key_count, br_error *err)
+{
+    br_store *store = apply->store;
+    br_status status = br_version_kill_keys(draft, store->config.quota, keys, key_count, err);
+    if (status != BR_NOMEM) return status;
+    br_page_cache_empty(&store->cache);
+    return br_version_kill_keys(draft, store->config.quota, keys, key_count, err);
+}
+
 br_status br_apply_delete(br_apply *apply, uint32_t table_id, int64_t key, br_error *err)
 {
     br_version *draft = NULL;
     BR_TRY(keyed_draft(apply, table_id, &draft, err));
-    return br_version_kill_keys(draft, apply->store->config.quota, &key, 1, err);
+    return kill_keys(apply, draft, &key, 1, err);
 }
 
 static int key_compare(const void *left, const void *right)
@@ -174,16 +186,15 @@ br_status br_apply_delete_keys(br_apply *apply, uint32_t table_id, const int64_t
                                size_t key_count, br_error *err)
 {
     br_version *draft = NULL;
-    br_quota *quota = apply->store->config.quota;
     BR_TRY(keyed_draft(apply, table_id, &draft, err));
     bool is_sorted = true;
     for (size_t i = 1; i < key_count && is_sorted; i++) is_sorted = keys[i - 1] <= keys[i];
-    if (is_sorted) return br_version_kill_keys(draft, quota, keys, key_count, err);
+    if (is_sorted) return kill_keys(apply, draft, keys, key_count, err);
     int64_t *sorted = br_heap_array(key_count, sizeof *sorted);
     if (sorted == NULL) return br_fail(err, BR_NOMEM, "no memory for %zu keys", key_count);
     memcpy(sorted, keys, key_count * sizeof *sorted);
     qsort(sorted, key_count, sizeof *sorted, key_compare);
-    br_status status = br_version_kill_keys(draft, quota, sorted, key_count, err);
+    br_status status = kill_keys(apply, draft, sorted, key_count, err);
     br_heap_free(sorted);
     return status;
 }
@@ -210,7 +221,12 @@ br_status br_apply_append(br_apply *apply, uint32_t table_id, int64_t key, const
     BR_TRY(br_apply_draft(apply, table_id, &draft, err));
     BR_TRY(br_version_open_delta(draft, apply->store->config.quota, err));
     if (draft->spec.key_kind == BR_KEY_NONE) key = next_number(draft);
-    BR_TRY(br_delta_append(draft->delta, key, values, err));
+    br_status status = br_delta_append(draft->delta, key, values, err);
+    if (status == BR_NOMEM) {
+        br_page_cache_empty(&apply->store->cache);
+        status = br_delta_append(draft->delta, key, values, err);
+    }
+    BR_TRY(status);
     draft->delta_rows = draft->delta->row_count;
     draft->live_rows++;
     return BR_OK;
@@ -243,7 +259,7 @@ void br_apply_abandon(br_apply *apply)
 {
     if (apply == NULL) return;
     br_store *store = apply->store;
-    br_assert(apply->open_loads == 0);
+    br_load_orphan(apply->loads);
     if (apply->tables_before != NULL) {
         free_tables(store->tables, store->table_count, apply->tables_before,
                     apply->table_count_before);
@@ -262,8 +278,7 @@ static br_status make_snapshot(br_apply *apply, const br_watermark *watermark,
                                br_snapshot **snapshot_out, br_error *err)
 {
     br_store *store = apply->store;
-    if (apply->open_loads > 0)
-        return br_fail(err, BR_MISUSE, "publish with %u loads not finished", apply->open_loads);
+    if (apply->loads != NULL) return br_fail(err, BR_MISUSE, "publish before a load is finished");
     br_version **versions = br_heap_array(store->table_count, sizeof *versions);
     if (versions == NULL) return br_fail(err, BR_NOMEM, "no memory to publish");
     br_status status = BR_OK;

@@ -26,7 +26,8 @@ typedef struct load_group {
 } load_group;
 
 struct br_load {
-    br_apply *apply;
+    br_apply *apply;  // NULL: over, so the load can only be abandoned
+    br_load *next;    // of the apply
     br_store *store;
     uint32_t table_id;
     uint32_t column_count;  // with the key
@@ -54,7 +55,8 @@ br_status br_load_begin(br_apply *apply, uint32_t table_id, br_load **load_out, 
     load->table_id = table_id;
     load->column_count = br_version_columns(draft);
     br_lock_init(&load->lock);
-    apply->open_loads++;
+    load->next = apply->loads;
+    apply->loads = load;
     *load_out = load;
     return BR_OK;
 }
@@ -75,8 +77,17 @@ static void load_free(br_load *load)
     }
     br_heap_free(load->groups);
     br_lock_release(&load->lock);
-    load->apply->open_loads--;
+    if (load->apply != NULL) {
+        br_load **link = &load->apply->loads;
+        while (*link != load) link = &(*link)->next;
+        *link = load->next;
+    }
     br_heap_free(load);
+}
+
+void br_load_orphan(br_load *first)
+{
+    for (; first != NULL; first = first->next) first->apply = NULL;
 }
 
 void br_load_abandon(br_load *load)
@@ -223,6 +234,7 @@ static br_status finish_groups(br_load *load, br_error *err)
 
 static br_status finish(br_load *load, br_error *err)
 {
+    if (load->apply == NULL) return br_fail(err, BR_MISUSE, "the apply of a load is over");
     if (load->has_failed) return br_fail(err, BR_MISUSE, "a chunk of the load has failed");
     BR_TRY(finish_groups(load, err));
     br_version *draft = NULL;

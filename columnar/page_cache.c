@@ -218,7 +218,8 @@ static br_status slot_install(br_page_cache *cache, br_page_want *want, const ui
         slot->clock_index = (uint32_t)cache->clock_count;
         cache->clock[cache->clock_count++] = slot;
         cache->used_bytes += br_page_bytes(page);
-        atomic_store_explicit(&slot->is_recent, true, memory_order_relaxed);
+        // Not recent until used again: what one large scan reads goes before what many use.
+        atomic_store_explicit(&slot->is_recent, false, memory_order_relaxed);
         atomic_fetch_add_explicit(&slot->state, BR_PAGE_LOADED + 1u, memory_order_release);
         page = NULL;
         if (cache->used_bytes > cache->limit_bytes) evict_locked(cache, cache->limit_bytes);

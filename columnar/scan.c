@@ -169,13 +169,7 @@ static void chunk_locate(br_scan *scan, uint32_t chunk)
         scan->dead = br_mask_set_bits(version->delta_masks, scan->chunk);
         return;
     }
-    uint32_t low = 0, high = version->segment_count - 1;
-    while (low < high) {  // the last segment that begins at or before the chunk
-        uint32_t middle = low + (high - low + 1) / 2;
-        if (version->segments[middle].first_chunk <= chunk) low = middle;
-        else high = middle - 1;
-    }
-    const br_version_segment *item = &version->segments[low];
+    const br_version_segment *item = br_version_find_chunk(version, chunk);
     scan->segment = item->segment;
     scan->chunk = chunk - item->first_chunk;
     scan->row_count = br_segment_chunk_rows(item->segment, scan->chunk);

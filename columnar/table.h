@@ -15,7 +15,7 @@ struct br_apply {
     br_store *store;
     br_table **tables_before;  // the store's list when it is not the same now; NULL: it is
     uint32_t table_count_before;
-    uint32_t open_loads;
+    br_load *loads;  // not finished yet, linked
 };
 
 // The draft of a table, made when there is none yet. Unknown tables are BR_MISUSE.
@@ -26,5 +26,8 @@ BR_CHECKED br_status br_version_kill_keys(br_version *draft, br_quota *quota, co
                                           size_t key_count, br_error *err);
 BR_CHECKED br_status br_version_kill_above(br_version *draft, br_quota *quota, int64_t key,
                                            br_error *err);
+
+// Tells the loads of an apply that it is over.
+void br_load_orphan(br_load *first);
 
 #endif

@@ -222,6 +222,18 @@ void br_version_drop(br_version *version)
     br_heap_free(version);
 }
 
+const br_version_segment *br_version_find_chunk(const br_version *version, uint32_t chunk)
+{
+    br_assert(chunk < version->segment_chunks);
+    uint32_t low = 0, high = version->segment_count - 1;
+    while (low < high) {  // the last segment that begins at or before the chunk
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (version->segments[middle].first_chunk <= chunk) low = middle;
+        else high = middle - 1;
+    }
+    return &version->segments[low];
+}
+
 // ---- drafts ----------------------------------------------------------------------------------
 
 static void stats_forget(br_stats_set **set)

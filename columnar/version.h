@@ -70,6 +70,9 @@ static inline uint32_t br_version_columns(const br_version *version)  // with th
     return version->spec.column_count + 1;
 }
 
+// The segment that holds a chunk of the version, which lies before its delta.
+const br_version_segment *br_version_find_chunk(const br_version *version, uint32_t chunk);
+
 // ---- on drafts -------------------------------------------------------------------------------
 
 // Replaces the whole list; takes references of its own. `masks` of the items are kept as they are.

@@ -27,9 +27,8 @@ uint32_t br_table_view_chunk_rows(const br_table_view *view, uint32_t chunk)
     br_assert(chunk < br_table_view_chunks(view));
     if (chunk >= view->segment_chunks)
         return br_delta_chunk_rows(view->delta_rows, chunk - view->segment_chunks);
-    uint32_t i = 0;
-    while (chunk >= view->segments[i].first_chunk + view->segments[i].segment->chunk_count) i++;
-    return br_segment_chunk_rows(view->segments[i].segment, chunk - view->segments[i].first_chunk);
+    const br_version_segment *item = br_version_find_chunk(view, chunk);
+    return br_segment_chunk_rows(item->segment, chunk - item->first_chunk);
 }
 
 uint32_t br_table_view_segments(const br_table_view *view) { return view->segment_count; }
