@@ -20,8 +20,14 @@ static bool is_number(const braid_value *value)
     return value->type == BRAID_INTEGER || value->type == BRAID_REAL;
 }
 
+static bool both_integers(const braid_value *left, const braid_value *right)
+{
+    return left->type == BRAID_INTEGER && right->type == BRAID_INTEGER;
+}
+
 static bool numbers_close(const braid_value *left, const braid_value *right)
 {
+    if (both_integers(left, right)) return left->as.integer == right->as.integer;
     double a = number(left), b = number(right);
     if (a == b || (isnan(a) && isnan(b))) return true;
     return fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b)) || fabs(a - b) < 1e-9 * 1e-3;
@@ -60,6 +66,8 @@ static bool values_equal(const braid_value *left, const braid_value *right, bool
 // the tolerance and text that a collation may take for the same are equal (all but always).
 static int value_order(const braid_value *left, const braid_value *right, bool approximate)
 {
+    if (both_integers(left, right))
+        return (left->as.integer > right->as.integer) - (left->as.integer < right->as.integer);
     if (is_number(left) && is_number(right)) {
         double a = number(left), b = number(right);
         double tolerance = approximate ? 1e-11 * fmax(fabs(a), fabs(b)) : 0;
