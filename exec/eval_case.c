@@ -112,10 +112,7 @@ static void place_numbers(const case_choice *choice, const case_branch *branch, 
     if (branch->values.kind == BR_VECTOR_FLAT && !branch->is_compact) {
         kernels->blend_u64(branch->values.data, items, branch->rows, frame->row_count, items);
     } else if (branch->values.kind == BR_VECTOR_CONST) {
-        uint64_t value = (uint64_t)branch->values.i64[0];
-        for (uint32_t row = 0; row < frame->row_count; row++) {
-            items[row] = br_bitmap_get(branch->rows, row) ? value : items[row];
-        }
+        kernels->fill_u64((uint64_t)branch->values.i64[0], branch->rows, frame->row_count, items);
     } else {
         place_items(branch, choice->words, sizeof *items, (char *)items);
     }
@@ -145,24 +142,40 @@ static br_status choice_typed(const case_choice *choice, br_class class_, bool h
     return BR_OK;
 }
 
+// One branch among others of another class.
+static void place_values(const case_branch *branch, uint32_t words, br_arena *arena,
+                         br_value *values)
+{
+    bool is_constant = branch->values.kind == BR_VECTOR_CONST;
+    bool is_number = branch->values.class_ == BR_INT || branch->values.class_ == BR_REAL;
+    br_value constant = is_constant ? br_vector_value(&branch->values, 0, arena) : br_value_null();
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < words; i++) {
+        for (uint64_t word = branch->rows[i]; word != 0; word &= word - 1, index++) {
+            uint32_t row = i * 64 + (uint32_t)__builtin_ctzll(word);
+            uint32_t from = branch->is_compact ? index : row;
+            if (is_constant) {
+                values[row] = constant;
+            } else if (is_number && branch->values.validity == NULL) {
+                values[row].class_ = branch->values.class_;
+                values[row].i64 = branch->values.i64[from];
+            } else {
+                values[row] = br_vector_value(&branch->values, from, arena);
+            }
+        }
+    }
+}
+
 static br_status choice_any(const case_choice *choice, br_vector *out, br_error *err)
 {
     br_arena *arena = choice->frame->arena;
     br_value *values = BR_ALLOC(arena, br_value, choice->frame->row_count);
     if (values == NULL) return br_evaluate_no_memory(err);
     for (uint32_t i = 0; i < choice->branch_count; i++) {
-        const case_branch *branch = &choice->branches[i];
-        uint32_t index = 0;
-        for (uint32_t word_index = 0; word_index < choice->words; word_index++) {
-            uint64_t word = branch->rows[word_index];
-            for (; word != 0; word &= word - 1, index++) {
-                uint32_t row = word_index * 64 + (uint32_t)__builtin_ctzll(word);
-                uint32_t from = branch->is_compact ? index : row;
-                values[row] = br_vector_value(&branch->values, from, arena);
-            }
-        }
+        place_values(&choice->branches[i], choice->words, arena, values);
     }
-    return br_vector_of_values(values, choice->frame->row_count, arena, out, err);
+    *out = (br_vector){.class_ = BR_ANY, .any = values};
+    return BR_OK;
 }
 
 static br_status choice_finish(const case_choice *choice, br_vector *out, br_error *err)

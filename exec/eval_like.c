@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "exec/implementations.h"
 
 enum { PATTERN_BYTES_MAX = 50000 };  // SQLite's default limit
@@ -18,6 +19,8 @@ typedef struct like_pattern {
     bool open_start, open_end;  // begins, ends with a wildcard
     uint32_t piece_count;
     br_text *pieces;        // between wildcards; in lower case for LIKE
+    const char *bytes;      // of all pieces
+    char *letter_bits;      // for each of them 0x20 when it is a letter whose case does not matter
 } like_pattern;
 
 static br_pattern_style style_of(const br_node *node)
@@ -77,7 +80,10 @@ static br_status cut_pieces(like_pattern *like, br_arena *arena, br_error *err)
     const br_pattern_style *style = &like->style;
     char *bytes = br_arena_alloc(arena, like->pattern.size, 1);
     like->pieces = BR_ALLOC(arena, br_text, like->pattern.size / 2 + 1);
-    if (bytes == NULL || like->pieces == NULL) return br_evaluate_no_memory(err);
+    like->letter_bits = br_arena_zalloc(arena, like->pattern.size, 1);
+    if (bytes == NULL || like->pieces == NULL || like->letter_bits == NULL)
+        return br_evaluate_no_memory(err);
+    like->bytes = bytes;
     char *piece = bytes, *end = bytes;
     bool is_wild = false;
     for (uint32_t i = 0; i < like->pattern.size; i++) {
@@ -103,6 +109,9 @@ static br_status cut_pieces(like_pattern *like, br_arena *arena, br_error *err)
     }
     if (end > piece) like->pieces[like->piece_count++] =
                          br_text_make(piece, (uint32_t)(end - piece));
+    for (const char *at = bytes; style->is_like && at < end; at++) {
+        if (*at >= 'a' && *at <= 'z') like->letter_bits[at - bytes] = 0x20;
+    }
     like->open_end = is_wild;
     like->has_pieces = true;
     return BR_OK;
@@ -128,13 +137,21 @@ br_status br_prepare_like(br_node *node, br_arena *arena, br_error *err)
     return BR_OK;
 }
 
+// A byte ORed with a letter's 0x20 equals the letter only in either of its cases.
 static bool piece_equals(const like_pattern *like, br_text piece, const char *bytes)
 {
-    if (!like->style.is_like) return memcmp(piece.data, bytes, piece.size) == 0;
-    for (uint32_t i = 0; i < piece.size; i++) {
-        if (fold(bytes[i]) != piece.data[i]) return false;
+    const char *letter_bits = like->letter_bits + (piece.data - like->bytes);
+    uint32_t i = 0;
+    if (piece.size < 4) {
+        while (i < piece.size && (bytes[i] | letter_bits[i]) == piece.data[i]) i++;
+        return i == piece.size;
     }
-    return true;
+    for (;;) {  // four bytes at a time, the last ones again with those before them
+        uint32_t actual = br_load_u32(bytes + i) | br_load_u32(letter_bits + i);
+        if (actual != br_load_u32(piece.data + i)) return false;
+        if (i + 4 == piece.size) return true;
+        i = i + 8 <= piece.size ? i + 4 : piece.size - 4;
+    }
 }
 
 // The text has no NULs before `size`, or a match that reaches behind one is checked by the caller.
@@ -162,7 +179,7 @@ static bool match_pieces(const like_pattern *like, const br_exec_kernels *kernel
         if (at == size) return false;
         at += piece.size;
     }
-    *end_out = at;
+    *end_out = last > first || like->open_start ? at : 0;  // a piece at the start has no NULs
     if (like->open_end) return true;
     br_text piece = like->pieces[count - 1];
     return piece.size <= size - at && piece_equals(like, piece, bytes + size - piece.size);

@@ -28,6 +28,55 @@ br_status br_row_concat(const br_row_context *context, const br_value *args, br_
     return BR_OK;
 }
 
+// The text of one side in a row, for TEXT and INT; numbers are printed into `digits`.
+static br_text side_text(const br_vector *vector, uint32_t row, char *digits)
+{
+    uint32_t index = vector->kind == BR_VECTOR_CONST ? 0 : row;
+    if (vector->class_ == BR_TEXT) return vector->text[index];
+    return br_text_make(digits, br_int_format(vector->i64[index], digits));
+}
+
+static bool is_text_or_int(const br_vector *vector)
+{
+    return vector->class_ == BR_TEXT || vector->class_ == BR_INT;
+}
+
+// left || right for rows that are not NULL; the others get empty text.
+static br_status concat_rows(br_frame *frame, const br_vector *left, const br_vector *right,
+                             br_vector *out, br_error *err)
+{
+    const uint64_t *validity;
+    BR_TRY(br_frame_both_valid(frame, left->validity, right->validity, &validity, err));
+    br_text *texts = br_arena_alloc(frame->arena, frame->row_count * sizeof *texts, 64);
+    if (texts == NULL) return br_evaluate_no_memory(err);
+    for (uint32_t row = 0; row < frame->row_count; row++) {
+        char digits[2][24];
+        texts[row] = br_text_make("", 0);
+        if (validity != NULL && !br_bitmap_get(validity, row)) continue;
+        br_text first = side_text(left, row, digits[0]), second = side_text(right, row, digits[1]);
+        uint64_t size = (uint64_t)first.size + second.size;
+        if (size > BR_TEXT_BYTES_MAX) return br_text_too_big(err);
+        char *bytes = br_arena_alloc(frame->arena, size, 1);
+        if (bytes == NULL) return br_evaluate_no_memory(err);
+        if (first.size > 0) memcpy(bytes, first.data, first.size);
+        if (second.size > 0) memcpy(bytes + first.size, second.data, second.size);
+        texts[row] = br_text_make(bytes, (uint32_t)size);
+    }
+    *out = (br_vector){.class_ = BR_TEXT, .validity = validity, .text = texts};
+    return BR_OK;
+}
+
+br_status br_vector_concat(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
+{
+    br_vector left, right;
+    BR_TRY(br_node_flat(frame, node->args[0], &left, err));
+    BR_TRY(br_node_flat(frame, node->args[1], &right, err));
+    bool is_const = left.kind == BR_VECTOR_CONST && right.kind == BR_VECTOR_CONST;
+    if (is_const || !is_text_or_int(&left) || !is_text_or_int(&right))
+        return br_node_rows(frame, node, out, err);
+    return concat_rows(frame, &left, &right, out, err);
+}
+
 // One call of SQLite's own function, for what is not worth doing here.
 br_status br_bridge_call(const br_row_context *context, const char *function, const br_value *args,
                          uint32_t arg_count, br_value *out, br_error *err)

@@ -40,15 +40,40 @@ typedef struct time_parts {
     uint32_t month, day;
 } time_parts;
 
+// A day number as days since 0000-01-01, which is never negative.
+static const int64_t days_before_epoch = 719528;
+
+static uint64_t unsigned_seconds(int64_t seconds)
+{
+    return (uint64_t)(seconds + days_before_epoch * seconds_per_day);
+}
+
+// The calendar in 32-bit multiplications: C. Neri and L. Schneider, "Euclidean affine functions and
+// their application to calendar algorithms". Years start in March; `day` counts from 0000-01-01,
+// and 400 years more keep everything positive.
+static void civil_of_day(uint32_t day, time_parts *parts)
+{
+    uint32_t quarters = 4 * (day + 146097 - 60) + 3;
+    uint32_t century = quarters / 146097;
+    uint32_t rest = (quarters % 146097) | 3;
+    uint64_t product = 2939745ull * rest;
+    uint32_t year_of_century = (uint32_t)(product >> 32);
+    uint32_t day_of_year = (uint32_t)product / 2939745 / 4;
+    uint32_t month_day = 2141 * day_of_year + 197913;
+    bool is_next_year = day_of_year >= 306;
+    uint32_t month = month_day >> 16;
+    parts->year = (int32_t)(100 * century + year_of_century + is_next_year) - 400;
+    parts->month = is_next_year ? month - 12 : month;
+    parts->day = (month_day & 0xffff) / 2141 + 1;
+}
+
 static time_parts parts_of_seconds(int64_t seconds)
 {
-    time_parts parts = {.days = seconds / seconds_per_day,
-                        .second_of_day = seconds % seconds_per_day};
-    if (parts.second_of_day < 0) {
-        parts.second_of_day += seconds_per_day;
-        parts.days--;
-    }
-    br_days_to_civil(parts.days, &parts.year, &parts.month, &parts.day);
+    uint64_t from_zero = unsigned_seconds(seconds);
+    uint32_t day = (uint32_t)(from_zero / (uint64_t)seconds_per_day);
+    time_parts parts = {.days = (int64_t)day - days_before_epoch,
+                        .second_of_day = (int64_t)(from_zero % (uint64_t)seconds_per_day)};
+    civil_of_day(day, &parts);
     return parts;
 }
 
@@ -156,6 +181,12 @@ static char *put_number(char *out, int64_t number, int digits)
 {
     char reversed[24];
     int count = 0;
+    if (digits == 4) out = put_number(out, number / 100, 2);  // a year
+    if (digits == 4 || (digits == 2 && number < 100)) {       // most of them
+        *out++ = (char)('0' + number / 10 % 10);
+        *out++ = (char)('0' + number % 10);
+        return out;
+    }
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     for (; rest > 0 || count < digits; rest /= 10) reversed[count++] = (char)('0' + rest % 10);
     if (number < 0) *out++ = '-';
@@ -295,6 +326,15 @@ static br_status read_times(time_rows *times, br_frame *frame, const br_node *no
     return parse_rows(times, &vector, done_out, err);
 }
 
+// Days since 0000-01-01.
+static uint32_t day_at(const time_rows *times, uint32_t row)
+{
+    if (!times->are_days)
+        return (uint32_t)(unsigned_seconds(seconds_at(times, row)) / (uint64_t)seconds_per_day);
+    bool is_null = times->validity != NULL && !br_bitmap_get(times->validity, row);
+    return (uint32_t)((is_null ? 0 : times->numbers[row]) + days_before_epoch);
+}
+
 // The parts of the last row are kept: neighbours are often of one day.
 static const time_parts *parts_at(const time_rows *times, uint32_t row, time_parts *parts_inout)
 {
@@ -403,6 +443,23 @@ br_status br_vector_time(br_frame *frame, const br_node *node, br_vector *out, b
 
 // ---- CAST(strftime(...) AS INTEGER) ----------------------------------------------------------
 
+static int64_t int_at(const time_rows *times, uint32_t row, char conversion)
+{
+    time_parts parts;
+    int digits;
+    switch (conversion) {
+    case 'H': return (int64_t)(unsigned_seconds(seconds_at(times, row)) / 3600 % 24);
+    case 'M': return (int64_t)(unsigned_seconds(seconds_at(times, row)) / 60 % 60);
+    case 'S': return (int64_t)(unsigned_seconds(seconds_at(times, row)) % 60);
+    case 'Y': civil_of_day(day_at(times, row), &parts); return parts.year;
+    case 'm': civil_of_day(day_at(times, row), &parts); return parts.month;
+    case 'd': civil_of_day(day_at(times, row), &parts); return parts.day;
+    default:
+        parts = parts_of_seconds(seconds_at(times, row));
+        return conversion_number(conversion, &parts, &digits);
+    }
+}
+
 br_status br_strftime_as_int(br_frame *frame, const br_node *node, bool *done_out, br_vector *out,
                              br_error *err)
 {
@@ -417,11 +474,8 @@ br_status br_strftime_as_int(br_frame *frame, const br_node *node, bool *done_ou
     if (!*done_out) return BR_OK;
     int64_t *numbers = br_arena_alloc(frame->arena, frame->row_count * sizeof *numbers, 64);
     if (numbers == NULL) return br_evaluate_no_memory(err);
-    time_parts parts = parts_of_seconds(0);
     for (uint32_t row = 0; row < frame->row_count; row++) {
-        int digits;
-        numbers[row] = conversion_number(format->items[0].conversion,
-                                         parts_at(&times, row, &parts), &digits);
+        numbers[row] = int_at(&times, row, format->items[0].conversion);
     }
     *out = (br_vector){.class_ = BR_INT, .validity = times.validity, .i64 = numbers};
     return BR_OK;

@@ -40,6 +40,7 @@ BR_DECLARE_CONDITION(br_condition_is_null);
 BR_DECLARE_CONDITION(br_condition_is_truth);
 
 BR_DECLARE_VECTOR(br_vector_arithmetic);
+BR_DECLARE_VECTOR(br_vector_concat);
 BR_DECLARE_VECTOR(br_vector_case);
 BR_DECLARE_VECTOR(br_vector_coalesce);
 

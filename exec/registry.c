@@ -15,7 +15,7 @@ const br_implementation br_operator_implementations[BR_OP_COUNT] = {
     [BR_OP_SHIFT_LEFT] = {.row = br_row_bits, .cost = 2},
     [BR_OP_SHIFT_RIGHT] = {.row = br_row_bits, .cost = 2},
     [BR_OP_BIT_NOT] = {.row = br_row_bit_not, .cost = 2},
-    [BR_OP_CONCAT] = {.row = br_row_concat, .cost = 20},
+    [BR_OP_CONCAT] = {.row = br_row_concat, .vector = br_vector_concat, .cost = 20},
     [BR_OP_EQ] = {.row = br_row_compare, .condition = br_condition_compare, .cost = 1},
     [BR_OP_NE] = {.row = br_row_compare, .condition = br_condition_compare, .cost = 1},
     [BR_OP_LT] = {.row = br_row_compare, .condition = br_condition_compare, .cost = 1},

@@ -1,8 +1,6 @@
 // value_convert.c - between text and numbers, exactly as SQLite 3.40 does it.
 // SPDX-License-Identifier: Apache-2.0
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -233,6 +231,18 @@ br_value br_value_to_number(const br_value *value)
     return br_value_real(real);
 }
 
+uint32_t br_int_format(int64_t value, char *text_out)
+{
+    char reversed[24];
+    uint32_t count = 0, size = 0;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do reversed[count++] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0) text_out[size++] = '-';
+    while (count > 0) text_out[size++] = reversed[--count];
+    return size;
+}
+
 br_text br_value_to_text(const br_value *value, const br_exec_bridge *bridge, br_arena *arena)
 {
     if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) return value->text;
@@ -240,7 +250,7 @@ br_text br_value_to_text(const br_value *value, const br_exec_bridge *bridge, br
     char *text = br_arena_alloc(arena, 40, 1);
     if (text == NULL) return br_text_make("", 0);
     if (value->class_ == BR_REAL) return br_text_make(text, bridge->real_to_text(value->f64, text));
-    return br_text_make(text, (uint32_t)snprintf(text, 40, "%" PRId64, value->i64));
+    return br_text_make(text, br_int_format(value->i64, text));
 }
 
 // SQLite's test of "this double is that integer" when it converts text: only within 51 bits, where

@@ -76,6 +76,8 @@ struct br_exec_kernels {
     // out[i] = bit i ? when_set[i] : when_clear[i]
     void (*blend_u64)(const uint64_t *when_set, const uint64_t *when_clear, const uint64_t *bits,
                       uint32_t count, uint64_t *out);
+    // Sets the items whose bit is set, and leaves the others.
+    void (*fill_u64)(uint64_t value, const uint64_t *bits, uint32_t count, uint64_t *items);
 
     // ---- hashing and reducing ----
     void (*hash_i64)(const int64_t *values, uint32_t count, uint64_t *hashes);  // br_hash_u64

@@ -61,6 +61,23 @@ static void blend_u64_avx2(const uint64_t *when_set, const uint64_t *when_clear,
     for (; i < count; i++) out[i] = bits[i >> 6] >> (i & 63) & 1 ? when_set[i] : when_clear[i];
 }
 
+static void fill_u64_avx2(uint64_t value, const uint64_t *bits, uint32_t count, uint64_t *items)
+{
+    const __m256i lane = _mm256_setr_epi64x(1, 2, 4, 8);
+    const __m256i values = _mm256_set1_epi64x((int64_t)value);
+    const uint8_t *bytes = (const uint8_t *)bits;
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        __m256i nibble = _mm256_set1_epi64x(bytes[i / 8] >> (i & 4));
+        __m256i is_set = _mm256_cmpeq_epi64(_mm256_and_si256(nibble, lane), lane);
+        __m256i old = _mm256_loadu_si256((const __m256i *)&items[i]);
+        _mm256_storeu_si256((__m256i *)&items[i], _mm256_blendv_epi8(old, values, is_set));
+    }
+    for (; i < count; i++) {
+        if (bits[i >> 6] >> (i & 63) & 1) items[i] = value;
+    }
+}
+
 static double sum_f64_avx2(const double *values, uint32_t count)
 {
     __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
@@ -164,7 +181,7 @@ const br_exec_kernels br_exec_kernels_avx2 = {
     .in_range_i64 = in_range_i64, .in_range_f64 = in_range_f64,
     .equal_text_word = equal_text_word_avx2,
     .lookup_bits = lookup_bits, .expand_bits = expand_bits_avx2, .compact_u64 = compact_u64,
-    .compact_u32 = compact_u32, .blend_u64 = blend_u64_avx2, .sum_f64 = sum_f64_avx2,
+    .compact_u32 = compact_u32, .blend_u64 = blend_u64_avx2, .fill_u64 = fill_u64_avx2, .sum_f64 = sum_f64_avx2,
     .find_bytes = find_bytes_avx2, .find_bytes_nocase = find_bytes_nocase_avx2,
     .count_chars = count_chars_avx2,
 };

@@ -123,6 +123,16 @@ static void blend_u64_avx512(const uint64_t *when_set, const uint64_t *when_clea
     }
 }
 
+static void fill_u64_avx512(uint64_t value, const uint64_t *bits, uint32_t count, uint64_t *items)
+{
+    const uint8_t *bytes = (const uint8_t *)bits;
+    const __m512i values = _mm512_set1_epi64((int64_t)value);
+    for (uint32_t i = 0; i < count; i += 8) {
+        __mmask8 mask = (__mmask8)(bytes[i / 8] & first_lanes(count - i));
+        _mm512_mask_storeu_epi64(&items[i], mask, values);
+    }
+}
+
 static double sum_f64_avx512(const double *values, uint32_t count)
 {
     __m512d sums = _mm512_setzero_pd();
@@ -229,6 +239,7 @@ const br_exec_kernels br_exec_kernels_avx512 = {
     .equal_text_word = equal_text_word_avx512, .lookup_bits = lookup_bits_avx512,
     .expand_bits = expand_bits_avx512, .compact_u64 = compact_u64_avx512,
     .compact_u32 = compact_u32_avx512, .blend_u64 = blend_u64_avx512,
+    .fill_u64 = fill_u64_avx512,
     .sum_f64 = sum_f64_avx512, .find_bytes = find_bytes_avx512,
     .find_bytes_nocase = find_bytes_nocase_avx512, .count_chars = count_chars_avx512,
 };

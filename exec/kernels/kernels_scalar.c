@@ -10,6 +10,7 @@ const br_exec_kernels br_exec_kernels_scalar = {
     .in_range_i64 = in_range_i64, .in_range_f64 = in_range_f64,
     .equal_text_word = equal_text_word, .lookup_bits = lookup_bits, .expand_bits = expand_bits,
     .compact_u64 = compact_u64, .compact_u32 = compact_u32, .blend_u64 = blend_u64,
+    .fill_u64 = fill_u64,
     .sum_f64 = sum_f64, .find_bytes = find_bytes, .find_bytes_nocase = find_bytes_nocase,
     .count_chars = count_chars,
 };

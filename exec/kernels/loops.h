@@ -272,6 +272,14 @@ static inline void blend_u64(const uint64_t *when_set, const uint64_t *when_clea
     }
 }
 
+static inline void fill_u64(uint64_t value, const uint64_t *bits, uint32_t count, uint64_t *items)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t mask = 0 - (bits[i >> 6] >> (i & 63) & 1);
+        items[i] = (value & mask) | (items[i] & ~mask);
+    }
+}
+
 static inline double sum_f64(const double *values, uint32_t count)
 {
     double lanes[8] = {0};

@@ -157,6 +157,7 @@ static void check_bitmaps(uint32_t count, uint32_t from)
     const uint64_t *others = (const uint64_t *)ints[1] + from;
     COMPARE_OUTPUTS(expand_bits, expand_bits(bits, count, out->ints));
     COMPARE_OUTPUTS(blend_u64, blend_u64(items, others, bits, count, out->words));
+    COMPARE_OUTPUTS(fill_u64, fill_u64(0x123456789abcdefull, bits, count, out->words));
     // Behind the selected items, up to `count`, anything may be written.
     uint32_t selected[2];
     for (uint32_t which = 0; which < 2; which++) {
