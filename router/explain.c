@@ -9,15 +9,26 @@ static const char *engine_name(br_engine engine)
     return engine == BR_ENGINE_OLTP ? "oltp (SQLite)" : "olap (columnar)";
 }
 
+// What the columnar engine does not run may also be wrong: SQLite tells.
+static br_status explain_oltp(br_statement *statement, br_buffer *out, br_error *err)
+{
+    br_database *database = statement->database;
+    br_oltp_statement *prepared = NULL;
+    br_lock_take(&database->writer_lock);
+    br_status status = br_oltp_prepare(database->writer, statement->sql, NULL, &prepared, err);
+    br_oltp_finalize(prepared);
+    br_lock_give(&database->writer_lock);
+    if (status != BR_OK) return status;
+    bool ok = br_buffer_format(out, "engine: %s\nreason: %s\n", engine_name(BR_ENGINE_OLTP),
+                               statement->unsupported);
+    return ok ? BR_OK : br_fail(err, BR_NOMEM, "explain text");
+}
+
 static br_status explain_plan(br_statement *statement, const br_snapshot *snapshot,
                               const br_schema_ref *schema, br_buffer *out, br_error *err)
 {
     BR_TRY(br_statement_plan(statement, snapshot, schema, err));
-    if (statement->unsupported != NULL) {
-        bool ok = br_buffer_format(out, "engine: %s\nreason: %s\n", engine_name(BR_ENGINE_OLTP),
-                                   statement->unsupported);
-        return ok ? BR_OK : br_fail(err, BR_NOMEM, "explain text");
-    }
+    if (statement->unsupported != NULL) return explain_oltp(statement, out, err);
     bool forced = statement->engine != BR_ENGINE_AUTO;
     bool ok = br_buffer_format(out,
                                "engine: %s\nreason: %s\ncost: columnar %.3f ms, SQLite %.3f ms\n"

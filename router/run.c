@@ -8,11 +8,10 @@
 br_status br_outcome_new(br_database *database, br_outcome **outcome_out, br_error *err)
 {
     br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
-    br_result *result = br_heap_zalloc(sizeof *result);
     br_arena *arena = br_arena_new(&database->quota);
-    if (outcome == NULL || result == NULL || arena == NULL) {
+    br_result *result = arena == NULL ? NULL : BR_ALLOC(arena, br_result, 1);
+    if (outcome == NULL || result == NULL) {
         br_heap_free(outcome);
-        br_heap_free(result);
         br_arena_free(arena);
         return br_fail(err, BR_NOMEM, "result of a query");
     }
