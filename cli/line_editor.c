@@ -2,9 +2,11 @@
 #include "line_editor.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -58,6 +60,26 @@ static char *prompt_of(EditLine *edit)
     return (char *)(uintptr_t)editor->prompt;
 }
 
+// Waits for input; false: Ctrl-C came instead. SIGINT is let in only while waiting, so that none can
+// slip in between looking for one and waiting.
+static bool wait_for_input(void)
+{
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    int ready = 0;
+    while (ready <= 0 && !cli_interrupt_pending()) {
+        fd_set inputs;
+        FD_ZERO(&inputs);
+        FD_SET(STDIN_FILENO, &inputs);
+        ready = pselect(STDIN_FILENO + 1, &inputs, NULL, NULL, NULL, &before);
+        if (ready < 0 && errno != EINTR) break;  // read will tell
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return !cli_interrupt_pending();
+}
+
 // libedit's own reader goes on after Ctrl-C; this one gives the line up.
 static int read_character(EditLine *edit, wchar_t *character_out)
 {
@@ -65,8 +87,8 @@ static int read_character(EditLine *edit, wchar_t *character_out)
     (void)edit;
     for (;;) {
         char byte;
+        if (!wait_for_input()) return -1;
         ssize_t count = read(STDIN_FILENO, &byte, 1);
-        if (count < 0 && errno == EINTR && !cli_interrupt_pending()) continue;
         if (count <= 0) return (int)count;
         size_t used = mbrtowc(character_out, &byte, 1, &state);
         if (used == (size_t)-2) continue;

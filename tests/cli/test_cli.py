@@ -1,0 +1,755 @@
+#!/usr/bin/env python3
+"""Tests the program braid from outside: every command, format, exit code and message.
+
+usage: test_cli.py BRAID HAS-LIBEDIT [UNITTEST-ARGUMENTS]; the second is 1 or 0
+"""
+# SPDX-License-Identifier: Apache-2.0
+import csv
+import io
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BRAID = os.path.abspath(sys.argv[1])
+HAS_LIBEDIT = sys.argv[2] == "1"
+FOREVER = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+           "SELECT count(*) FROM n WHERE i < 0")
+
+
+class Case(unittest.TestCase):
+    """Each test runs in a folder of its own, with a small database t.db."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="braid-cli-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.environment = dict(os.environ, HOME=self.folder, LC_ALL="C.UTF-8")
+        self.sqlite("CREATE TABLE t(a INTEGER, b TEXT, c REAL);"
+                    "INSERT INTO t VALUES (1, 'one', 1.5), (2, NULL, -0.25), (3, 'three', 1e300)")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, content):
+        data = content if isinstance(content, bytes) else content.encode()
+        pathlib.Path(self.path(name)).write_bytes(data)
+        return name
+
+    def sqlite(self, sql, database="t.db"):
+        """Runs a script; gives the rows of the last statement if it is alone."""
+        connection = sqlite3.connect(self.path(database))
+        try:
+            if ";" in sql:
+                connection.executescript(sql)
+                rows = []
+            else:
+                rows = connection.execute(sql).fetchall()
+            connection.commit()
+            return rows
+        finally:
+            connection.close()
+
+    def braid(self, *arguments, code=0, stdin="", text=True):
+        """Runs braid, checks its exit code, gives (stdout, stderr)."""
+        done = subprocess.run([BRAID, *arguments], cwd=self.folder, env=self.environment,
+                              input=stdin if text else stdin.encode(), capture_output=True,
+                              text=text, timeout=120)
+        self.assertEqual(done.returncode, code, f"{arguments}: {done.stdout!r} {done.stderr!r}")
+        return done.stdout, done.stderr
+
+    def rows(self, *arguments, **named):
+        """stdout of a query in csv."""
+        return self.braid("query", "t.db", *arguments, "--format", "csv", **named)[0]
+
+
+class TestUsage(Case):
+    commands = ["query", "exec", "shell", "import", "explain", "status", "sync", "check",
+                "checkpoint", "compact", "rebuild", "detach"]
+
+    def test_help(self):
+        out, err = self.braid("--help")
+        self.assertEqual(err, "")
+        for command in self.commands:
+            self.assertRegex(out, rf"(?m)^  {command} ")
+            text, _ = self.braid(command, "--help")
+            self.assertTrue(text.startswith(f"usage: braid {command} [options] PATH"), text)
+            self.assertEqual(text, self.braid("help", command)[0])
+            self.assertEqual(text, self.braid(command, "t.db", "-h")[0])
+            self.assertLess(max(map(len, text.splitlines())), 101)
+
+    def test_version(self):
+        self.assertRegex(self.braid("--version")[0], r"^braid \d+\.\d+\.\d+\n$")
+
+    def test_without_a_command(self):
+        out, err = self.braid(code=2)
+        self.assertEqual(out, "")
+        self.assertIn("usage: braid COMMAND", err)
+
+    def test_wrong_usage(self):
+        for arguments, message in [
+            (["quer"], "unknown command 'quer'"),
+            (["query"], "braid query: too few arguments"),
+            (["query", "t.db", "--formt", "csv"], "unknown option '--formt'"),
+            (["query", "t.db", "-x"], "unknown option '-x'"),
+            (["query", "t.db", "--format"], "option --format needs a value"),
+            (["query", "t.db", "--timing=yes"], "option --timing takes no value"),
+            (["query", "t.db", "--format", "xml"], "expected table, csv, json, jsonl or markdown"),
+            (["query", "t.db", "--engine", "duck"], "expected auto, olap or oltp"),
+            (["query", "t.db", "--freshness", "-3"], "expected strict, any or milliseconds"),
+            (["query", "t.db", "--freshness", "soon"], "expected strict, any or milliseconds"),
+            (["query", "t.db", "--repeat", "0"], "--repeat '0': expected a number from 1"),
+            (["query", "t.db", "--repeat", "1x"], "--repeat '1x': expected a number"),
+            (["query", "t.db", "--threads", "99999999"], "--threads '99999999': expected"),
+            (["query", "t.db", "--memory", "1X"], "--memory '1X': expected a number"),
+            (["query", "t.db", "--memory", "99999999T"], "--memory '99999999T': expected"),
+            (["status", "t.db", "--format", "csv"], "expected table or json"),
+            (["status", "t.db", "u.db"], "unexpected argument 'u.db'"),
+            (["explain", "t.db"], "too few arguments"),
+            (["import", "t.db", "t"], "too few arguments"),
+            (["import", "t.db", "t", "f.csv", "-s", "ab"], "expected one character, or tab"),
+            (["import", "t.db", "t", "f.csv", "-s", '"'], "expected one character, or tab"),
+            (["detach"], "too few arguments"),
+        ]:
+            out, err = self.braid(*arguments, code=2)
+            self.assertIn(message, err)
+            self.assertEqual(out, "")
+        self.assertFalse(os.path.exists(self.path("t.db-braid")))
+
+    def test_option_spellings(self):
+        self.write("q.sql", "SELECT 7")
+        for arguments in [["-f", "q.sql"], ["-fq.sql"], ["--file", "q.sql"], ["--file=q.sql"]]:
+            self.assertEqual(self.rows(*arguments), "7\n7\n")
+        self.assertEqual(self.rows("--memory", "64M", "--threads=1", "SELECT 8"), "8\n8\n")
+        out, _ = self.braid("query", "t.db", "--format", "csv", "--", "--9\nSELECT 9")
+        self.assertEqual(out, "9\n9\n")
+        self.assertEqual(self.rows("-- a comment\nSELECT 9"), "9\n9\n")
+
+
+class TestFormats(Case):
+    everything = ("SELECT 1 AS i, -0.5 AS r, 'x' AS t, NULL AS n, x'00fF' AS b, '' AS e "
+                  "UNION ALL SELECT -9223372036854775808, 1e300, 'é', NULL, x'', 'a,\"b\"'")
+
+    def test_csv(self):
+        self.assertEqual(
+            self.rows(self.everything),
+            'i,r,t,n,b,e\n1,-0.5,x,,00FF,""\n-9223372036854775808,1e+300,é,,"","a,""b"""\n')
+
+    def test_csv_reads_back(self):
+        texts = ["", "plain", "a,b", 'say "hi"', "two\nlines", "cr\rlf\r\n", " spaces ", "'", "é\t"]
+        connection = sqlite3.connect(self.path("t.db"))
+        connection.execute("CREATE TABLE texts(i INTEGER PRIMARY KEY, x TEXT, \"odd,\"\"name\" TEXT)")
+        connection.executemany("INSERT INTO texts(x, \"odd,\"\"name\") VALUES (?1, ?1)",
+                               [(text,) for text in texts])
+        connection.commit()
+        connection.close()
+        out = self.braid("query", "t.db", "SELECT * FROM texts ORDER BY i", "--format", "csv",
+                         text=False)[0].decode()
+        records = list(csv.reader(io.StringIO(out, newline="")))
+        self.assertEqual(records[0], ["i", "x", 'odd,"name'])
+        self.assertEqual([row[1] for row in records[1:]], texts)
+        self.assertEqual([row[2] for row in records[1:]], texts)
+
+    def test_reals_have_the_fewest_digits_that_read_back(self):
+        seed = 20240607
+        source = random.Random(seed)
+        values = [0.1, 1 / 3, 100.0, 1e15, 1e16, 123456789012345678.0, 5e-324, 2.2250738585072014e-308,
+                  1.7976931348623157e308, -1e-7, 4503599627370497.5, 2.5e-5, -0.0]
+        while len(values) < 3000:
+            value = struct.unpack("<d", struct.pack("<Q", source.getrandbits(64)))[0]
+            if value == value and abs(value) != float("inf"):
+                values.append(value)
+            values.append(round(source.uniform(-1e6, 1e6), source.randrange(5)))
+        connection = sqlite3.connect(self.path("t.db"))
+        connection.execute("CREATE TABLE reals(i INTEGER PRIMARY KEY, x REAL)")
+        connection.executemany("INSERT INTO reals(x) VALUES (?)", [(value,) for value in values])
+        connection.commit()
+        connection.close()
+        out = self.rows("SELECT x FROM reals ORDER BY i").splitlines()[1:]
+        self.assertEqual(len(out), len(values))
+
+        def digits(text):
+            return len(re.sub(r"[eE].*|[-.]", "", text).strip("0"))
+
+        longer = 0
+        for text, value in zip(out, values):
+            self.assertEqual(float(text), value, f"seed {seed}")
+            self.assertRegex(text, r"[.e]")
+            longer += digits(text) > digits(repr(value))
+        self.assertEqual(longer, 0, f"seed {seed}")
+
+    def test_infinity(self):
+        self.assertEqual(self.rows("SELECT 1e999 AS x, -1e999 AS y"), "x,y\n1e999,-1e999\n")
+        out, _ = self.braid("query", "t.db", "SELECT 1e999 AS x, -1e999 AS y")
+        self.assertIn("Inf | -Inf", out)
+
+    def test_json(self):
+        out, _ = self.braid("query", "t.db", self.everything, "--format", "json")
+        self.assertEqual(json.loads(out), [
+            {"i": 1, "r": -0.5, "t": "x", "n": None, "b": "00FF", "e": ""},
+            {"i": -9223372036854775808, "r": 1e300, "t": "é", "n": None, "b": "", "e": 'a,"b"'}])
+        self.assertEqual(self.braid("query", "t.db", "SELECT 1 WHERE 0", "--format", "json")[0],
+                         "[]\n")
+
+    def test_json_keeps_columns_of_the_same_name(self):
+        out, _ = self.braid("query", "t.db", "SELECT 1 AS a, 2 AS a", "--format", "json")
+        self.assertEqual(json.loads(out, object_pairs_hook=list), [[("a", 1), ("a", 2)]])
+
+    def test_json_text(self):
+        text = 'q" b\\ n\n t\t c\x01 é 世 \U0001f40d'
+        self.sqlite("CREATE TABLE texts(x TEXT)")
+        connection = sqlite3.connect(self.path("t.db"))
+        connection.execute("INSERT INTO texts VALUES (?)", (text,))
+        connection.execute("INSERT INTO texts VALUES (CAST(x'41ff42' AS TEXT))")
+        connection.commit()
+        connection.close()
+        out, _ = self.braid("query", "t.db", "SELECT x FROM texts ORDER BY rowid", "--format",
+                            "jsonl")
+        lines = out.splitlines()
+        self.assertEqual([json.loads(line)["x"] for line in lines], [text, "A\ufffdB"])
+
+    def test_jsonl(self):
+        out, _ = self.braid("query", "t.db", "SELECT a, b FROM t ORDER BY a", "--format", "jsonl")
+        self.assertEqual(out, '{"a":1,"b":"one"}\n{"a":2,"b":null}\n{"a":3,"b":"three"}\n')
+        self.assertEqual(self.braid("query", "t.db", "SELECT 1 WHERE 0", "--format", "jsonl")[0], "")
+
+    def test_table(self):
+        out, _ = self.braid("query", "t.db", "SELECT b AS name, a AS number, '世界' AS w FROM t "
+                            "ORDER BY a", "SELECT 'x\ny' AS a")
+        self.assertEqual(out, " name  | number | w\n"
+                              "-------+--------+------\n"
+                              " one   |      1 | 世界\n"
+                              " NULL  |      2 | 世界\n"
+                              " three |      3 | 世界\n"
+                              "(3 rows)\n\n"
+                              " a\n------\n x\\ny\n(1 row)\n")
+
+    def test_markdown(self):
+        out, _ = self.braid("query", "t.db", "SELECT 'a|b' AS x, 2.5 AS y", "--format", "markdown")
+        self.assertEqual(out, "| x    |   y |\n| ---- | --: |\n| a\\|b | 2.5 |\n")
+
+    def test_many_rows(self):
+        sql = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30000) "
+               "SELECT i, 'row ' || i AS x FROM n")
+        expected = "".join(f"{i},row {i}\n" for i in range(1, 30001))
+        self.assertEqual(self.rows(sql), "i,x\n" + expected)
+        out, _ = self.braid("query", "t.db", sql, "--format", "json")
+        self.assertEqual(len(json.loads(out)), 30000)
+        out, _ = self.braid("query", "t.db", sql)
+        self.assertTrue(out.endswith("(30000 rows)\n"))
+
+
+class TestQuery(Case):
+    def test_statements_run_in_order(self):
+        self.write("q.sql", "\ufeffSELECT 2; -- a comment; with a semicolon\nSELECT ';' AS x;;\n")
+        self.assertEqual(self.rows("SELECT 1", "-f", "q.sql", "SELECT 3; SELECT 4"),
+                         "1\n1\n2\n2\nx\n;\n3\n3\n4\n4\n")
+
+    def test_stdin(self):
+        self.assertEqual(self.rows(stdin="SELECT 1;\n/* ; */ SELECT 2"), "1\n1\n2\n2\n")
+        self.assertEqual(self.rows("-f", "-", stdin="SELECT 3"), "3\n3\n")
+        self.assertEqual(self.rows(stdin=" ; -- nothing\n/* open"), "")
+
+    def test_writes_and_triggers(self):
+        out = self.rows("CREATE TABLE log(x); CREATE TEMP TABLE tmp(x);"
+                        "CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES (new.a);"
+                        " INSERT INTO log VALUES ('end;'); END; "
+                        "INSERT INTO t VALUES (9, 'nine', 9.0); SELECT count(*) AS n FROM log")
+        self.assertEqual(out, "n\n2\n")
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(4,)])
+
+    def test_sees_what_others_wrote(self):
+        self.assertEqual(self.rows("SELECT sum(a) AS s FROM t"), "s\n6\n")
+        self.sqlite("INSERT INTO t VALUES (10, NULL, NULL); DELETE FROM t WHERE a = 1;"
+                    "UPDATE t SET a = 20 WHERE a = 2")
+        for engine in ["olap", "oltp", "auto"]:
+            self.assertEqual(self.rows("SELECT sum(a) AS s FROM t", "--engine", engine), "s\n33\n")
+
+    def test_timing(self):
+        _, err = self.braid("query", "t.db", "SELECT a FROM t", "INSERT INTO t(a) VALUES (5)",
+                            "--repeat", "3", "--timing", "--engine", "oltp")
+        lines = [json.loads(line) for line in err.splitlines()]
+        self.assertEqual([line["statement"] for line in lines], [1, 2])
+        self.assertEqual([line["rows"] for line in lines], [3, 0])
+        for line in lines:
+            self.assertEqual(list(line), ["statement", "engine", "reason", "rows", "ms", "lag_ms"])
+            self.assertEqual(line["engine"], "oltp")
+            self.assertEqual(len(line["ms"]), 3)
+            self.assertTrue(all(isinstance(ms, float) and ms > 0 for ms in line["ms"]))
+        self.assertEqual(self.rows("SELECT count(*) AS n FROM t WHERE a = 5"), "n\n3\n")
+        _, err = self.braid("query", "t.db", "SELECT count(*) FROM t", "--timing", "--engine",
+                            "olap")
+        line = json.loads(err)
+        self.assertEqual((line["engine"], line["rows"], line["lag_ms"]), ("olap", 1, 0))
+
+    def test_forced_engine_fails_with_the_reason(self):
+        sql = "SELECT name FROM pragma_table_info('t') ORDER BY cid"
+        out, err = self.braid("query", "t.db", sql, "--engine", "olap", code=1)
+        self.assertEqual(out, "")
+        self.assertRegex(err, r"^braid: line 1(, column \d+)?: .+")
+        self.assertIn("with --engine auto SQLite answers", err)
+        self.assertEqual(self.rows(sql), "name\na\nb\nc\n")
+
+    def test_freshness(self):
+        for freshness in ["any", "strict", "0", "1000"]:
+            self.assertEqual(self.rows("SELECT count(*) AS n FROM t", "--freshness", freshness),
+                             "n\n3\n")
+
+    def test_read_only(self):
+        self.rows("SELECT 1")
+        self.assertEqual(self.rows("SELECT count(*) AS n FROM t", "--read-only"), "n\n3\n")
+        self.braid("query", "t.db", "DELETE FROM t", "--read-only", code=1)
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(3,)])
+
+
+class TestErrors(Case):
+    def test_place_in_an_argument(self):
+        _, err = self.braid("query", "t.db", "SELECT missing FROM t", code=1)
+        self.assertEqual(err, "braid: line 1, column 8: no such column: missing\n"
+                              "  SELECT missing FROM t\n"
+                              "         ^\n")
+
+    def test_place_in_a_file(self):
+        self.write("q.sql", "-- first\nSELECT 1;\n\nSELECT\n\t'世é', missing FROM t;\n")
+        out, err = self.braid("query", "t.db", "-f", "q.sql", "--format", "csv", code=1)
+        self.assertEqual(out, "1\n1\n")
+        self.assertEqual(err, "braid: q.sql:5:8: no such column: missing\n"
+                              "  \t'世é', missing FROM t;\n"
+                              "  \t       ^\n")
+
+    def test_syntax(self):
+        _, err = self.braid("query", "t.db", "SELECT 1;\nSELEC 2", code=1)
+        self.assertIn("braid: line 2, column 1: near \"SELEC\": syntax error\n  SELEC 2\n  ^\n", err)
+        _, err = self.braid("query", "t.db", "SELECT (1", code=1)
+        self.assertIn("incomplete input", err)
+
+    def test_long_line_shows_the_part_around_the_place(self):
+        sql = "SELECT " + "1 + " * 300 + "missing" + " + 1" * 300 + " FROM t"
+        _, err = self.braid("query", "t.db", sql, code=1)
+        message, line, caret = err.splitlines()
+        self.assertIn("column 1208: no such column: missing", message)
+        self.assertLess(len(line), 210)
+        self.assertEqual(line[caret.index("^"):].split()[0], "missing")
+
+    def test_runtime_failure_has_a_line(self):
+        self.sqlite("CREATE TABLE k(x INTEGER PRIMARY KEY); INSERT INTO k VALUES (1)")
+        self.write("q.sql", "SELECT 1;\n\nINSERT INTO k VALUES (1);\nSELECT 2;\n")
+        out, err = self.braid("query", "t.db", "-f", "q.sql", "--format", "csv", code=1)
+        self.assertEqual(out, "1\n1\n")
+        self.assertEqual(err, "braid: q.sql:3: UNIQUE constraint failed: k.x\n")
+
+    def test_databases_that_cannot_be_opened(self):
+        _, err = self.braid("query", "missing.db", "SELECT 1", code=1)
+        self.assertIn("cannot open 'missing.db': No such file", err)
+        self.assertIn("make new databases", err)
+        self.assertFalse(os.path.exists(self.path("missing.db")))
+        self.write("text.db", "this is not a database, it is just some text\n" * 100)
+        _, err = self.braid("query", "text.db", "SELECT 1", code=1)
+        self.assertIn("cannot open 'text.db'", err)
+        os.mkdir(self.path("folder"))
+        self.braid("query", "folder", "SELECT 1", code=1)
+
+    def test_files_that_cannot_be_read(self):
+        _, err = self.braid("query", "t.db", "-f", "missing.sql", code=1)
+        self.assertIn("cannot open 'missing.sql': No such file", err)
+        self.write("nul.sql", b"SELECT 1;\0SELECT 2")
+        _, err = self.braid("query", "t.db", "-f", "nul.sql", code=1)
+        self.assertIn("byte 9 is NUL", err)
+
+    def test_output_that_cannot_be_written(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BRAID, "query", "t.db", "SELECT * FROM t"], cwd=self.folder,
+                                  stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_interrupt(self):
+        process = subprocess.Popen([BRAID, "query", "t.db", "SELECT 1 AS x", FOREVER, "--engine",
+                                    "oltp", "--format", "csv"], cwd=self.folder, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), "x\n")
+        self.assertEqual(process.stdout.readline(), "1\n")  # now the handler is installed
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out, err), (130, "", "braid: interrupted\n"))
+
+
+class TestExec(Case):
+    def test_makes_a_database(self):
+        out, err = self.braid("exec", "new.db", "CREATE TABLE n(x); INSERT INTO n VALUES (1), (2)",
+                              "DELETE FROM n WHERE x = 1; SELECT 'not shown'")
+        self.assertEqual((out, err), ("", ""))
+        self.assertEqual(self.sqlite("SELECT x FROM n", "new.db"), [(2,)])
+        self.write("q.sql", "UPDATE n SET x = 5;")
+        self.braid("exec", "new.db", "-f", "q.sql")
+        self.braid("exec", "new.db", stdin="INSERT INTO n VALUES (6);\nINSERT INTO n VALUES (7)\n")
+        self.assertEqual(self.sqlite("SELECT x FROM n ORDER BY x", "new.db"), [(5,), (6,), (7,)])
+
+    def test_failure(self):
+        statements = "INSERT INTO t(a) VALUES (4);\nINSERT INTO u VALUES (5)"
+        _, err = self.braid("exec", "t.db", statements, code=1)
+        self.assertIn("line 2, column 13: no such table: u" if "column" in err
+                      else "line 2: no such table: u", err)
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(4,)])
+        self.braid("exec", "t.db", "--atomic", statements, code=1)
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(4,)])
+        self.braid("exec", "t.db", "--atomic", "INSERT INTO t(a) VALUES (4)", "DELETE FROM t")
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(0,)])
+
+
+class TestImport(Case):
+    def load(self, content, *arguments, code=0, table="n", name="n.csv"):
+        self.write(name, content)
+        return self.braid("import", "n.db", table, name, *arguments, code=code)
+
+    def content(self, columns="*", table="n"):
+        return self.sqlite(f"SELECT {columns} FROM {table} ORDER BY rowid", "n.db")
+
+    def types(self, table="n"):
+        rows = self.sqlite(f"SELECT name, type FROM pragma_table_info('{table}')", "n.db")
+        return dict(rows)
+
+    def test_types_are_inferred(self):
+        out, err = self.load("i,r,mixed,zip,big,text,none,e\n"
+                             "1,1.5,1,00501,9223372036854775807,x,,1e3\n"
+                             "-9223372036854775808,-.25,2.5,10001,9223372036854775808,,,-2E-2\n"
+                             "0,0.1,-3,7,1,3,,0.0\n")
+        self.assertEqual(err, "")
+        self.assertRegex(out, r"^3 rows into a new table n in \d+\.\d s\n$")
+        self.assertEqual(self.types(), {"i": "INTEGER", "r": "REAL", "mixed": "REAL", "zip": "TEXT",
+                                        "big": "TEXT", "text": "TEXT", "none": "TEXT", "e": "REAL"})
+        self.assertEqual(self.content(), [
+            (1, 1.5, 1.0, "00501", "9223372036854775807", "x", None, 1000.0),
+            (-9223372036854775808, -0.25, 2.5, "10001", "9223372036854775808", None, None, -0.02),
+            (0, 0.1, -3.0, "7", "1", "3", None, 0.0)])
+
+    def test_what_is_no_number(self):
+        for text in ["+1", "1 ", "-0", "1.", ".", "-", "1e", "e5", "0x10", "nan", "inf", "1_0",
+                     "01.5", "--1", "1.2.3", "1e5.0"]:
+            self.load(f"x\n{text}\n", table="n" + text.encode().hex())
+            self.assertEqual(self.content(table="n" + text.encode().hex()), [(text,)])
+
+    def test_reals_are_read_exactly(self):
+        seed = 7
+        source = random.Random(seed)
+        values = [source.uniform(-1e9, 1e9) for _ in range(500)]
+        values += [round(source.uniform(-1e5, 1e5), 3) for _ in range(500)]
+        values += [source.random() * 10 ** source.randrange(-300, 300) for _ in range(500)]
+        self.load("x\n" + "".join(f"{value!r}\n" for value in values))
+        self.assertEqual(self.content(), [(value,) for value in values], f"seed {seed}")
+
+    def test_quotes_and_line_ends(self):
+        self.load('\ufeffa,"b ""x""",c\r\n"1,2","say ""hi""",""\r\n"two\nlines",it"s,"cr\r\n"\r\n'
+                  ',,\r\n"",x,y')
+        self.assertEqual(list(self.types()), ["a", 'b "x"', "c"])
+        self.assertEqual(self.content(), [("1,2", 'say "hi"', ""), ("two\nlines", 'it"s', "cr\r\n"),
+                                          (None, None, None), ("", "x", "y")])
+
+    def test_quoted_empty_in_a_column_of_numbers_is_null(self):
+        self.load('a,b\n"1","x"\n"",""\n')
+        self.assertEqual(self.content(), [(1, "x"), (None, "")])
+
+    def test_blank_lines(self):
+        self.load("a,b\n1,2\n\n3,4\n\n")
+        self.assertEqual(self.content(), [(1, 2), (3, 4)])
+        self.load("a\n1\n\n3\n", table="single")
+        self.assertEqual(self.content(table="single"), [(1,), (None,), (3,)])
+
+    def test_header_only_and_names(self):
+        self.load("a,,c d\n")
+        self.assertEqual(self.types(), {"a": "TEXT", "c2": "TEXT", "c d": "TEXT"})
+        self.assertEqual(self.content(), [])
+
+    def test_no_header_and_separators(self):
+        self.load("1;x\n2;y,z\n", "--no-header", "--separator", ";")
+        self.assertEqual(self.types(), {"c1": "INTEGER", "c2": "TEXT"})
+        self.assertEqual(self.content(), [(1, "x"), (2, "y,z")])
+        self.load("a\tb\n1\tx\n", "-s", "tab", table="tabs")
+        self.assertEqual(self.content(table="tabs"), [(1, "x")])
+
+    def test_null_text(self):
+        self.load('a,b\nNA,NA\n1,"NA"\n2,\n', "--null", "NA")
+        self.assertEqual(self.content(), [(None, None), (1, "NA"), (2, None)])
+
+    def test_existing_table(self):
+        self.sqlite("CREATE TABLE n(id INTEGER PRIMARY KEY, x TEXT, y REAL, z)", "n.db")
+        out, _ = self.load("Y,x\n1,007\n2.5,\n")
+        self.assertRegex(out, r"^2 rows into the table n in ")
+        self.assertEqual(self.content(), [(1, "007", 1.0, None), (2, None, 2.5, None)])
+        _, err = self.load("x,q\n1,2\n", code=1)
+        self.assertIn("n.csv:1: field 2: table 'n' has no column 'q'", err)
+        _, err = self.load("1,2\n", "--no-header", code=1)
+        self.assertIn("2 fields, but table 'n' has 4 columns", err)
+        self.load("7,a,1e2,b\n", "--no-header")
+        self.assertEqual(self.content()[-1], (7, "a", 100.0, "b"))
+
+    def test_wrong_files(self):
+        for content, message in [
+            ("a,b\n1,2\n3\n4,5\n", "n.csv:3:1: 1 field, expected 2"),
+            ('a,b\n"x\ny",2\n1,2,3\n', "n.csv:4:1: 3 fields, expected 2"),
+            ('a,b\n1,2\n3,"open\n4,5\n', "n.csv:3:3: this quote is never closed"),
+            ('a,b\n"é\nf" x,2\n', "n.csv:3:3: expected a separator behind the closing quote"),
+            ("", "n.csv: the file is empty"),
+        ]:
+            out, err = self.load(content, code=1)
+            self.assertTrue(err.startswith("braid: " + message), err)
+            self.assertIn("nothing was imported", err)
+            self.assertEqual(out, "")
+        self.assertFalse(os.path.exists(self.path("n.db")))
+        _, err = self.braid("import", "n.db", "n", "missing.csv", code=1)
+        self.assertIn("cannot open 'missing.csv': No such file", err)
+        _, err = self.braid("import", "n.db", "n", ".", code=1)
+        self.assertIn("Is a directory", err)
+
+    def test_row_that_the_table_refuses(self):
+        self.sqlite("CREATE TABLE n(id INTEGER PRIMARY KEY, x TEXT NOT NULL)", "n.db")
+        rows = [f"{i},x\n" for i in range(1, 1000)]
+        rows[700] = "5,again\n"
+        _, err = self.load("id,x\n" + "".join(rows), code=1)
+        self.assertEqual(err, "braid: n.csv:702: UNIQUE constraint failed: n.id\n"
+                              "  nothing was imported\n")
+        self.assertEqual(self.content(), [])
+        _, err = self.load('id,x\n1,"two\nlines"\n2,\n', code=1)
+        self.assertIn("n.csv:4: NOT NULL constraint failed: n.x", err)
+
+    def test_new_table_goes_with_the_failed_import(self):
+        _, err = self.load("a,a\n1,2\n", code=1)
+        self.assertIn("cannot create table 'n': duplicate column name: a", err)
+        self.assertEqual(self.sqlite("SELECT count(*) FROM sqlite_schema WHERE name = 'n'", "n.db"),
+                         [(0,)])
+
+    def test_more_than_a_transaction(self):
+        count = 200001
+        self.load("i,s\n" + "".join(f"{i},{'v' + str(i % 10)}\n" for i in range(count)))
+        out, _ = self.braid("query", "n.db", "SELECT count(*) AS n, sum(i) AS s, "
+                            "count(DISTINCT s) AS d FROM n", "--format", "csv")
+        self.assertEqual(out, f"n,s,d\n{count},{count * (count - 1) // 2},10\n")
+
+    def test_zstd(self):
+        if shutil.which("zstd") is None:
+            self.skipTest("no zstd program")
+        self.write("z.csv", "a,b\n" + "1,x\n2,y\n" * 1000)
+        subprocess.run(["zstd", "-q", "z.csv"], cwd=self.folder, check=True)
+        self.braid("import", "n.db", "n", "z.csv.zst")
+        self.assertEqual(self.content("count(*), sum(a)"), [(2000, 3000)])
+        compressed = pathlib.Path(self.path("z.csv.zst")).read_bytes()
+        self.write("cut.csv.zst", compressed[:-10])
+        _, err = self.braid("import", "n.db", "cut", "cut.csv.zst", code=1)
+        self.assertIn("the zstd data end in the middle", err)
+        self.write("bad.csv.zst", compressed[:8] + b"\xff" * 40)
+        _, err = self.braid("import", "n.db", "bad", "bad.csv.zst", code=1)
+        self.assertIn("not zstd data", err)
+
+    def test_round_trip_through_csv(self):
+        self.sqlite("CREATE TABLE n(i INTEGER, r REAL, t TEXT);"
+                    "INSERT INTO n VALUES (1, 0.1, 'a,b'), (NULL, NULL, NULL), (-5, 1e100, ''),"
+                    "(0, -2.0, 'q\"' || char(10) || 'x')", "n.db")
+        out, _ = self.braid("query", "n.db", "SELECT * FROM n ORDER BY rowid", "--format", "csv")
+        self.load(out, table="copy", name="copy.csv")
+        self.assertEqual(self.content(table="copy"), self.content())
+        self.assertEqual(self.types("copy"), self.types())
+
+
+class TestAdmin(Case):
+    def test_status(self):
+        self.braid("sync", "t.db")
+        out, _ = self.braid("status", "t.db")
+        self.assertRegex(out, r"(?m)^database  t\.db$")
+        self.assertRegex(out, r"(?m)^  t  +3 ")
+        out, _ = self.braid("status", "t.db", "--format", "json")
+        status = json.loads(out)
+        self.assertEqual([(table["name"], table["rows"]) for table in status["tables"]], [("t", 3)])
+        self.assertIn("lag_ms", status)
+        self.assertIn("fallbacks", status)
+
+    def test_explain(self):
+        out, _ = self.braid("explain", "t.db", "SELECT sum(a) FROM t; DELETE FROM t")
+        self.assertRegex(out, r"^engine: ol[at]p .*\nreason: .+\n")
+        self.assertIn("\n\nengine: oltp (SQLite)\nreason: not a query\n", out)
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(3,)])
+        _, err = self.braid("explain", "t.db", "SELECT missing FROM t", code=1)
+        self.assertIn("no such column: missing", err)
+
+    def test_looking_after_the_copy(self):
+        for command in ["sync", "checkpoint", "compact", "rebuild"]:
+            self.sqlite(f"INSERT INTO t(b) VALUES ('{command}')")
+            self.assertEqual(self.braid(command, "t.db"), ("", ""))
+            out, _ = self.braid("check", "t.db")
+            self.assertRegex(out, r"^ok: every checksum, and \d+ rows equal on both sides\n$")
+            self.braid(command, "missing.db", code=1)
+        self.assertIn("and 7 rows equal", out)
+
+    def test_detach(self):
+        self.rows("SELECT count(*) FROM t", "--engine", "olap")
+        self.assertTrue(os.path.isdir(self.path("t.db-braid")))
+        self.assertNotEqual(self.sqlite("SELECT count(*) FROM sqlite_schema"), [(1,)])
+        self.assertEqual(self.braid("detach", "t.db"), ("", ""))
+        self.assertFalse(os.path.exists(self.path("t.db-braid")))
+        self.assertEqual(self.sqlite("SELECT name FROM sqlite_schema"), [("t",)])
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(3,)])
+        _, err = self.braid("detach", "missing.db", code=1)
+        self.assertIn("cannot detach 'missing.db'", err)
+
+
+class TestPipedShell(Case):
+    def shell(self, text, code=0, *arguments):
+        return self.braid("shell", "t.db", "--format", "csv", *arguments, stdin=text, code=code)
+
+    def test_statements(self):
+        out, err = self.shell("SELECT 1;\nSELECT\n a\nFROM t /* ;\n */ WHERE a < 3\nORDER BY a; "
+                              "SELECT 3; SELECT\n 4")
+        self.assertEqual((out, err), ("1\n1\na\n1\n2\n3\n3\n4\n4\n", ""))
+
+    def test_errors_go_on_and_count(self):
+        out, err = self.shell("SELECT 1;\n\nSELECT\n missing FROM t;\nSELECT 2;\n.nonsense\n", 1)
+        self.assertEqual(out, "1\n1\n2\n2\n")
+        self.assertIn("braid: stdin:4:2: no such column: missing\n   missing FROM t;\n   ^\n", err)
+        self.assertIn("unknown command '.nonsense'", err)
+
+    def test_dot_commands(self):
+        self.sqlite("CREATE VIEW v AS SELECT a FROM t; CREATE INDEX ix ON t(b)")
+        out, _ = self.shell(".tables\n.schema T\n.mode\n.mode jsonl\nSELECT 1 AS x;\n.engine\n"
+                            ".engine oltp\n.engine\n.freshness any\n.sync\n")
+        self.assertEqual(out, "t\nv\nCREATE TABLE t(a INTEGER, b TEXT, c REAL);\n"
+                              "CREATE INDEX ix ON t(b);\ncsv\n{\"x\":1}\nauto\noltp\n")
+        out, _ = self.shell(".timer on\n.engine oltp\nSELECT 1;\n.timer off\nSELECT 2;\n"
+                            ".explain\n.explain SELECT sum(a) FROM t\n.status\n.help\n.quit\n"
+                            "SELECT 'not reached';\n")
+        self.assertRegex(out, r"^1\n1\n\d+\.\d ms, oltp \(forced\)\n2\n2\nengine: ")
+        self.assertEqual(out.count("engine: "), 2)
+        self.assertIn("database  t.db", out)
+        self.assertRegex(out, r"(?m)^\.schema +\[TABLE\]")
+        self.assertNotIn("reached", out)
+
+    def test_dot_commands_that_fail(self):
+        for line, message in [(".mode xml", ".mode: expected table"), (".timer", "on or off"),
+                              (".engine x", "auto, olap or oltp"), (".schema zz", "no table or view"),
+                              (".freshness x", "strict, any"), (".read", "expected a file"),
+                              (".read zz", "cannot open 'zz'"), (".explain", "a statement")]:
+            self.assertIn(message, self.shell(line + "\n", 1)[1])
+
+    def test_read(self):
+        self.write("q.sql", "SELECT 1;\nSELECT 2;")
+        self.assertEqual(self.shell("  .read q.sql  \n")[0], "1\n1\n2\n2\n")
+
+
+class Terminal:
+    """braid shell on a pseudo terminal."""
+
+    def __init__(self, case, *arguments):
+        import pty
+        self.case = case
+        self.output = ""
+        environment = dict(case.environment, TERM="vt100")
+        self.child, self.master = pty.fork()
+        if self.child == 0:
+            os.chdir(case.folder)
+            os.execve(BRAID, [BRAID, "shell", "t.db", *arguments], environment)
+
+    def expect(self, pattern):
+        """Reads until the pattern was there; what is up to its end is forgotten."""
+        import select
+        end = time.time() + 60
+        while True:
+            found = re.search(pattern, self.output)
+            if found:
+                self.output = self.output[found.end():]
+                return found
+            ready, _, _ = select.select([self.master], [], [], max(0, end - time.time()))
+            if not ready:
+                self.case.fail(f"{pattern!r} did not come, but {self.output!r}")
+            try:
+                data = os.read(self.master, 4096)
+            except OSError:
+                data = b""
+            if not data:
+                self.case.fail(f"{pattern!r} did not come before the end, but {self.output!r}")
+            self.output += data.decode(errors="replace")
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def end(self):
+        self.type("\x04")
+        _, status = os.waitpid(self.child, 0)
+        os.close(self.master)
+        return os.waitstatus_to_exitcode(status)
+
+
+class TestTerminal(Case):
+    def test_statements_and_interrupts(self):
+        shell = Terminal(self, "--format", "csv")
+        shell.expect("Braid .*t.db")
+        shell.expect("braid> ")
+        shell.type("SELECT 40 +\n")
+        shell.expect(r"\.\.\.> ")
+        shell.type("2 AS x;\n")
+        shell.expect("x\r\n42\r\n")
+        shell.expect("braid> ")
+        shell.type("SELECT never\n")
+        shell.expect(r"\.\.\.> ")
+        shell.type("ended ")
+        shell.expect("ended")
+        shell.type("\x03")
+        shell.expect("braid> ")
+        shell.type(".engine oltp\n")
+        shell.expect("braid> ")
+        shell.type(FOREVER + ";\n")
+        shell.expect("i < 0")
+        time.sleep(0.5)
+        shell.type("\x03")
+        shell.expect("interrupted")
+        shell.expect("braid> ")
+        shell.type("SELECT missing;\n")
+        shell.expect("line 1, column 8: no such column: missing")
+        shell.expect("braid> ")
+        self.assertEqual(shell.end(), 0)
+
+    @unittest.skipUnless(HAS_LIBEDIT, "built without libedit")
+    def test_completion_and_history(self):
+        self.sqlite("CREATE TABLE passengers(seat_number TEXT, \"odd name\" TEXT);"
+                    "INSERT INTO passengers VALUES ('12A', 'very odd'); CREATE TABLE passages(x)")
+        shell = Terminal(self, "--format", "csv")
+        shell.expect("braid> ")
+        for typed, answer in [("SEL\t40 + 2 AS \"x\";", "x\r\n42\r\n"),
+                              ("sele\t'low' || 'er' fr\tt LIM\t1;", "lower\r\n"),
+                              (".ta\t", "passages\r\npassengers\r\nt\r\n"),
+                              ("select sea\t from passengers;", "seat_number\r\n12A\r\n"),
+                              ("select count(*) + 7 from PASSE\t;", "8\r\n"),
+                              ("select passengers.se\t from passengers;", "12A\r\n"),
+                              ("select p.se\t from passengers p;", "12A\r\n"),
+                              ("select odd\tfrom passengers;", "very odd\r\n"),
+                              ("select count(*) - 5 from passa\t, passengers;", "-5\r\n")]:
+            shell.type(typed + "\n")
+            shell.expect(re.escape(answer))
+            shell.expect("braid> ")
+        shell.type("select pass\t\t")
+        shell.expect(r"passages +passengers")
+        shell.type("\x03")
+        shell.expect("braid> ")
+        shell.type("SELECT 'remember me' AS x;\n")
+        shell.expect("x\r\nremember me\r\n")
+        shell.expect("braid> ")
+        self.assertEqual(shell.end(), 0)
+        self.assertIn("remember", pathlib.Path(self.path(".braid_history")).read_text())
+        shell = Terminal(self, "--format", "csv")
+        shell.expect("braid> ")
+        shell.type("\x10\n")  # the line before
+        shell.expect("x\r\nremember me\r\n")
+        self.assertEqual(shell.end(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
