@@ -227,6 +227,31 @@ static void test_catalog_read_only_overlays_in_memory(void)
     end_good(&base, &table);
 }
 
+// A folder as a crash leaves it: the last checkpoint is only in the WAL of the catalog.
+static void test_catalog_after_a_crash_can_be_read_and_written(void)
+{
+    for (int read_only = 0; read_only < 2; read_only++) {
+        fixture base, crashed;
+        model table;
+        br_error err;
+        char command[300];
+        make_good(&base, &table);
+        fixture_open(&base);
+        MUST(br_store_checkpoint(base.store, (const uint8_t[16]){8}, &err), err);
+        fixture_init(&crashed);
+        snprintf(command, sizeof command, "cp %s/* %s", base.folder, crashed.folder);
+        if (system(command) != 0) exit(1);
+        crashed.config.read_only = read_only != 0;
+        fixture_open(&crashed);
+        CHECK_INT(br_store_watermark(crashed.store).checkpoint_id[0], 8);
+        br_snapshot *snapshot = br_snapshot_acquire(crashed.store);
+        CHECK_INT(model_differences(&table, br_snapshot_find(snapshot, "t"), false), 0);
+        br_snapshot_drop(snapshot);
+        fixture_release(&crashed);
+        end_good(&base, &table);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) seed_given = strtoull(argv[1], NULL, 0);
@@ -235,6 +260,7 @@ int main(int argc, char **argv)
     RUN(test_catalog_that_is_no_database_is_refused);
     RUN(test_catalog_missing_or_short_segments_are_refused);
     RUN(test_catalog_flipped_bits_are_noticed_or_harmless);
+    RUN(test_catalog_after_a_crash_can_be_read_and_written);
     RUN(test_catalog_read_only_needs_no_folder);
     RUN(test_catalog_read_only_overlays_in_memory);
     return test_result();
