@@ -40,6 +40,8 @@ typedef struct br_cdc_status {
     uint64_t rows_read;     // from SQLite, since open
     uint64_t synced_at_ns;  // br_clock_ns when the last sync's read transaction began
     uint64_t checkpoint_count;
+    uint32_t table_count;  // mirrored
+    uint32_t blind_count;  // of them not captured: read again whenever the file changes
 } br_cdc_status;
 
 // Opens store and file, installs capture, decides whether the copy can be continued (lineage, seq,

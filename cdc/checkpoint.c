@@ -79,7 +79,9 @@ static br_status checkpoint(br_cdc *cdc, br_error *err)
     BR_TRY(br_store_checkpoint(cdc->store, next, err));
     memcpy(cdc->checkpoint_id, next, sizeof next);
     cdc->checkpointed_version = published_version(cdc);  // of the segments it has made
-    prune(cdc, br_store_watermark(cdc->store).seq);
+    cdc->checkpointed_seq = br_store_watermark(cdc->store).seq;
+    cdc->checkpointed_ns = br_clock_ns();
+    prune(cdc, cdc->checkpointed_seq);
     br_lock_take(&cdc->publish_lock);
     cdc->status.checkpoint_count++;
     br_lock_give(&cdc->publish_lock);

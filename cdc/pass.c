@@ -12,8 +12,12 @@ enum {
     ROUNDS_MAX = 12,
     // Tries to begin several read transactions with no commit in between.
     COMMIT_POINT_TRIES = 100,
-    LOCK_RETRY_NS = 1000 * 1000 * 1000,  // how often a follower asks for the maintainer's lock
 };
+
+static const uint64_t LOCK_RETRY_NS = 1000000000;  // how often a follower asks for the lock
+static const uint64_t CHECKPOINT_NS = 300 * 1000000000ull;
+static const uint64_t CHECKPOINT_RETRY_NS = 2 * 1000000000ull;
+static const uint64_t CHECKPOINT_RECORDS = 250000;  // replayed in less than a second
 
 // ---- read transactions
 // ---------------------------------------------------------------------------
@@ -148,12 +152,12 @@ void br_pass_end(br_pass *pass)
 // ---- what is to be done
 // --------------------------------------------------------------------------
 
-static bool has_blind_tables(const br_cdc *cdc)
+static uint32_t count_blind(const br_cdc *cdc)
 {
-    for (uint32_t i = 0; i < cdc->set.count; i++) {
-        if (cdc->set.items[i].mode == BR_MIRROR_BLIND) return true;
-    }
-    return false;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cdc->set.count; i++)
+        count += cdc->set.items[i].mode == BR_MIRROR_BLIND;
+    return count;
 }
 
 // The copy in the store cannot be brought up to date. A follower finds a newer one in the folder,
@@ -261,7 +265,7 @@ static void note_published(br_pass *pass)
     if (cdc->must_reload_all) memset(cdc->checkpoint_id, 0, sizeof cdc->checkpoint_id);
     cdc->must_reload_all = false;
     // Tables that could not be captured: try again when the file has changed next.
-    if (br_cdc_is_maintainer(cdc) && has_blind_tables(cdc)) cdc->is_set_valid = false;
+    if (br_cdc_is_maintainer(cdc) && count_blind(cdc) > 0) cdc->is_set_valid = false;
 }
 
 // Swaps what readers get: versions, schema and, after a change of roles, the store.
@@ -318,6 +322,8 @@ static br_status finish_pass(br_pass *pass, br_error *err)
     cdc->status.rows_read += pass->rows_read;
     cdc->status.synced_at_ns = pass->began_ns;
     cdc->status.is_maintainer = br_cdc_is_maintainer(cdc);
+    cdc->status.table_count = cdc->set.count;
+    cdc->status.blind_count = count_blind(cdc);
     br_lock_give(&cdc->publish_lock);
     return BR_OK;
 }
@@ -339,15 +345,25 @@ br_status br_pass_run(br_pass *pass, bool wait, br_error *err)
     return status;
 }
 
+// Deltas are big, or the log is long, or it has been a while: what a crash would have to repeat.
+static bool wants_checkpoint(const br_cdc *cdc)
+{
+    if (br_store_wants_checkpoint(cdc->store)) return true;
+    return br_store_watermark(cdc->store).seq - cdc->checkpointed_seq >= CHECKPOINT_RECORDS ||
+           br_clock_ns() - cdc->checkpointed_ns >= CHECKPOINT_NS;
+}
+
 static br_status run_and_end(br_cdc *cdc, bool wait, br_error *err)
 {
     br_pass pass = {.cdc = cdc};
     BR_TRY(br_pass_run(&pass, wait, err));
     br_pass_end(&pass);
-    if (pass.chunks_loaded == 0 && !br_store_wants_checkpoint(cdc->store)) return BR_OK;
-    // A checkpoint that fails leaves the copy as it is, in memory; the next one may do better.
-    br_status ignored = br_cdc_checkpoint_locked(cdc, false, NULL);
-    (void)ignored;
+    if (pass.chunks_loaded == 0 && !wants_checkpoint(cdc)) return BR_OK;
+    // A checkpoint that fails leaves the copy as it is, in memory; a later one may do better.
+    uint64_t now = br_clock_ns();
+    if (now < cdc->checkpoint_not_before_ns) return BR_OK;
+    if (br_cdc_checkpoint_locked(cdc, false, NULL) != BR_OK)
+        cdc->checkpoint_not_before_ns = now + CHECKPOINT_RETRY_NS;
     return BR_OK;
 }
 

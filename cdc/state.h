@@ -89,8 +89,9 @@ struct br_cdc {
     int64_t data_version;
     uint8_t lineage[16];
     uint8_t checkpoint_id[16];  // of the durable copy; zeros: there is none
-    uint64_t checkpointed_version;
-    br_capture_entry *entries;  // of the set, in its schema's arena
+    uint64_t checkpointed_version, checkpointed_seq, checkpointed_ns;
+    uint64_t checkpoint_not_before_ns;  // after one that failed
+    br_capture_entry *entries;          // of the set, in its schema's arena
     uint32_t entry_count;
     uint64_t last_seq;  // the newest log record seen, and what it said
     uint32_t last_table_id;

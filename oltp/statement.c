@@ -101,25 +101,25 @@ const char *br_oltp_column_name(const br_oltp_statement *statement, uint32_t col
 }
 
 // The bytes as they lie in the file; asking a UTF-8 file for text would only add a NUL to them.
-static br_text column_bytes(br_oltp_statement *statement, int column, bool is_text)
+static br_text value_bytes(sqlite3_value *value, bool is_text, bool is_utf8)
 {
-    const void *bytes = is_text && !statement->oltp->is_utf8
-                            ? (const void *)sqlite3_column_text(statement->handle, column)
-                            : sqlite3_column_blob(statement->handle, column);
-    uint32_t size = (uint32_t)sqlite3_column_bytes(statement->handle, column);
+    const void *bytes =
+        is_text && !is_utf8 ? (const void *)sqlite3_value_text(value) : sqlite3_value_blob(value);
+    uint32_t size = (uint32_t)sqlite3_value_bytes(value);
     if (bytes == NULL) return br_text_make("", 0);
     return br_text_make(bytes, size);
 }
 
+// One look-up of the column instead of one per sqlite3_column_ function. SQLite calls such a value
+// unprotected, which matters only when other threads use the connection: none does.
 br_value br_oltp_column(br_oltp_statement *statement, uint32_t column)
 {
-    sqlite3_stmt *handle = statement->handle;
-    int index = (int)column;
-    switch (sqlite3_column_type(handle, index)) {
-    case SQLITE_INTEGER: return br_value_int(sqlite3_column_int64(handle, index));
-    case SQLITE_FLOAT: return br_value_real(sqlite3_column_double(handle, index));
-    case SQLITE_TEXT: return br_value_text(column_bytes(statement, index, true));
-    case SQLITE_BLOB: return br_value_blob(column_bytes(statement, index, false));
+    sqlite3_value *value = sqlite3_column_value(statement->handle, (int)column);
+    switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER: return br_value_int(sqlite3_value_int64(value));
+    case SQLITE_FLOAT: return br_value_real(sqlite3_value_double(value));
+    case SQLITE_TEXT: return br_value_text(value_bytes(value, true, statement->oltp->is_utf8));
+    case SQLITE_BLOB: return br_value_blob(value_bytes(value, false, statement->oltp->is_utf8));
     default: return br_value_null();
     }
 }
