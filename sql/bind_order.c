@@ -10,11 +10,16 @@ const br_ast *br_ast_skip_collate(const br_ast *ast)
     return ast;
 }
 
-// An integer, perhaps negative.
+// An integer, perhaps with signs before it.
 static bool is_ordinal(const br_binder *binder, const br_ast *ast, int64_t *value_out)
 {
-    bool negative = ast->kind == BR_AST_UNARY && ast->operator_ == BR_AST_OP_MINUS;
-    const br_ast *digits = negative ? ast->args[0] : ast;
+    const br_ast *digits = ast;
+    bool negative = false;
+    for (; digits->kind == BR_AST_UNARY; digits = digits->args[0]) {
+        bool is_minus = digits->operator_ == BR_AST_OP_MINUS;
+        if (!is_minus && digits->operator_ != BR_AST_OP_PLUS) return false;
+        negative = negative != is_minus;
+    }
     if (digits->kind != BR_AST_LITERAL || digits->value.class_ != BR_INT) return false;
     if (br_ast_is_keyword(binder, digits, "true") || br_ast_is_keyword(binder, digits, "false"))
         return false;

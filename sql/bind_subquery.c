@@ -80,13 +80,21 @@ static br_status first_row(br_binder *binder, br_plan **plan, br_error *err)
     return BR_OK;
 }
 
+// As a value, a compound has the affinity and collation of its last arm (in FROM: of its first).
+static const br_plan_column *value_column(const br_plan *plan, uint32_t index)
+{
+    const br_plan *node = plan;
+    while (node->kind == BR_PLAN_SORT || node->kind == BR_PLAN_LIMIT) node = node->left;
+    return &(node->kind == BR_PLAN_SET ? node->right : plan)->columns[index];
+}
+
 static br_status slot_expr(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)
 {
     br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_SUBQUERY, 0);
     BR_NEED(expr, err);
     expr->type = plan->columns[0].type;
     if (!is_single_row(plan)) expr->type.class_mask |= BR_MASK_NULL;
-    expr->affinity = plan->columns[0].affinity;
+    expr->affinity = value_column(plan, 0)->affinity;
     BR_TRY(first_row(scope->binder, &plan, err));
     *out = expr;
     return add_slot(scope->binder, plan, &expr->subquery, err);
@@ -102,6 +110,7 @@ br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *
                           plan->column_count);
     if (!escapes) return slot_expr(scope, plan, &out->expr, err);
     br_plan_column column = plan->columns[0];
+    column.affinity = value_column(plan, 0)->affinity;
     if (!is_single_row(plan)) column.type.class_mask |= BR_MASK_NULL;
     BR_TRY(new_join(scope, BR_JOIN_SINGLE, plan, &column, &join, err));
     BR_TRY(attach(scope, scope->attach, join, err));
@@ -243,11 +252,12 @@ static br_status set_in_keys(br_scope *scope, in_operands *in, br_plan *join, br
     BR_NEED(join->join.key_collations, err);
     BR_NEED(join->join.null_safe, err);
     for (uint32_t i = 0; i < in->count; i++) {
-        const br_plan_column *column = &in->right->columns[i];
-        br_expr *left = in->left[i].expr, *right = br_expr_column(arena, column);
+        const br_plan_column *last = value_column(in->right, i);
+        br_expr *left = in->left[i].expr;
+        br_expr *right = br_expr_column(arena, &in->right->columns[i]);
         BR_NEED(right, err);
-        br_bound right_bound = {right, column->collation, BR_COLLATED_COLUMN};
-        br_affinity affinity = br_compare_affinity(column->affinity, left->affinity);
+        br_bound right_bound = {right, last->collation, BR_COLLATED_COLUMN};
+        br_affinity affinity = br_compare_affinity(last->affinity, left->affinity);
         join->join.key_collations[i] = br_bound_collation(&in->left[i], &right_bound);
         BR_TRY(br_compare_prepare(scope, &left, &right, affinity, err));
         join->join.left_keys[i] = left;
