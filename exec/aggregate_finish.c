@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "exec/aggregate_state.h"
 #include "exec/keys.h"
+#include "exec/sort.h"
 
 enum { NUMBER_TEXT_MAX = 48 };  // an integer, or a real as the bridge writes it
 
@@ -205,13 +206,8 @@ static int compare_items(const br_aggregate *aggregate, const br_concat_item *le
 {
     for (uint32_t k = 0; k < aggregate->order_count; k++) {
         const br_sort_key *key = &aggregate->order_by[k];
-        const br_value *l = &left->order[k], *r = &right->order[k];
-        if ((l->class_ == BR_NULL) != (r->class_ == BR_NULL)) {
-            bool left_first = (l->class_ == BR_NULL) != key->nulls_last;
-            return left_first ? -1 : 1;
-        }
-        int order = br_value_compare(l, r, key->collation);
-        if (order != 0) return key->descending ? -order : order;
+        int order = br_sort_compare(&left->order[k], &right->order[k], key);
+        if (order != 0) return order;
     }
     return 0;
 }

@@ -144,10 +144,16 @@ br_status br_group_block_cut(const br_grouping *grouping, br_group_block *block,
 
 // ---- merging ---------------------------------------------------------------------------------
 
+typedef struct merge_job {
+    br_grouping *grouping;
+    br_memory *work;  // tables grow here, part after part in the same memory
+} merge_job;
+
 typedef struct merger {
     br_grouping *grouping;
-    br_group_part *part;
-    br_arena *arena, *scratch;
+    br_arena *work, *keep, *scratch;
+    br_groups groups;
+    br_state_array *arrays;
     uint32_t capacity, initialised;
 } merger;
 
@@ -173,7 +179,7 @@ static br_status merge_rows(merger *self, const br_group_block *block, uint32_t 
                             uint32_t count, br_error *err)
 {
     br_grouping *grouping = self->grouping;
-    br_groups *groups = &self->part->groups;
+    br_groups *groups = &self->groups;
     uint32_t found[BR_BATCH_ROWS];
     br_vector *keys = BR_ALLOC(self->scratch, br_vector, grouping->key_count);
     if (keys == NULL) return no_memory(grouping, err);
@@ -187,13 +193,13 @@ static br_status merge_rows(merger *self, const br_group_block *block, uint32_t 
                               err));
     }
     uint32_t wanted = groups->capacity > 0 ? groups->capacity : 1;
-    BR_TRY(br_state_arrays_fit(grouping, self->part->arrays, &self->capacity, self->initialised,
-                               wanted, self->arena, err));
+    BR_TRY(br_state_arrays_fit(grouping, self->arrays, &self->capacity, self->initialised, wanted,
+                               self->work, err));
     for (uint32_t i = 0; i < grouping->state_count; i++) {
-        br_state_init(&grouping->specs[i], &self->part->arrays[i], self->initialised,
+        br_state_init(&grouping->specs[i], &self->arrays[i], self->initialised,
                       groups->count - self->initialised);
-        BR_TRY(br_state_merge(&grouping->specs[i], &self->part->arrays[i], found,
-                              &block->arrays[i], first, count, err));
+        BR_TRY(br_state_merge(&grouping->specs[i], &self->arrays[i], found, &block->arrays[i],
+                              first, count, err));
     }
     self->initialised = groups->count;
     return BR_OK;
@@ -215,40 +221,73 @@ static br_status merge_block(merger *self, const br_group_block *block, uint32_t
     return BR_OK;
 }
 
-static br_status merge_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+// Groups that are complete, in arrays of just the right size.
+static br_status keep_part(const merger *self, br_group_part *part, br_error *err)
 {
-    br_grouping *grouping = context;
-    merger self = {.grouping = grouping,
-                   .part = &grouping->parts[index],
-                   .arena = br_memory_arena(grouping->memory, worker),
-                   .scratch = br_memory_arena(grouping->run->scratch, worker)};
-    BR_TRY(br_run_poll(grouping->run, err));
-    if (self.arena == NULL || self.scratch == NULL) return no_memory(grouping, err);
-    self.part->arrays = BR_ALLOC(self.arena, br_state_array, grouping->state_count);
-    if (self.part->arrays == NULL) return no_memory(grouping, err);
-    BR_TRY(br_groups_init(&self.part->groups, grouping->run, self.arena, self.arena,
-                          grouping->collations, grouping->key_count, err));
+    const br_grouping *grouping = self->grouping;
+    part->count = self->groups.count;
+    part->keys = BR_ALLOC(self->keep, br_vector, grouping->key_count);
+    if (part->keys == NULL) return no_memory(grouping, err);
+    for (uint32_t k = 0; k < grouping->key_count; k++) {
+        br_vector key = br_groups_key(&self->groups, k);
+        part->keys[k] = key;
+        if (key.class_ == BR_NULL) continue;
+        size_t item_bytes = br_item_bytes(key.class_, key.kind);
+        part->keys[k].data = br_arena_copy(self->keep, key.data, part->count * item_bytes);
+        if (key.validity != NULL)
+            part->keys[k].validity =
+                br_arena_copy(self->keep, key.validity,
+                              br_bitmap_words(part->count) * sizeof(uint64_t));
+        if (br_arena_failed(self->keep)) return no_memory(grouping, err);
+    }
+    return copy_states(grouping, self->arrays, NULL, part->count, self->keep, &part->arrays, err);
+}
+
+static br_status merge_blocks(merger *self, uint32_t partition, br_error *err)
+{
+    const br_grouping *grouping = self->grouping;
     for (uint32_t i = 0; i < grouping->morsel_count; i++) {
         for (const br_group_block *block = grouping->blocks[i]; block != NULL;
              block = block->next) {
-            BR_TRY(merge_block(&self, block, index, err));
+            BR_TRY(merge_block(self, block, partition, err));
         }
     }
-    if (grouping->key_count > 0 || self.part->groups.count > 0) return BR_OK;
+    if (grouping->key_count > 0 || self->groups.count > 0) return BR_OK;
     // No keys and no rows: one group all the same.
-    self.part->groups.count = 1;
-    BR_TRY(br_state_arrays_fit(grouping, self.part->arrays, &self.capacity, 0, 1, self.arena,
-                               err));
+    self->groups.count = 1;
+    BR_TRY(br_state_arrays_fit(grouping, self->arrays, &self->capacity, 0, 1, self->work, err));
     for (uint32_t i = 0; i < grouping->state_count; i++) {
-        br_state_init(&grouping->specs[i], &self.part->arrays[i], 0, 1);
+        br_state_init(&grouping->specs[i], &self->arrays[i], 0, 1);
     }
+    return BR_OK;
+}
+
+static br_status merge_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    const merge_job *job = context;
+    br_grouping *grouping = job->grouping;
+    merger self = {.grouping = grouping,
+                   .work = br_memory_arena(job->work, worker),
+                   .keep = br_memory_arena(grouping->memory, worker),
+                   .scratch = br_memory_arena(grouping->run->scratch, worker)};
+    BR_TRY(br_run_poll(grouping->run, err));
+    if (self.work == NULL || self.keep == NULL || self.scratch == NULL)
+        return no_memory(grouping, err);
+    br_arena_mark mark = br_arena_get_mark(self.work);
+    self.arrays = BR_ALLOC(self.work, br_state_array, grouping->state_count);
+    if (self.arrays == NULL) return no_memory(grouping, err);
+    BR_TRY(br_groups_init(&self.groups, grouping->run, self.work, self.keep,
+                          grouping->collations, grouping->key_count, err));
+    BR_TRY(merge_blocks(&self, index, err));
+    BR_TRY(keep_part(&self, &grouping->parts[index], err));
+    br_arena_rewind(self.work, mark);
     return BR_OK;
 }
 
 static br_status cut_morsel(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
     br_grouping *grouping = context;
-    br_arena *keep = br_memory_arena(grouping->memory, worker);
+    br_arena *keep = br_memory_arena(grouping->block_memory, worker);
     br_arena *scratch = br_memory_arena(grouping->run->scratch, worker);
     if (keep == NULL || scratch == NULL) return no_memory(grouping, err);
     br_arena_mark mark = br_arena_get_mark(scratch);
@@ -275,5 +314,11 @@ br_status br_grouping_merge(br_grouping *grouping, br_error *err)
     if (grouping->parts == NULL) return no_memory(grouping, err);
     if (grouping->part_count > 1)
         BR_TRY(br_run_tasks(grouping->run, grouping->morsel_count, cut_morsel, grouping, err));
-    return br_run_tasks(grouping->run, grouping->part_count, merge_part, grouping, err);
+    merge_job job = {.grouping = grouping};
+    BR_TRY(br_memory_new(grouping->run, &job.work, err));
+    BR_TRY(br_run_tasks(grouping->run, grouping->part_count, merge_part, &job, err));
+    br_memory_free(grouping->run, job.work);
+    br_memory_free(grouping->run, grouping->block_memory);
+    grouping->block_memory = NULL;
+    return BR_OK;
 }

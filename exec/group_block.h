@@ -4,7 +4,8 @@
 // hash) is offsets[p]..offsets[p+1]. Small blocks stay in one piece until the merge knows whether
 // it needs partitions.
 //
-// Ownership: the grouping's memory. Threads: immutable once made, but for br_group_block_cut.
+// Ownership: the block memory of the grouping. Threads: immutable once made, but for
+//            br_group_block_cut.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_GROUP_BLOCK_H
 #define BR_EXEC_GROUP_BLOCK_H

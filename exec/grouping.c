@@ -19,7 +19,7 @@ enum {
 
 struct br_grouper {
     br_grouping *grouping;
-    br_arena *arena, *keep, *scratch;
+    br_arena *arena, *keep, *block_arena, *scratch;
     br_groups groups;
     br_state_array *arrays;
     uint32_t capacity, initialised;  // states
@@ -48,6 +48,7 @@ br_status br_grouping_prepare(br_grouping *grouping, uint64_t row_count, uint32_
                row_count >> grouping->partition_bits > ROWS_PER_PARTITION)
             grouping->partition_bits++;
     }
+    BR_TRY(br_memory_new(grouping->run, &grouping->block_memory, err));
     grouping->blocks = NULL;
     grouping->morsel_count = 0;
     return br_grouping_extend(grouping, morsel_count, err);
@@ -73,9 +74,11 @@ br_status br_grouper_new(br_grouping *grouping, br_arena *arena, uint32_t worker
     grouper->grouping = grouping;
     grouper->arena = arena;
     grouper->keep = br_memory_arena(grouping->memory, worker);
+    grouper->block_arena = br_memory_arena(grouping->block_memory, worker);
     grouper->scratch = br_memory_arena(grouping->run->scratch, worker);
     grouper->arrays = BR_ALLOC(arena, br_state_array, grouping->state_count);
-    if (grouper->keep == NULL || grouper->scratch == NULL || grouper->arrays == NULL)
+    if (grouper->keep == NULL || grouper->block_arena == NULL || grouper->scratch == NULL ||
+        grouper->arrays == NULL)
         return no_memory(grouping, err);
     BR_TRY(br_groups_init(&grouper->groups, grouping->run, arena, grouper->keep,
                           grouping->collations, grouping->key_count, err));
@@ -126,8 +129,8 @@ static br_status emit(br_grouper *grouper, br_error *err)
     br_grouping *grouping = grouper->grouping;
     br_group_block *block;
     if (grouper->groups.count == 0) return BR_OK;
-    BR_TRY(br_group_block_make(grouping, &grouper->groups, grouper->arrays, grouper->keep,
-                               grouper->scratch, &block, err));
+    BR_TRY(br_group_block_make(grouping, &grouper->groups, grouper->arrays,
+                               grouper->block_arena, grouper->scratch, &block, err));
     if (grouper->last == NULL) grouper->first = block;
     else grouper->last->next = block;
     grouper->last = block;
@@ -199,8 +202,7 @@ static br_status make_columns(const groups_source *source, const br_group_part *
     for (uint32_t i = 0; i < source->columns.column_count; i++) {
         uint32_t key = source->columns.keys[i];
         if (key != BR_STATE_NO_ARG) {
-            br_vector all = br_groups_key(&part->groups, key);
-            columns[i] = br_vector_slice(&all, first);
+            columns[i] = br_vector_slice(&part->keys[key], first);
         } else {
             BR_TRY(br_aggregate_finish(&context, &source->columns.outputs[i], &columns[i], err));
         }
@@ -227,11 +229,11 @@ static br_status groups_run_morsel(br_source *base, br_worker *worker, uint32_t 
     const groups_source *source = (const groups_source *)base;
     const br_group_part *part = &source->grouping->parts[morsel];
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
-    for (uint32_t first = 0; first < part->groups.count && !worker->is_morsel_done;
+    for (uint32_t first = 0; first < part->count && !worker->is_morsel_done;
          first += BR_BATCH_ROWS) {
         BR_TRY(br_run_poll(worker->run, err));
         br_arena_rewind(worker->scratch, mark);
-        uint32_t left = part->groups.count - first;
+        uint32_t left = part->count - first;
         br_batch batch = {.row_count = left < BR_BATCH_ROWS ? left : BR_BATCH_ROWS,
                           .column_count = source->columns.column_count};
         batch.columns = BR_ALLOC(worker->scratch, br_vector, batch.column_count);
@@ -260,7 +262,7 @@ br_status br_source_of_groups(const br_grouping *grouping, const br_group_column
                               .grouping = grouping,
                               .columns = *columns};
     for (uint32_t i = 0; i < grouping->part_count; i++) {
-        source->base.row_count += grouping->parts[i].groups.count;
+        source->base.row_count += grouping->parts[i].count;
     }
     *source_out = &source->base;
     return BR_OK;

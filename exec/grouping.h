@@ -22,13 +22,15 @@
 typedef struct br_group_block br_group_block;
 
 typedef struct br_group_part {  // final groups
-    br_groups groups;
+    uint32_t count;
+    br_vector *keys;
     br_state_array *arrays;
 } br_group_part;
 
 typedef struct br_grouping {
     br_run *run;
-    br_memory *memory;
+    br_memory *memory;        // of parts, and of the bytes of texts
+    br_memory *block_memory;  // of blocks: from prepare to merge
     uint32_t key_count;
     const br_collation *collations;
     uint32_t state_count;

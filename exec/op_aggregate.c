@@ -145,7 +145,7 @@ static br_status feed_part(void *context, uint32_t worker, uint32_t index, br_er
     distinct_feed *feed = context;
     aggregate_stage *stage = feed->stage;
     uint32_t key_count = stage->plan.key_count;
-    const br_groups *groups = &feed->from->parts[index].groups;
+    const br_group_part *part = &feed->from->parts[index];
     br_arena *arena = br_memory_arena(feed->memory, worker);
     br_arena *scratch = br_memory_arena(stage->run->scratch, worker);
     if (arena == NULL || scratch == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
@@ -154,12 +154,11 @@ static br_status feed_part(void *context, uint32_t worker, uint32_t index, br_er
     if (vectors == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
     BR_TRY(br_grouper_new(&stage->grouping, arena, worker, &grouper, err));
     br_arena_mark mark = br_arena_get_mark(scratch);
-    for (uint32_t first = 0; first < groups->count; first += BR_BATCH_ROWS) {
+    for (uint32_t first = 0; first < part->count; first += BR_BATCH_ROWS) {
         BR_TRY(br_run_poll(stage->run, err));
-        uint32_t left = groups->count - first;
+        uint32_t left = part->count - first;
         for (uint32_t k = 0; k <= key_count; k++) {
-            br_vector key = br_groups_key(groups, k);
-            vectors[k < key_count ? k : feed->set->arg] = br_vector_slice(&key, first);
+            vectors[k < key_count ? k : feed->set->arg] = br_vector_slice(&part->keys[k], first);
         }
         BR_TRY(br_grouper_add(grouper, vectors, vectors,
                               left < BR_BATCH_ROWS ? left : BR_BATCH_ROWS, feed->set->enabled,

@@ -7,7 +7,7 @@
 typedef struct collect_stage {
     br_stage base;
     br_run *run;
-    br_memory *memory;
+    br_keep keep;
     uint32_t column_count;
     uint32_t morsel_count;
     br_batch_list *lists;  // by morsel
@@ -35,10 +35,9 @@ static br_status collect_open(br_stage *base, br_worker *worker, void **state_ou
                               br_error *err)
 {
     collect_stage *op = (collect_stage *)base;
-    br_collector *collector;
-    br_arena *keep = br_memory_arena(op->memory, worker->index);
-    if (keep == NULL) return br_run_no_memory(worker->run, "stored rows", err);
-    BR_TRY(br_collector_new(worker->run, worker->arena, keep, op->column_count, &collector, err));
+    br_collector *collector = NULL;
+    BR_TRY(br_collector_new(worker->run, worker->arena, &op->keep, worker->index,
+                            op->column_count, &collector, err));
     *state_out = collector;
     return BR_OK;
 }
@@ -86,13 +85,13 @@ static const br_stage_kind collect_kind = {
     .is_done = collect_is_done,
 };
 
-br_status br_collect_new(br_pipeline *pipeline, uint32_t column_count, br_memory *memory,
+br_status br_collect_new(br_pipeline *pipeline, uint32_t column_count, const br_keep *keep,
                          br_stage **sink_out, br_error *err)
 {
     collect_stage *op = br_stage_new(pipeline, &collect_kind, NULL, sizeof *op);
     if (op == NULL) return br_run_no_memory(pipeline->run, "a plan", err);
     op->run = pipeline->run;
-    op->memory = memory;
+    op->keep = *keep;
     op->column_count = column_count;
     op->wanted = UINT64_MAX;
     *sink_out = &op->base;
@@ -102,7 +101,7 @@ br_status br_collect_new(br_pipeline *pipeline, uint32_t column_count, br_memory
 br_status br_collect_batches(br_stage *sink, br_batches *batches_out, br_error *err)
 {
     collect_stage *op = (collect_stage *)sink;
-    br_arena *arena = br_memory_arena(op->memory, 0);
+    br_arena *arena = br_memory_arena(op->keep.rows, 0);
     if (arena == NULL) return br_run_no_memory(op->run, "stored rows", err);
     return br_batches_join(op->run, op->lists, op->morsel_count, op->column_count, arena,
                            batches_out, err);
@@ -145,8 +144,9 @@ br_status br_materialise_limit(br_run *run, const br_plan *plan, br_memory *memo
     BR_TRY(br_limit_evaluate(run, plan->limit.limit, plan->limit.offset, &limit, &offset, err));
     br_pipeline *pipeline;
     br_stage *sink;
+    const br_keep keep = {.rows = memory, .bytes = memory};
     BR_TRY(br_pipeline_new(run, &pipeline, err));
-    BR_TRY(br_collect_new(pipeline, br_plan_width(plan->left), memory, &sink, err));
+    BR_TRY(br_collect_new(pipeline, br_plan_width(plan->left), &keep, &sink, err));
     collect_stage *op = (collect_stage *)sink;
     op->wanted = limit > UINT64_MAX - offset ? UINT64_MAX : limit + offset;
     br_pipeline_set_sink(pipeline, sink);

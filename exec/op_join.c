@@ -42,13 +42,17 @@ static br_status store_build(br_run *run, const join_sides *sides, uint32_t key_
     }
     BR_TRY(br_memory_new(run, &batch_memory, err));
     BR_TRY(br_pipeline_new(run, &pipeline, err));
-    BR_TRY(br_collect_new(pipeline, width + computed, batch_memory, &sink, err));
+    const br_keep batch_keep = {.rows = batch_memory, .bytes = memory};
+    BR_TRY(br_collect_new(pipeline, width + computed, &batch_keep, &sink, err));
     br_pipeline_set_sink(pipeline, sink);
     BR_TRY(br_extend_new(pipeline, sides->build, expressions, computed, sink, &extend, err));
     BR_TRY(br_produce(pipeline, sides->build, extend, err));
     BR_TRY(br_pipeline_run(pipeline, err));
     BR_TRY(br_collect_batches(sink, &batches, err));
-    return br_rows_build(run, &batches, memory, rows_out, err);
+    const br_keep keep = {.rows = memory, .bytes = memory};
+    BR_TRY(br_rows_build(run, &batches, &keep, rows_out, err));
+    br_memory_free(run, batch_memory);
+    return BR_OK;
 }
 
 static br_status build_table(br_run *run, const br_plan *plan, const join_sides *sides,

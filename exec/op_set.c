@@ -3,9 +3,9 @@
 #include "base/assert.h"
 #include "exec/grouping.h"
 
-// Rows of both sides become groups; two counts say from which side they came. When equal values look
-// different (1 and 1.0, texts under a collation) the last one is shown, as SQLite does: of both
-// sides for UNION, of the left side for the others.
+// Rows of both sides become groups; two counts say from which side they came. When equal values
+// look different (1 and 1.0, texts under a collation) the last one is shown, as SQLite does: of
+// both sides for UNION, of the left side for the others.
 typedef struct set_sink {
     br_stage base;
     br_pipeline *pipeline;

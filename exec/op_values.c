@@ -25,7 +25,11 @@ br_status br_produce_values(br_pipeline *pipeline, const br_plan *plan, br_stage
     br_batch_list list;
     br_batches batches;
     br_source *source;
-    BR_TRY(br_collector_new(run, run->arena, run->arena, plan->column_count, &collector, err));
+    br_memory *memory;
+    BR_TRY(br_memory_new(run, &memory, err));
+    BR_TRY(br_pipeline_adopt(pipeline, memory, err));
+    const br_keep keep = {.rows = memory, .bytes = memory};
+    BR_TRY(br_collector_new(run, run->arena, &keep, 0, plan->column_count, &collector, err));
     for (uint32_t row = 0; row < plan->values.row_count; row++) {
         BR_TRY(collect_row(run, plan, row, collector, err));
     }

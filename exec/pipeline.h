@@ -224,9 +224,10 @@ BR_CHECKED br_status br_batch_gather(const br_batch *batch, const uint16_t *posi
 BR_CHECKED br_status br_extend_new(br_pipeline *pipeline, const br_plan *input,
                                    const br_expr *const *expressions, uint32_t count,
                                    br_stage *next, br_stage **stage_out, br_error *err);
-// A sink that keeps its rows in `memory`: br_collect_batches gives them, in morsel order.
+// A sink that keeps its rows (rows.h): br_collect_batches gives them, in morsel order.
+typedef struct br_keep br_keep;
 BR_CHECKED br_status br_collect_new(br_pipeline *pipeline, uint32_t column_count,
-                                    br_memory *memory, br_stage **sink_out, br_error *err);
+                                    const br_keep *keep, br_stage **sink_out, br_error *err);
 BR_CHECKED br_status br_collect_batches(br_stage *sink, br_batches *batches_out,
                                         br_error *err);
 

@@ -51,8 +51,9 @@ br_status br_materialise(br_run *run, const br_plan *plan, br_memory *memory,
         return br_materialise_limit(run, plan, memory, batches_out, err);
     br_pipeline *pipeline;
     br_stage *sink;
+    const br_keep keep = {.rows = memory, .bytes = memory};
     BR_TRY(br_pipeline_new(run, &pipeline, err));
-    BR_TRY(br_collect_new(pipeline, br_plan_width(plan), memory, &sink, err));
+    BR_TRY(br_collect_new(pipeline, br_plan_width(plan), &keep, &sink, err));
     br_pipeline_set_sink(pipeline, sink);
     BR_TRY(br_produce(pipeline, plan, sink, err));
     BR_TRY(br_pipeline_run(pipeline, err));

@@ -26,7 +26,7 @@ typedef struct builder {
 
 struct br_collector {
     const br_run *run;
-    br_arena *arena, *keep;
+    br_arena *arena, *keep, *bytes;
     uint32_t column_count;
     uint32_t open_rows;
     builder *builders;
@@ -39,15 +39,19 @@ uint32_t br_item_bytes(uint8_t class_, uint8_t kind)
     return class_ == BR_ANY ? sizeof(br_value) : sizeof(br_text);
 }
 
-br_status br_collector_new(const br_run *run, br_arena *arena, br_arena *keep,
+br_status br_collector_new(br_run *run, br_arena *arena, const br_keep *keep, uint32_t worker,
                            uint32_t column_count, br_collector **collector_out, br_error *err)
 {
     br_collector *collector = BR_ALLOC(arena, br_collector, 1);
     builder *builders = BR_ALLOC(arena, builder, column_count);
-    if (collector == NULL || builders == NULL) return br_run_no_memory(run, "stored rows", err);
+    br_arena *rows = br_memory_arena(keep->rows, worker);
+    br_arena *bytes = br_memory_arena(keep->bytes, worker);
+    if (collector == NULL || builders == NULL || rows == NULL || bytes == NULL)
+        return br_run_no_memory(run, "stored rows", err);
     *collector = (br_collector){.run = run,
                                 .arena = arena,
-                                .keep = keep,
+                                .keep = rows,
+                                .bytes = bytes,
                                 .column_count = column_count,
                                 .builders = builders};
     *collector_out = collector;
@@ -100,9 +104,9 @@ static br_status convert_open(br_collector *collector, builder *column, uint8_t 
 {
     br_vector vector = open_vector(column), converted;
     if (class_ == BR_ANY) {
-        BR_TRY(br_vector_to_any(&vector, collector->open_rows, collector->keep, &converted, err));
+        BR_TRY(br_vector_to_any(&vector, collector->open_rows, collector->bytes, &converted, err));
     } else {
-        BR_TRY(br_vector_flatten(&vector, collector->open_rows, collector->keep, &converted, err));
+        BR_TRY(br_vector_flatten(&vector, collector->open_rows, collector->bytes, &converted, err));
     }
     uint32_t item_bytes = br_item_bytes(class_, BR_VECTOR_FLAT);
     BR_TRY(make_room(collector, column, item_bytes, err));
@@ -161,7 +165,7 @@ static br_status keep_bytes(br_collector *collector, br_text *texts, uint32_t co
         if (validity != NULL && !br_bitmap_get(validity, i)) texts[i] = br_text_make("", 0);
         total += texts[i].size;
     }
-    char *bytes = br_arena_alloc(collector->keep, total, 1);
+    char *bytes = br_arena_alloc(collector->bytes, total, 1);
     if (bytes == NULL) return br_run_no_memory(collector->run, "stored rows", err);
     for (uint32_t i = 0; i < count; i++) {
         if (texts[i].size > 0) memcpy(bytes, texts[i].data, texts[i].size);
@@ -176,7 +180,7 @@ static br_status keep_value_bytes(br_collector *collector, br_value *values, uin
 {
     for (uint32_t i = 0; i < count; i++) {
         if (values[i].class_ != BR_TEXT && values[i].class_ != BR_BLOB) continue;
-        char *bytes = br_arena_copy_text(collector->keep, values[i].text.data,
+        char *bytes = br_arena_copy_text(collector->bytes, values[i].text.data,
                                          values[i].text.size);
         if (bytes == NULL) return br_run_no_memory(collector->run, "stored rows", err);
         values[i].text.data = bytes;
@@ -205,7 +209,7 @@ static br_status append_shared(br_collector *collector, builder *column, const b
         uint32_t code = vector->codes[i];
         if (column->copies[code].data == NULL) {
             br_text text = dictionary->values.text[code];
-            text.data = br_arena_copy_text(collector->keep, text.data, text.size);
+            text.data = br_arena_copy_text(collector->bytes, text.data, text.size);
             if (text.data == NULL) return br_run_no_memory(collector->run, "stored rows", err);
             column->copies[code] = text;
         }
@@ -224,14 +228,14 @@ static br_status append_items(br_collector *collector, builder *column, const br
         vector->dictionary->size > 0 && vector->dictionary->size <= SHARED_ENTRIES_MAX)
         return append_shared(collector, column, vector, count, err);
     br_vector flat = *vector;
-    br_arena_mark mark = br_arena_get_mark(collector->keep);
+    br_arena_mark mark = br_arena_get_mark(collector->bytes);
     if (vector->kind != column->kind)
-        BR_TRY(br_vector_flatten(vector, count, collector->keep, &flat, err));
+        BR_TRY(br_vector_flatten(vector, count, collector->bytes, &flat, err));
     uint32_t item_bytes = br_item_bytes(column->class_, column->kind);
     char *items = (char *)column->items + (size_t)at * item_bytes;
     memcpy(items, flat.data, (size_t)count * item_bytes);
     if (br_is_time_kind(vector->kind) && column->kind == BR_VECTOR_FLAT) return BR_OK;
-    br_arena_rewind(collector->keep, mark);  // only the bytes of dates had to stay
+    br_arena_rewind(collector->bytes, mark);  // only the bytes of dates had to stay
     if (column->class_ == BR_ANY)
         return keep_value_bytes(collector, (br_value *)(void *)items, count, err);
     if (is_text_class(column->class_) && column->kind == BR_VECTOR_FLAT)
@@ -251,7 +255,7 @@ static br_status append_column(br_collector *collector, builder *column, const b
     br_vector any = *vector;
     if (column->class_ != vector->class_) {
         if (column->class_ != BR_ANY) BR_TRY(convert_open(collector, column, BR_ANY, err));
-        BR_TRY(br_vector_to_any(vector, count, collector->keep, &any, err));
+        BR_TRY(br_vector_to_any(vector, count, collector->bytes, &any, err));
     } else if (br_is_time_kind(column->kind) && column->kind != vector->kind) {
         BR_TRY(convert_open(collector, column, column->class_, err));
     }
@@ -318,7 +322,7 @@ br_status br_collector_add(br_collector *collector, const br_batch *batch, br_er
                              batch->row_count, err));
     }
     collector->open_rows += batch->row_count;
-    if (br_arena_failed(collector->keep))
+    if (br_arena_failed(collector->keep) || br_arena_failed(collector->bytes))
         return br_run_no_memory(collector->run, "stored rows", err);
     return BR_OK;
 }

@@ -27,10 +27,16 @@ typedef struct br_batch_list {
 
 typedef struct br_collector br_collector;
 
-// `arena` holds the collector itself, `keep` the rows.
-BR_CHECKED br_status br_collector_new(const br_run *run, br_arena *arena, br_arena *keep,
-                                      uint32_t column_count, br_collector **collector_out,
-                                      br_error *err);
+// Kept rows lie in two places, which may be one: their arrays, which whoever rearranges the rows
+// can let go, and the bytes of TEXT and BLOB, which the rearranged rows still point to.
+struct br_keep {
+    br_memory *rows, *bytes;
+};
+
+// `arena` holds the collector itself.
+BR_CHECKED br_status br_collector_new(br_run *run, br_arena *arena, const br_keep *keep,
+                                      uint32_t worker, uint32_t column_count,
+                                      br_collector **collector_out, br_error *err);
 // The first column_count columns of the batch.
 BR_CHECKED br_status br_collector_add(br_collector *collector, const br_batch *batch,
                                       br_error *err);
@@ -51,8 +57,12 @@ typedef struct br_rows {
 
 enum { BR_ROW_NONE = UINT32_MAX };
 
-BR_CHECKED br_status br_rows_build(br_run *run, const br_batches *batches, br_memory *memory,
+BR_CHECKED br_status br_rows_build(br_run *run, const br_batches *batches, const br_keep *keep,
                                    br_rows *rows_out, br_error *err);
+// The same by one worker alone, in its arenas.
+BR_CHECKED br_status br_rows_build_alone(br_run *run, const br_batches *batches,
+                                         const br_keep *keep, uint32_t worker, br_rows *rows_out,
+                                         br_error *err);
 // out[i] = column[rows[i]]; NULL for BR_ROW_NONE, which occurs only when `has_none`.
 BR_CHECKED br_status br_column_pick(const br_run *run, const br_vector *column,
                                     const uint32_t *rows, uint32_t count, bool has_none,

@@ -8,7 +8,7 @@
 typedef struct build_job {
     br_run *run;
     const br_batches *batches;
-    br_memory *memory;
+    const br_keep *keep;
     br_rows *rows;
 } build_job;
 
@@ -40,7 +40,7 @@ static void set_bits(uint64_t *bits, uint64_t at, const uint64_t *in, uint32_t c
 }
 
 static br_status copy_batch(const build_job *job, const br_vector *vector, uint32_t count,
-                            const br_vector *to, br_arena *arena, void *items, br_error *err)
+                            const br_vector *to, br_arena *bytes, void *items, br_error *err)
 {
     size_t item_bytes = br_item_bytes(to->class_, to->kind);
     br_vector from = *vector;
@@ -49,12 +49,12 @@ static br_status copy_batch(const build_job *job, const br_vector *vector, uint3
         return BR_OK;
     }
     if (to->class_ == BR_ANY && vector->class_ != BR_ANY) {
-        BR_TRY(br_vector_to_any(vector, count, arena, &from, err));
+        BR_TRY(br_vector_to_any(vector, count, bytes, &from, err));
     } else if (vector->kind != to->kind) {
-        BR_TRY(br_vector_flatten(vector, count, arena, &from, err));
+        BR_TRY(br_vector_flatten(vector, count, bytes, &from, err));
     }
     memcpy(items, from.data, count * item_bytes);
-    if (br_arena_failed(arena)) return br_run_no_memory(job->run, "stored rows", err);
+    if (br_arena_failed(bytes)) return br_run_no_memory(job->run, "stored rows", err);
     return BR_OK;
 }
 
@@ -62,13 +62,15 @@ static br_status build_column(void *context, uint32_t worker, uint32_t index, br
 {
     build_job *job = context;
     br_vector *to = &job->rows->columns[index];
-    br_arena *arena = br_memory_arena(job->memory, worker);
+    br_arena *arena = br_memory_arena(job->keep->rows, worker);
+    br_arena *bytes = br_memory_arena(job->keep->bytes, worker);
     bool has_nulls;
     *to = (br_vector){0};
     unify(job->batches, index, to, &has_nulls);
     if (to->class_ == BR_NULL) return BR_OK;
     size_t item_bytes = br_item_bytes(to->class_, to->kind);
-    if (arena == NULL) return br_run_no_memory(job->run, "stored rows", err);
+    if (arena == NULL || bytes == NULL)
+        return br_run_no_memory(job->run, "stored rows", err);
     char *items = br_arena_alloc(arena, job->rows->row_count * item_bytes, 64);
     uint64_t *bits = NULL;
     if (has_nulls && to->class_ != BR_ANY)
@@ -79,7 +81,7 @@ static br_status build_column(void *context, uint32_t worker, uint32_t index, br
     for (uint32_t i = 0; i < job->batches->batch_count; i++) {
         const br_batch *batch = &job->batches->batches[i];
         const br_vector *vector = &batch->columns[index];
-        BR_TRY(copy_batch(job, vector, batch->row_count, to, arena, items + at * item_bytes, err));
+        BR_TRY(copy_batch(job, vector, batch->row_count, to, bytes, items + at * item_bytes, err));
         if (bits != NULL && vector->class_ != BR_NULL)
             set_bits(bits, at, vector->validity, batch->row_count);
         at += batch->row_count;
@@ -89,20 +91,34 @@ static br_status build_column(void *context, uint32_t worker, uint32_t index, br
     return BR_OK;
 }
 
-br_status br_rows_build(br_run *run, const br_batches *batches, br_memory *memory,
-                        br_rows *rows_out, br_error *err)
+static br_status make_rows(br_run *run, const br_batches *batches, br_arena *arena,
+                           br_rows *rows_out, br_error *err)
 {
     if (batches->row_count >= BR_ROW_NONE)
         return br_fail(err, BR_UNSUPPORTED, "an operator would have to keep 2^32 rows");
-    br_arena *arena = br_memory_arena(memory, 0);
     if (arena == NULL) return br_run_no_memory(run, "stored rows", err);
-    br_rows rows = {.column_count = batches->column_count,
-                    .row_count = (uint32_t)batches->row_count};
-    rows.columns = BR_ALLOC(arena, br_vector, rows.column_count);
-    if (rows.columns == NULL) return br_run_no_memory(run, "stored rows", err);
-    build_job job = {.run = run, .batches = batches, .memory = memory, .rows = &rows};
-    BR_TRY(br_run_tasks(run, rows.column_count, build_column, &job, err));
-    *rows_out = rows;
+    *rows_out = (br_rows){.column_count = batches->column_count,
+                          .row_count = (uint32_t)batches->row_count,
+                          .columns = BR_ALLOC(arena, br_vector, batches->column_count)};
+    return rows_out->columns == NULL ? br_run_no_memory(run, "stored rows", err) : BR_OK;
+}
+
+br_status br_rows_build(br_run *run, const br_batches *batches, const br_keep *keep,
+                        br_rows *rows_out, br_error *err)
+{
+    BR_TRY(make_rows(run, batches, br_memory_arena(keep->rows, 0), rows_out, err));
+    build_job job = {.run = run, .batches = batches, .keep = keep, .rows = rows_out};
+    return br_run_tasks(run, rows_out->column_count, build_column, &job, err);
+}
+
+br_status br_rows_build_alone(br_run *run, const br_batches *batches, const br_keep *keep,
+                              uint32_t worker, br_rows *rows_out, br_error *err)
+{
+    BR_TRY(make_rows(run, batches, br_memory_arena(keep->rows, worker), rows_out, err));
+    build_job job = {.run = run, .batches = batches, .keep = keep, .rows = rows_out};
+    for (uint32_t i = 0; i < rows_out->column_count; i++) {
+        BR_TRY(build_column(&job, worker, i, err));
+    }
     return BR_OK;
 }
 
@@ -213,6 +229,27 @@ typedef struct order_job {
     br_batch *batches;
 } order_job;
 
+// The input's bytes go with the sort; the rows in order keep their own.
+static br_status keep_picked_bytes(const br_run *run, br_vector *vector, uint32_t count,
+                                   br_arena *arena, br_error *err)
+{
+    bool is_text = vector->class_ == BR_TEXT || vector->class_ == BR_BLOB;
+    if (!is_text && vector->class_ != BR_ANY) return BR_OK;
+    if (br_is_time_kind(vector->kind)) return BR_OK;
+    uint32_t size = vector->kind == BR_VECTOR_CONST ? 1 : count;
+    for (uint32_t i = 0; i < size; i++) {
+        // The arrays are this batch's own: br_column_pick has just made them.
+        br_value *value = is_text ? NULL : (br_value *)(uintptr_t)&vector->any[i];
+        if (value != NULL && value->class_ != BR_TEXT && value->class_ != BR_BLOB) continue;
+        br_text *text = value != NULL ? &value->text : (br_text *)(uintptr_t)&vector->text[i];
+        if (is_text && br_vector_is_null(vector, i)) continue;
+        const char *bytes = br_arena_copy_text(arena, text->data, text->size);
+        if (bytes == NULL) return br_run_no_memory(run, "sorted rows", err);
+        text->data = bytes;
+    }
+    return BR_OK;
+}
+
 static br_status order_batch(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
     order_job *job = context;
@@ -227,6 +264,7 @@ static br_status order_batch(void *context, uint32_t worker, uint32_t index, br_
     for (uint32_t i = 0; i < job->column_count; i++) {
         BR_TRY(br_column_pick(job->run, &job->rows->columns[i], job->order + first,
                               batch.row_count, false, arena, &batch.columns[i], err));
+        BR_TRY(keep_picked_bytes(job->run, &batch.columns[i], batch.row_count, arena, err));
     }
     job->batches[index] = batch;
     return BR_OK;

@@ -175,6 +175,15 @@ static int compare_column(const br_vector *column, const br_sort_key *key, uint3
     return key->descending ? -order : order;
 }
 
+int br_sort_compare(const br_value *left, const br_value *right, const br_sort_key *key)
+{
+    bool left_null = left->class_ == BR_NULL, right_null = right->class_ == BR_NULL;
+    if (left_null && right_null) return 0;
+    if (left_null || right_null) return left_null != key->nulls_last ? -1 : 1;
+    int order = br_value_compare(left, right, key->collation);
+    return key->descending ? -order : order;
+}
+
 static int compare_rows(const sorter *self, uint32_t left, uint32_t right)
 {
     for (uint32_t k = self->tie_key; k < self->columns->key_count; k++) {

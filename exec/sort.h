@@ -17,6 +17,9 @@ typedef struct br_sort_columns {
     const br_sort_key *keys;   // their expressions are not looked at
 } br_sort_columns;
 
+// SQLite's order of two values under a key, with its direction and place for NULLs.
+int br_sort_compare(const br_value *left, const br_value *right, const br_sort_key *key);
+
 // order_out[0..row_count-1]: row numbers, stable.
 BR_CHECKED br_status br_sort_rows(const br_run *run, const br_sort_columns *columns,
                                   uint32_t row_count, br_arena *arena, uint32_t **order_out,

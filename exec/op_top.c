@@ -1,0 +1,246 @@
+// op_top.c - Top-N.
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/op_top.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/thread.h"
+
+enum {
+    PRUNE_FACTOR = 4,         // rows kept, in N, before those behind the N-th go
+    PRUNE_ROWS_MIN = 4096,
+    BOUND_TEXT_MAX = 64,      // longer texts make no bound
+};
+
+// The first key of an N-th row.
+typedef struct bound {
+    bool is_set;
+    br_value value;
+    char text[BOUND_TEXT_MAX];
+} bound;
+
+typedef struct top_stage {
+    br_stage base;
+    br_run *run;
+    br_top_spec spec;
+    uint32_t morsel_count;
+    br_batch_list *lists;  // by morsel
+    br_lock lock;
+    bound best;            // the lock
+} top_stage;
+
+typedef struct top_worker {
+    br_collector *collector;
+    bound best;
+} top_worker;
+
+static br_status no_memory(const br_run *run, br_error *err)
+{
+    return br_run_no_memory(run, "sorting", err);
+}
+
+static br_status top_prepare(br_stage *base, br_run *run, uint32_t morsel_count, br_error *err)
+{
+    top_stage *stage = (top_stage *)base;
+    stage->morsel_count = morsel_count;
+    stage->lists = BR_ALLOC(run->arena, br_batch_list, morsel_count);
+    return stage->lists == NULL ? no_memory(run, err) : BR_OK;
+}
+
+static br_status top_open(br_stage *base, br_worker *worker, void **state_out, br_error *err)
+{
+    top_stage *stage = (top_stage *)base;
+    top_worker *state = BR_ALLOC(worker->arena, top_worker, 1);
+    if (state == NULL) return no_memory(worker->run, err);
+    BR_TRY(br_collector_new(worker->run, worker->arena, &stage->spec.keep, worker->index,
+                            stage->spec.width + stage->spec.key_count, &state->collector, err));
+    *state_out = state;
+    return BR_OK;
+}
+
+// ---- bounds ----------------------------------------------------------------------------------
+
+static void copy_bound(bound *to, const bound *from)
+{
+    *to = *from;
+    if (from->is_set && (from->value.class_ == BR_TEXT || from->value.class_ == BR_BLOB))
+        to->value.text.data = to->text;
+}
+
+static bool is_better(const top_stage *stage, const bound *left, const bound *right)
+{
+    if (!left->is_set || !right->is_set) return left->is_set;
+    return br_sort_compare(&left->value, &right->value, &stage->spec.keys[0]) < 0;
+}
+
+// Lets the others know of a bound and takes over theirs when it is better.
+static void share_bound(top_stage *stage, bound *mine)
+{
+    br_lock_take(&stage->lock);
+    if (is_better(stage, mine, &stage->best)) copy_bound(&stage->best, mine);
+    else if (is_better(stage, &stage->best, mine)) copy_bound(mine, &stage->best);
+    br_lock_give(&stage->lock);
+}
+
+static void note_bound(top_stage *stage, bound *mine, const br_value *value)
+{
+    bound found = {.is_set = true, .value = *value};
+    if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) {
+        if (value->text.size > BOUND_TEXT_MAX) return;
+        if (value->text.size > 0) memcpy(found.text, value->text.data, value->text.size);
+        found.value.text.data = found.text;
+    }
+    if (is_better(stage, &found, mine)) copy_bound(mine, &found);
+    share_bound(stage, mine);
+}
+
+// Positions of rows that are not behind the bound.
+static uint32_t select_numbers(const br_vector *key, const br_value *value, bool descending,
+                               uint32_t row_count, uint16_t *positions)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < row_count; i++) {
+        positions[count] = (uint16_t)i;
+        if (key->class_ == BR_INT)
+            count += descending ? key->i64[i] >= value->i64 : key->i64[i] <= value->i64;
+        else count += descending ? key->f64[i] >= value->f64 : key->f64[i] <= value->f64;
+    }
+    return count;
+}
+
+static uint32_t select_rows(const top_stage *stage, const bound *best, const br_vector *key,
+                            uint32_t row_count, br_arena *scratch, uint16_t *positions)
+{
+    const br_sort_key *sort_key = &stage->spec.keys[0];
+    bool is_number = key->class_ == BR_INT || key->class_ == BR_REAL;
+    if (is_number && key->kind == BR_VECTOR_FLAT && key->validity == NULL &&
+        best->value.class_ == key->class_)
+        return select_numbers(key, &best->value, sort_key->descending, row_count, positions);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < row_count; i++) {
+        br_value value = br_vector_value(key, i, scratch);
+        positions[count] = (uint16_t)i;
+        count += br_sort_compare(&value, &best->value, sort_key) <= 0;
+    }
+    return count;
+}
+
+// ---- rows ------------------------------------------------------------------------------------
+
+// Puts rows order[0..count-1] back into the collector, and notes the bound when there are N.
+static br_status put_back(top_stage *stage, br_worker *worker, top_worker *state,
+                          const br_rows *rows, const uint32_t *order, uint32_t count,
+                          br_error *err)
+{
+    if (count == stage->spec.row_count && count > 0) {
+        br_value last = br_vector_value(&rows->columns[stage->spec.width], order[count - 1],
+                                        worker->scratch);
+        note_bound(stage, &state->best, &last);
+    }
+    br_vector *columns = BR_ALLOC(worker->scratch, br_vector, rows->column_count);
+    if (columns == NULL) return no_memory(worker->run, err);
+    br_arena_mark mark = br_arena_get_mark(worker->scratch);
+    for (uint32_t first = 0; first < count; first += BR_BATCH_ROWS) {
+        br_batch batch = {
+            .row_count = count - first < BR_BATCH_ROWS ? count - first : BR_BATCH_ROWS,
+            .column_count = rows->column_count,
+            .columns = columns};
+        for (uint32_t i = 0; i < rows->column_count; i++) {
+            BR_TRY(br_column_pick(worker->run, &rows->columns[i], order + first, batch.row_count,
+                                  false, worker->scratch, &columns[i], err));
+        }
+        BR_TRY(br_collector_add(state->collector, &batch, err));
+        br_arena_rewind(worker->scratch, mark);
+    }
+    return BR_OK;
+}
+
+// Lets rows behind the N-th go.
+static br_status prune(top_stage *stage, br_worker *worker, top_worker *state, br_error *err)
+{
+    br_batch_list list;
+    br_batches batches;
+    br_rows rows;
+    uint32_t *order;
+    br_arena *scratch = worker->scratch;
+    br_arena_mark mark = br_arena_get_mark(scratch);
+    BR_TRY(br_collector_take(state->collector, &list, err));
+    uint32_t column_count = stage->spec.width + stage->spec.key_count;
+    BR_TRY(br_batches_join(worker->run, &list, 1, column_count, scratch, &batches, err));
+    const br_keep keep = {.rows = worker->run->scratch, .bytes = worker->run->scratch};
+    BR_TRY(br_rows_build_alone(worker->run, &batches, &keep, worker->index, &rows, err));
+    br_sort_columns columns = {.key_count = stage->spec.key_count,
+                               .columns = rows.columns + stage->spec.width,
+                               .keys = stage->spec.keys};
+    BR_TRY(br_sort_rows(worker->run, &columns, rows.row_count, scratch, &order, err));
+    uint32_t count = rows.row_count;
+    if (count > stage->spec.row_count) count = (uint32_t)stage->spec.row_count;
+    // Rows with equal keys stay in the order they came in.
+    BR_TRY(put_back(stage, worker, state, &rows, order, count, err));
+    br_arena_rewind(scratch, mark);
+    return BR_OK;
+}
+
+static br_status top_process(br_stage *base, br_worker *worker, const br_batch *batch,
+                             br_error *err)
+{
+    top_stage *stage = (top_stage *)base;
+    top_worker *state = br_worker_state(worker, base);
+    br_batch kept = *batch;
+    if (state->best.is_set) {
+        uint16_t positions[BR_BATCH_ROWS];
+        uint32_t count = select_rows(stage, &state->best, &batch->columns[stage->spec.width],
+                                     batch->row_count, worker->scratch, positions);
+        if (count == 0) return BR_OK;
+        if (count < batch->row_count)
+            BR_TRY(br_batch_gather(batch, positions, count, worker->scratch, &kept, err));
+    }
+    BR_TRY(br_collector_add(state->collector, &kept, err));
+    uint64_t rows = br_collector_rows(state->collector);
+    if (rows < PRUNE_ROWS_MIN || rows < PRUNE_FACTOR * stage->spec.row_count) return BR_OK;
+    return prune(stage, worker, state, err);
+}
+
+static br_status top_end_morsel(br_stage *base, br_worker *worker, br_error *err)
+{
+    top_stage *stage = (top_stage *)base;
+    top_worker *state = br_worker_state(worker, base);
+    if (br_collector_rows(state->collector) > stage->spec.row_count)
+        BR_TRY(prune(stage, worker, state, err));
+    BR_TRY(br_collector_take(state->collector, &stage->lists[worker->morsel], err));
+    share_bound(stage, &state->best);
+    return BR_OK;
+}
+
+static const br_stage_kind top_kind = {
+    .name = "top",
+    .open = top_open,
+    .process = top_process,
+    .end_morsel = top_end_morsel,
+    .prepare = top_prepare,
+};
+
+br_status br_top_new(br_pipeline *pipeline, const br_top_spec *spec, br_stage **sink_out,
+                     br_error *err)
+{
+    br_assert(spec->key_count > 0 && spec->row_count <= BR_TOP_ROWS_MAX);
+    top_stage *stage = br_stage_new(pipeline, &top_kind, NULL, sizeof *stage);
+    if (stage == NULL) return no_memory(pipeline->run, err);
+    stage->run = pipeline->run;
+    stage->spec = *spec;
+    br_lock_init(&stage->lock);
+    *sink_out = &stage->base;
+    return BR_OK;
+}
+
+void br_top_release(br_stage *sink) { br_lock_release(&((top_stage *)sink)->lock); }
+
+br_status br_top_batches(br_stage *sink, br_batches *batches_out, br_error *err)
+{
+    top_stage *stage = (top_stage *)sink;
+    br_arena *arena = br_memory_arena(stage->spec.keep.rows, 0);
+    if (arena == NULL) return no_memory(stage->run, err);
+    return br_batches_join(stage->run, stage->lists, stage->morsel_count,
+                           stage->spec.width + stage->spec.key_count, arena, batches_out, err);
+}
