@@ -83,7 +83,8 @@ static void run_hooks(arena_hook **hooks)
 enum {
     ALIGNMENT_MAX = 64,
     BLOCK_BYTES_MIN = 8 * 1024,     // a small query stays in one block
-    BLOCK_BYTES_MAX = 1024 * 1024,  // doubling ends here; larger requests get a block of their own
+    BLOCK_BYTES_MAX = 4 * 1024 * 1024,  // doubling ends here: two huge pages; larger requests
+                                        // get a block of their own
 };
 
 // A block and its bytes. Blocks after the current one are empty, kept from before a rewind.
