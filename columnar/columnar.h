@@ -180,7 +180,7 @@ BR_CHECKED br_status br_table_view_verify(const br_table_view *view, br_error *e
 
 // ---- scans -----------------------------------------------------------------------------------
 
-enum { BR_SCAN_KEY = UINT32_MAX };  // as a column: the key (rowid)
+#define BR_SCAN_KEY UINT32_MAX  // as a column: the key (rowid); too large for an enumerator
 
 typedef struct br_scan_column {
     uint32_t column;
