@@ -60,8 +60,8 @@ static char *prompt_of(EditLine *edit)
     return (char *)(uintptr_t)editor->prompt;
 }
 
-// Waits for input; false: Ctrl-C came instead. SIGINT is let in only while waiting, so that none can
-// slip in between looking for one and waiting.
+// Waits for input; false: Ctrl-C came instead. SIGINT is let in only while waiting, so that none
+// can slip in between looking for one and waiting.
 static bool wait_for_input(void)
 {
     sigset_t blocked, before;

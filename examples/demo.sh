@@ -24,9 +24,14 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 # show COMMAND...: prints the command as one would type it, then runs it.
 show() {
-    printf '$ '
-    printf '%s ' "${@/#$braid/braid}"
-    printf '\n'
+    local word line=
+    for word in "${@/#$braid/braid}"; do
+        case $word in
+        *' '*) line+=" \"$word\"" ;;
+        *) line+=" $word" ;;
+        esac
+    done
+    printf '$%s\n' "$line"
     "$@"
 }
 
@@ -53,8 +58,8 @@ say "3. The same questions, through SQLite and through the copy"
 python3 "$here/demo_compare.py" "$braid" flights.db "$here/demo.sql"
 
 say "4. Another program writes; Braid's next answer knows"
-question="SELECT origin, count(*) AS flights, max(delay) AS worst FROM flights
-          WHERE origin IN ('SFO', 'HNL') GROUP BY origin ORDER BY origin"
+question="SELECT origin, count(*) AS flights, max(delay) AS worst
+    FROM flights WHERE origin IN ('SFO', 'HNL') GROUP BY origin ORDER BY origin"
 ask() {
     show "$braid" query flights.db --engine olap "$question"
     "$braid" query flights.db --engine olap --format csv "$question" | tail -n +2 >braid.txt
@@ -65,7 +70,8 @@ ask() {
     }
 }
 ask
-show sqlite3 flights.db "INSERT INTO flights VALUES ('2001-07-01 12:00:00', 99999, 2398, 'SFO', 'HNL')"
+show sqlite3 flights.db "INSERT INTO flights
+    VALUES ('2001-07-01 12:00:00', 99999, 2398, 'SFO', 'HNL')"
 show sqlite3 flights.db "DELETE FROM flights WHERE origin = 'HNL' AND delay > 0"
 show sqlite3 flights.db "UPDATE flights SET origin = 'SFO' WHERE origin = 'OAK'"
 ask

@@ -69,7 +69,8 @@ def cell(value):
 
 
 def print_table(header, rows, indent="  "):
-    numeric = [all(not isinstance(row[i], str) for row in rows) for i in range(len(header))]
+    numeric = [all(not isinstance(row[i], str) or row[i].endswith(" x") for row in rows)
+               for i in range(len(header))]
     cells = [header] + [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for row in cells:

@@ -61,8 +61,8 @@ int main(void)
     // Which engine answered, and why.
     braid_result_info info = {.size = sizeof info};
     braid_result_get_info(result, &info);
-    printf("answered by %s: %s\n", info.engine == BRAID_ENGINE_OLAP ? "the columnar copy" : "SQLite",
-           info.reason);
+    printf("answered by %s: %s\n",
+           info.engine == BRAID_ENGINE_OLAP ? "the columnar copy" : "SQLite", info.reason);
 
     braid_value oslo = braid_value_get(result, 1, 2);
     expect(braid_row_count(result) == 3, "three cities");

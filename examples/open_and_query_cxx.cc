@@ -61,7 +61,8 @@ int main()
                                    "  ('Oslo', 30.0)"),
               db.get());
 
-        Result totals = query(db, "SELECT city, sum(amount) FROM sales GROUP BY city ORDER BY city");
+        Result totals =
+            query(db, "SELECT city, sum(amount) FROM sales GROUP BY city ORDER BY city");
         for (uint64_t row = 0; row < braid_row_count(totals.get()); row++) {
             braid_value city = braid_value_get(totals.get(), row, 0);
             braid_value total = braid_value_get(totals.get(), row, 1);

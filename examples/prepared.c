@@ -1,7 +1,7 @@
 // Prepared statements: writes many rows in one transaction, then reads a large result column-wise.
 //
-// Reading chunk by chunk needs no call per value: a chunk gives each column as an array, and a bitmap
-// that tells which rows are NULL.
+// Reading chunk by chunk needs no call per value: a chunk gives each column as an array, and a
+// bitmap that tells which rows are NULL.
 //
 //     cc prepared.c $(pkg-config --cflags --libs braid) && ./a.out
 //
