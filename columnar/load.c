@@ -1,7 +1,7 @@
 // load.c - first mirroring: chunks encoded by many threads, written as segments group by group.
 //
-// A chunk is encoded on the thread that brings it and parked in its group (LOAD_GROUP_CHUNKS chunks
-// with consecutive orders). Who completes a group writes its file, outside of the lock, while the
+// A chunk is encoded on the thread that brings it and parked in its group, chunks with consecutive
+// orders. Who completes a group writes its file, outside of the lock, while the
 // others go on. Memory is bounded by encoded pages of groups begun.
 //
 // Lock: `lock` guards the groups; no I/O and no encoding under it.
@@ -15,7 +15,11 @@
 #include "columnar/table.h"
 
 enum {
-    LOAD_GROUP_CHUNKS = 32,     // 2 M rows per segment: some to share between threads, not too many
+    // Chunks per segment: 2 M rows, to keep segments few. Wide tables take half, for all encoded
+    // pages of a segment are in memory before it is written.
+    LOAD_GROUP_CHUNKS = 32,
+    LOAD_GROUP_CHUNKS_WIDE = 16,
+    LOAD_WIDE_COLUMNS = 24,
     LOAD_GROUPS_MAX = 1 << 20,  // 2 * 10^12 rows; keeps a wild `order` from asking for memory
 };
 
@@ -31,6 +35,7 @@ struct br_load {
     br_store *store;
     uint32_t table_id;
     uint32_t column_count;  // with the key
+    uint32_t group_chunks;
     br_lock lock;
     // Guarded by the lock:
     load_group **groups;
@@ -54,6 +59,8 @@ br_status br_load_begin(br_apply *apply, uint32_t table_id, br_load **load_out, 
     load->store = apply->store;
     load->table_id = table_id;
     load->column_count = br_version_columns(draft);
+    load->group_chunks = load->column_count < LOAD_WIDE_COLUMNS ? LOAD_GROUP_CHUNKS
+                                                                : LOAD_GROUP_CHUNKS_WIDE;
     br_lock_init(&load->lock);
     load->next = apply->loads;
     apply->loads = load;
@@ -147,14 +154,16 @@ static load_group *group_get_locked(br_load *load, uint32_t index)
 static br_status park(br_load *load, uint32_t order, br_encoded *encoded, load_group **group_out,
                       br_error *err)
 {
-    uint32_t slot = order % LOAD_GROUP_CHUNKS;
+    uint32_t slot = order % load->group_chunks;
     br_lock_take(&load->lock);
-    load_group *group = group_get_locked(load, order / LOAD_GROUP_CHUNKS);
-    bool is_twice = group != NULL && group->chunks[slot].chunk_count != 0;
+    load_group *group = group_get_locked(load, order / load->group_chunks);
+    // The chunks of a complete group belong to who writes it.
+    bool is_twice = group != NULL && (group->count == load->group_chunks ||
+                                      group->chunks[slot].chunk_count != 0);
     if (group != NULL && !is_twice) {
         group->chunks[slot] = *encoded;
         *encoded = (br_encoded){0};
-        if (++group->count == LOAD_GROUP_CHUNKS) *group_out = group;
+        if (++group->count == load->group_chunks) *group_out = group;
     }
     br_lock_give(&load->lock);
     if (group == NULL) return br_fail(err, BR_NOMEM, "no memory for a load");
@@ -177,16 +186,14 @@ static br_status group_write(br_load *load, load_group *group, br_error *err)
 {
     for (uint32_t i = 1; i < group->count; i++)
         BR_TRY(check_order(&group->chunks[i - 1], &group->chunks[i], err));
-    BR_TRY(br_segment_write(load->store, group->chunks, group->count, &group->segment, err));
-    group_clear(group);
-    return BR_OK;
+    return br_segment_write(load->store, group->chunks, group->count, &group->segment, err);
 }
 
 static br_status add_chunk(br_load *load, uint32_t order, const br_column *columns, br_error *err)
 {
-    if (order / LOAD_GROUP_CHUNKS >= LOAD_GROUPS_MAX)
+    if (order / load->group_chunks >= LOAD_GROUPS_MAX)
         return br_fail(err, BR_MISUSE, "chunk %u of a load, want less than %u", order,
-                       LOAD_GROUPS_MAX * LOAD_GROUP_CHUNKS);
+                       LOAD_GROUPS_MAX * load->group_chunks);
     BR_TRY(check_columns(load, columns, err));
     br_encoded encoded = {0};
     load_group *complete = NULL;
@@ -221,7 +228,7 @@ static br_status finish_groups(br_load *load, br_error *err)
         }
         if (count == 0 || (!is_last && group->segment == NULL))
             return br_fail(err, BR_MISUSE, "a load lacks chunks between %u and %u",
-                           i * LOAD_GROUP_CHUNKS, (i + 1) * LOAD_GROUP_CHUNKS);
+                           i * load->group_chunks, (i + 1) * load->group_chunks);
         if (group->segment == NULL) BR_TRY(group_write(load, group, err));
         const br_segment *before = i == 0 ? NULL : load->groups[i - 1]->segment;
         if (before != NULL && before->key_max >= group->segment->key_min)

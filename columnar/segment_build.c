@@ -84,23 +84,24 @@ void br_encoded_release(br_encoded *encoded)
 
 // ---- files -----------------------------------------------------------------------------------
 
-static br_status write_chunks(br_segment_writer *writer, const br_encoded *parts,
-                              uint32_t part_count, br_error *err)
+static br_status write_chunks(br_segment_writer *writer, br_encoded *parts, uint32_t part_count,
+                              br_error *err)
 {
     for (uint32_t p = 0; p < part_count; p++) {
-        const br_encoded *part = &parts[p];
+        br_encoded *part = &parts[p];
         for (uint32_t chunk = 0; chunk < part->chunk_count; chunk++) {
             size_t first = (size_t)chunk * part->column_count;
             BR_TRY(br_segment_writer_add_chunk(writer, part->pages + first, part->entries + first,
                                                err));
         }
+        br_encoded_release(part);
     }
     uint64_t size_bytes;
     return br_segment_writer_finish(writer, &size_bytes, err);
 }
 
 static br_status write_file(const br_segment_source *source, const char *path,
-                            const br_encoded *parts, uint32_t part_count, br_error *err)
+                            br_encoded *parts, uint32_t part_count, br_error *err)
 {
     br_segment_writer *writer = NULL;
     BR_TRY(br_segment_writer_open(path, source->segment_id, parts[0].column_count, source->hook,
@@ -110,7 +111,7 @@ static br_status write_file(const br_segment_source *source, const char *path,
     return status;
 }
 
-br_status br_segment_write(br_store *store, const br_encoded *parts, uint32_t part_count,
+br_status br_segment_write(br_store *store, br_encoded *parts, uint32_t part_count,
                            br_segment **segment_out, br_error *err)
 {
     br_segment_source source = br_store_new_segment(store);

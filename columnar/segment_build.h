@@ -53,8 +53,8 @@ BR_CHECKED br_status br_encoded_init(br_encoded *encoded, uint32_t column_count,
 void br_encoded_release(br_encoded *encoded);  // accepts a zeroed one
 
 // Writes the pages of several encoded parts, one after the other, as a segment; fsynced and opened.
-BR_CHECKED br_status br_segment_write(br_store *store, const br_encoded *parts,
-                                      uint32_t part_count, br_segment **segment_out,
-                                      br_error *err);
+// The parts are released as they go, for the writer has a copy.
+BR_CHECKED br_status br_segment_write(br_store *store, br_encoded *parts, uint32_t part_count,
+                                      br_segment **segment_out, br_error *err);
 
 #endif

@@ -98,6 +98,12 @@ static void test_load_refuses_disorder(void)
     CHECK_INT(try_load(&base, up, gap, 3), BR_MISUSE);
     CHECK_INT(try_load(&base, up, far, 3), BR_MISUSE);
     CHECK_INT(try_load(&base, up, wild, 3), BR_MISUSE);
+    int64_t first_keys[34];
+    uint32_t orders[34];
+    for (uint32_t i = 0; i < 34; i++) first_keys[i] = (orders[i] = i) * 10;
+    CHECK_INT(try_load(&base, first_keys, orders, 34), BR_OK);
+    first_keys[33] = (orders[33] = 7) * 10;  // its segment is written already
+    CHECK_INT(try_load(&base, first_keys, orders, 34), BR_MISUSE);
     fixture_release(&base);
 }
 
