@@ -112,6 +112,54 @@ def run_suite(options):
     return any("braid" in q["wrong"] or "braid" in q["errors"] for q in measured)
 
 
+def micro_programs(options):
+    """Builds bench/micro_*.c into a folder of their own; their names and where they are."""
+    source = os.path.join(HERE, "..")
+    names = sorted(os.path.splitext(n)[0] for n in os.listdir(HERE)
+                   if n.startswith("micro_") and n.endswith(".c"))
+    names = ["micro_htap"] if options.capture else [n for n in names if n != "micro_htap"]
+    if options.only:
+        names = [n for n in names if n in options.only]
+    build = os.path.abspath(options.build)
+    for command in (["cmake", "-S", source, "-B", build, "-G", "Ninja", "-DBRAID_TESTS=ON",
+                     "-DCMAKE_BUILD_TYPE=Release"],
+                    ["cmake", "--build", build, "--target", *names]):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        if done.returncode != 0:
+            sys.exit(done.stdout + "bench: the micro benchmarks cannot be built")
+    return [(name, os.path.join(build, name)) for name in names]
+
+
+def run_program(command):
+    """Shows what the program prints while it runs, and gives it back."""
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    if process.returncode != 0:
+        sys.exit(f"bench: {command[0]} failed")
+    return "".join(lines)
+
+
+def run_micro(options):
+    os.makedirs(os.path.join(HERE, "results"), exist_ok=True)
+    programs = micro_programs(options)
+    if options.capture:
+        path = os.path.join(HERE, "results", (options.name or "htap") + ".md")
+        run_program([programs[0][1], "--rounds", str(options.runs), "--markdown", path])
+        return 0
+    parts = ["# Micro benchmarks\n\n"]
+    for name, program in programs:
+        print(f"== {name}", flush=True)
+        parts.append(f"## {name}\n\n```\n{run_program([program])}```\n\n")
+    with open(os.path.join(HERE, "results", (options.name or "micro") + ".md"), "w",
+              encoding="utf-8") as out:
+        out.write("".join(parts))
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", default="tpch", help="tpch, web, or a folder")
@@ -122,10 +170,15 @@ def main():
     parser.add_argument("--systems", type=lambda text: text.split(","), default=systems.NAMES)
     parser.add_argument("--query", action="append", help="only this one, e.g. q06; repeatable")
     parser.add_argument("--name", help="of the report; default: the suite's")
+    parser.add_argument("--micro", action="store_true", help="what bench/micro_*.c measure")
+    parser.add_argument("--capture", action="store_true", help="writing, mirroring, freshness")
+    parser.add_argument("--only", action="append", help="of --micro: this program; repeatable")
+    parser.add_argument("--build", default=os.path.join(HERE, "..", "build-bench"),
+                        help="folder to build the micro benchmarks in")
     parser.add_argument("--library", default=os.path.join(HERE, "..", "build", "libbraid.so"))
     options = parser.parse_args()
     os.environ["BRAID_LIBRARY"] = os.path.abspath(options.library)
-    return int(run_suite(options))
+    return run_micro(options) if options.micro or options.capture else int(run_suite(options))
 
 
 if __name__ == "__main__":
