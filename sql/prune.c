@@ -197,8 +197,9 @@ static br_status project_columns(br_rewrite *rewrite, br_plan **plan, const uint
     return BR_OK;
 }
 
-// A PROJECT that gives what it gets goes; the names of its columns stay.
-static br_status drop_identity(br_rewrite *rewrite, br_plan **plan, br_error *err)
+// A PROJECT that gives what it gets goes; the names of its columns stay where they matter.
+static br_status drop_identity(br_rewrite *rewrite, br_plan **plan, bool keeps_names,
+                               br_error *err)
 {
     br_plan *project = *plan, *input = project->left;
     if (project->kind != BR_PLAN_PROJECT || input->kind == BR_PLAN_SHARED) return BR_OK;
@@ -207,13 +208,14 @@ static br_status drop_identity(br_rewrite *rewrite, br_plan **plan, br_error *er
         const br_expr *expr = project->project.expressions[i];
         if (expr->kind != BR_EXPR_COLUMN || expr->column_id != input->columns[i].id) return BR_OK;
     }
+    *plan = input;
+    if (!keeps_names) return BR_OK;
     // FILTER, SORT and LIMIT share the columns of their input, which keeps its own names.
     br_plan_column *columns =
         br_arena_copy(rewrite->arena, input->columns, input->column_count * sizeof *columns);
     BR_NEED_NODE(columns, err);
     for (uint32_t i = 0; i < project->column_count; i++) columns[i].name = project->columns[i].name;
     input->columns = columns;
-    *plan = input;
     return BR_OK;
 }
 
@@ -234,7 +236,7 @@ static br_status prune_positions(br_rewrite *rewrite, br_plan **plan, const bool
     BR_TRY(prune(rewrite, plan, needed, err));
     if (!has_columns(*plan, ids, id_count))
         BR_TRY(project_columns(rewrite, plan, ids, id_count, err));
-    return drop_identity(rewrite, plan, err);
+    return drop_identity(rewrite, plan, wanted == NULL, err);
 }
 
 // Only UNION ALL may do without columns: the others compare whole rows.

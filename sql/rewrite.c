@@ -41,9 +41,13 @@ static br_status resolve_columns(br_rewrite *rewrite, br_expr *expr, br_error *e
     return BR_OK;
 }
 
-static br_status tidy_expression(void *context, br_expr **expr, br_error *err)
+static br_status resolve_expression(void *context, br_expr **expr, br_error *err)
 {
-    BR_TRY(resolve_columns(context, *expr, err));
+    return resolve_columns(context, *expr, err);
+}
+
+static br_status simplify_expression(void *context, br_expr **expr, br_error *err)
+{
     return br_expr_simplify(context, expr, err);
 }
 
@@ -92,16 +96,43 @@ static void drop_renaming(br_rewrite *rewrite, br_plan **plan)
     *plan = project->left;
 }
 
-// LIMIT over SORT, perhaps with a PROJECT between them, is a Top-N.
-static void merge_limit(br_plan **plan)
+static void set_substitutes(br_rewrite *rewrite, const br_plan *project, bool is_set)
 {
-    br_plan *limit = *plan, *sort = limit->left;
+    for (uint32_t i = 0; i < project->column_count; i++)
+        rewrite->substitutes[project->columns[i].id] =
+            is_set ? project->project.expressions[i] : NULL;
+}
+
+// Top-N over PROJECT: what is put out is computed for the N rows only.
+static br_status defer_project(br_rewrite *rewrite, br_plan **plan, br_error *err)
+{
+    br_plan *sort = *plan, *project = sort->left;
+    bool is_top = sort->kind == BR_PLAN_SORT && sort->sort.limit != NULL;
+    if (!is_top || project->kind != BR_PLAN_PROJECT) return BR_OK;
+    set_substitutes(rewrite, project, true);
+    for (uint32_t i = 0; i < sort->sort.key_count; i++)
+        BR_TRY(br_expr_substitute(rewrite, sort->sort.keys[i].expression,
+                                  &sort->sort.keys[i].expression, err));
+    set_substitutes(rewrite, project, false);
+    sort->left = project->left;
+    project->left = sort;
+    *plan = project;
+    return BR_OK;
+}
+
+// LIMIT over SORT, perhaps with PROJECTs between them, is a Top-N.
+static br_status merge_limit(br_rewrite *rewrite, br_plan **plan, br_error *err)
+{
+    br_plan *limit = *plan, **slot = plan;
+    br_plan *sort = limit->left;
     while (sort->kind == BR_PLAN_PROJECT) sort = sort->left;
     if (sort->kind != BR_PLAN_SORT || sort->sort.limit != NULL || sort->sort.offset != NULL)
-        return;
+        return BR_OK;
     sort->sort.limit = limit->limit.limit;
     sort->sort.offset = limit->limit.offset;
     *plan = limit->left;
+    while (*slot != sort) slot = &(*slot)->left;
+    return defer_project(rewrite, slot, err);
 }
 
 // Which of equal rows there are is all the same to a SEMI, ANTI or MARK join.
@@ -134,7 +165,8 @@ static br_status reshape(br_rewrite *rewrite, br_plan **plan, bool is_pinned, br
     if (self->right != NULL) BR_TRY(reshape(rewrite, &self->right, is_set, err));
     if (self->kind == BR_PLAN_PROJECT && !is_pinned && is_renaming(self))
         drop_renaming(rewrite, plan);
-    if (self->kind == BR_PLAN_LIMIT) merge_limit(plan);
+    if (self->kind == BR_PLAN_LIMIT) return merge_limit(rewrite, plan, err);
+    if (self->kind == BR_PLAN_SORT) return defer_project(rewrite, plan, err);
     if (self->kind == BR_PLAN_JOIN) {
         br_join_kind kind = self->join.join;
         if (kind == BR_JOIN_SEMI || kind == BR_JOIN_ANTI || kind == BR_JOIN_MARK)
@@ -153,14 +185,23 @@ static br_status refresh_all(br_rewrite *rewrite, br_plan *plan, br_error *err)
     return BR_OK;
 }
 
+static br_status reshape_all(br_rewrite *rewrite, br_plan **plan, br_error *err)
+{
+    BR_TRY(pin(rewrite, plan, err));
+    BR_TRY(reshape(rewrite, plan, true, err));
+    BR_TRY(br_plan_each_expr_deep(*plan, resolve_expression, rewrite, err));
+    return refresh_all(rewrite, *plan, err);
+}
+
 static br_status optimize_plan(br_rewrite *rewrite, br_plan **plan, uint32_t column_count,
                                br_error *err)
 {
     br_conjuncts none = {0};
-    BR_TRY(pin(rewrite, plan, err));
-    BR_TRY(reshape(rewrite, plan, true, err));
-    BR_TRY(br_plan_each_expr_deep(*plan, tidy_expression, rewrite, err));
-    BR_TRY(refresh_all(rewrite, *plan, err));
+    BR_TRY(reshape_all(rewrite, plan, err));
+    BR_TRY(br_plan_each_expr_deep(*plan, simplify_expression, rewrite, err));
+    // What computed columns nobody reads leave behind often only renames.
+    BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
+    BR_TRY(reshape_all(rewrite, plan, err));
     BR_TRY(br_push_down(rewrite, plan, &none, err));
     BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
     rewrite->query->cost += br_cost_plan(rewrite, *plan);

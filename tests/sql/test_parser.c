@@ -615,8 +615,8 @@ static void test_parser_reads_views(void)
     br_arena *arena = br_arena_new(NULL);
     br_error err = {0};
     br_ast_cte view;
-    MUST(br_parse_view("create temp VIEW if not exists m.\"v w\"(a, b) AS SELECT 1, 2", arena, &view,
-                       &err), err);
+    const char *text = "create temp VIEW if not exists m.\"v w\"(a, b) AS SELECT 1, 2";
+    MUST(br_parse_view(text, arena, &view, &err), err);
     CHECK_TEXT(view.name, "v w");
     CHECK_INT(view.column_count, 2);
     CHECK_TEXT(view.columns[1], "b");
@@ -632,8 +632,8 @@ static void test_parser_reads_views(void)
 static void test_parser_reports_no_memory(void)
 {
     br_error err = {0};
-    const char *text = "WITH a(b) AS (SELECT 1) SELECT CASE a WHEN x'00' THEN sum(b) OVER (ORDER BY c)"
-                       " END, ?, 'x' FROM a JOIN (SELECT 2) USING (b) WHERE a IN (VALUES (1))";
+    const char *text = "WITH a(b) AS (SELECT 1) SELECT CASE a WHEN x'00' THEN sum(b) OVER"
+                       " (ORDER BY c) END, ?, 'x' FROM a JOIN (SELECT 2) USING (b) WHERE a IN (VALUES (1))";
     char *long_text = repeat(text, " OR a IN (1, 2, 3)", 300, "");
     for (size_t limit = 0;; limit += 4096) {
         br_quota quota;

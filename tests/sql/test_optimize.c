@@ -1,0 +1,497 @@
+// SQL against a small store, bound and optimised, and what EXPLAIN says of the plan. Estimated rows
+// are left out where they do not matter.
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <strings.h>
+
+#include "columnar/columnar.h"
+#include "sql/sql.h"
+#include "tests/test.h"
+
+enum { TABLES_MAX = 80 };
+
+typedef struct fixture {
+    char folder[64];
+    br_task_pool *pool;
+    br_quota quota;
+    br_store *store;
+    br_snapshot *snapshot;
+    br_arena *arena;
+    uint32_t table_count;
+    br_sql_table tables[TABLES_MAX];
+} fixture;
+
+static fixture world;
+
+// ---- tables ----------------------------------------------------------------------------------
+
+static br_sql_column int_column(const char *name, bool is_rowid)
+{
+    return (br_sql_column){.name = name, .affinity = BR_AFFINITY_INTEGER, .collation = "BINARY",
+                           .declared_type = "INTEGER", .is_rowid = is_rowid};
+}
+
+static br_sql_column text_column(const char *name)
+{
+    return (br_sql_column){.name = name, .affinity = BR_AFFINITY_TEXT, .collation = "BINARY",
+                           .declared_type = "TEXT"};
+}
+
+static br_value text_value(const char *format, int64_t number)
+{
+    char *text = br_arena_format(world.arena, "%s%02d", format, (int)number);
+    return br_value_text(br_text_make(text, (uint32_t)strlen(text)));
+}
+
+// (id, a, b, t): id counts, a repeats after `a_count`, b after `b_count`, t is one of 20 months.
+static void add_table(br_apply *apply, const char *name, int64_t rows, int64_t a_count,
+                      int64_t b_count)
+{
+    br_error err;
+    uint32_t index = world.table_count++;
+    br_sql_column *columns = BR_ALLOC(world.arena, br_sql_column, 4);
+    columns[0] = int_column("id", true);
+    columns[1] = int_column("a", false);
+    columns[2] = int_column("b", false);
+    columns[3] = text_column("t");
+    world.tables[index] =
+        (br_sql_table){.name = name, .columns = columns, .column_count = 4, .has_rowid = true};
+    const char *names[] = {"id", "a", "b", "t"};
+    br_table_spec spec = {.table_id = index + 1, .name = name, .definition = "",
+                          .key_kind = BR_KEY_ROWID, .column_count = 4, .column_names = names};
+    MUST(br_apply_add_table(apply, &spec, &err), err);
+    br_value texts[20];
+    for (int64_t i = 0; i < 20; i++)
+        texts[i] = text_value(i < 12 ? "1995-" : "1996-", i % 12 + 1);
+    for (int64_t id = 1; id <= rows; id++) {
+        br_value values[4] = {br_value_int(id), br_value_int(id % a_count),
+                              br_value_int(id % b_count), texts[id % 20]};
+        MUST(br_apply_append(apply, index + 1, id, values, &err), err);
+    }
+}
+
+static void world_open(void)
+{
+    br_error err;
+    br_apply *apply;
+    snprintf(world.folder, sizeof world.folder, "/tmp/braid-optimize-XXXXXX");
+    if (mkdtemp(world.folder) == NULL) exit(1);
+    br_quota_init(&world.quota, SIZE_MAX, NULL);
+    world.arena = br_arena_new(NULL);
+    MUST(br_task_pool_new(1, &world.pool, &err), err);
+    char path[100];
+    snprintf(path, sizeof path, "%s/store", world.folder);
+    br_store_config config = {.folder = path, .kernels = br_format_kernels_for(BR_ISA_SCALAR),
+                              .pool = world.pool, .quota = &world.quota,
+                              .page_cache_bytes = 1 << 24};
+    MUST(br_store_open(&config, &world.store, &err), err);
+    MUST(br_apply_begin(world.store, &apply, &err), err);
+    add_table(apply, "big", 20000, 100, 4000);
+    add_table(apply, "mid", 4000, 50, 100);
+    add_table(apply, "small", 100, 10, 7);
+    add_table(apply, "tiny", 5, 5, 5);
+    for (uint32_t i = 0; i < 70; i++)
+        add_table(apply, br_arena_format(world.arena, "chain%u", i), 10, 10, 10);
+    br_watermark watermark = {.seq = 1};
+    MUST(br_apply_publish(apply, &watermark, &err), err);
+    world.snapshot = br_snapshot_acquire(world.store);
+    for (uint32_t i = 0; i < world.table_count; i++)
+        world.tables[i].view = br_snapshot_find(world.snapshot, world.tables[i].name);
+}
+
+static void world_close(void)
+{
+    br_error err;
+    br_snapshot_drop(world.snapshot);
+    br_store_close(world.store);
+    br_task_pool_free(world.pool);
+    br_arena_free(world.arena);
+    MUST(br_folder_remove(world.folder, &err), err);
+}
+
+static const br_sql_table *find_table(void *context, const char *schema, const char *name)
+{
+    (void)context;
+    (void)schema;
+    for (uint32_t i = 0; i < world.table_count; i++)
+        if (strcasecmp(world.tables[i].name, name) == 0) return &world.tables[i];
+    return NULL;
+}
+
+static const char *find_view(void *context, const char *schema, const char *name)
+{
+    (void)context;
+    (void)schema;
+    return strcasecmp(name, "months") == 0
+               ? "CREATE VIEW months AS SELECT t AS month, count(*) AS n FROM mid GROUP BY t"
+               : NULL;
+}
+
+static bool has_function(void *context, const char *name, uint32_t argument_count)
+{
+    (void)context;
+    (void)argument_count;
+    return strcasecmp(name, "opaque") == 0;
+}
+
+static const br_sql_catalog catalog = {
+    .find_table = find_table, .find_view = find_view, .has_function = has_function};
+
+// ---- checks ----------------------------------------------------------------------------------
+
+static br_status plan_text(const char *sql, br_arena *arena, br_buffer *out, br_error *err)
+{
+    br_statement_ast statement;
+    br_query *query = NULL;
+    br_plan_options options = {.optimize = true};
+    BR_TRY(br_parse(sql, arena, &statement, err));
+    BR_TRY(br_sql_plan(&statement, &catalog, &options, arena, &query, err));
+    CHECK(query->cost >= 0 && query->root->rows >= 0);
+    return br_query_explain(query, out, err);
+}
+
+// Takes "  (n rows)" out of every line.
+static void drop_rows(char *text)
+{
+    char *write = text;
+    for (char *read = text; *read != 0;) {
+        char *end = strstr(read, "  (");
+        if (end == NULL) end = read + strlen(read);
+        memmove(write, read, (size_t)(end - read));
+        write += end - read;
+        read = *end == 0 ? end : strchr(end, '\n');
+    }
+    *write = 0;
+}
+
+static void check_plan(const char *sql, const char *expected)
+{
+    br_error err;
+    br_buffer buffer = {0};
+    br_arena *arena = br_arena_new(NULL);
+    MUST(plan_text(sql, arena, &buffer, &err), err);
+    CHECK(br_buffer_append(&buffer, "", 1));
+    drop_rows((char *)buffer.bytes);
+    CHECK_TEXT((char *)buffer.bytes, expected);
+    br_buffer_release(&buffer);
+    br_arena_free(arena);
+}
+
+// ---- push-down -------------------------------------------------------------------------------
+
+static void test_push_reaches_the_scan(void)
+{
+    check_plan("SELECT id FROM big WHERE a = 1 AND b < 5",
+               "scan big [id] where a = 1 AND b < 5\n");
+    check_plan("SELECT x FROM (SELECT a + 1 AS x, b AS y FROM big) WHERE y = 3 AND x > 2",
+               "project a + 1 as x\n"
+               "  scan big [a] where b = 3 AND (a + 1) > 2\n");
+    check_plan("SELECT count(*) FROM big WHERE NOT (a = 1 OR b > 7)",
+               "aggregate: count(*) as count(*)\n"
+               "  scan big [] where a <> 1 AND b <= 7\n");
+    check_plan("SELECT t FROM big WHERE 1 = 1 AND 2 + 3 > 4", "scan big [t]\n");
+}
+
+static void test_push_stops_where_it_must(void)
+{
+    check_plan("SELECT id FROM (SELECT id, a FROM big ORDER BY b LIMIT 5) WHERE a = 1",
+               "project id as id\n"
+               "  filter a = 1\n"
+               "    sort b limit 5\n"
+               "      scan big [id, a, b]\n");
+    check_plan("SELECT a, count(*) FROM big GROUP BY a HAVING count(*) > 3 AND a < 9",
+               "filter count(*) > 3\n"
+               "  aggregate by a: count(*) as count(*)\n"
+               "    scan big [a] where a < 9\n");
+    check_plan("SELECT y.b FROM (SELECT * FROM big WHERE opaque(a) > 1) x, mid y WHERE x.b = y.id",
+               "inner join on b = id\n"
+               "  filter opaque(a) > 1\n"
+               "    scan big [a, b]\n"
+               "  scan mid [id, b]\n");
+    check_plan("SELECT mid.b FROM big, mid WHERE big.b = mid.id AND opaque(mid.t) AND mid.a = 1",
+               "project b as b\n"
+               "  filter opaque(t)\n"
+               "    inner join on b = id\n"
+               "      scan big [b]\n"
+               "      scan mid [id, b, t] where a = 1\n");
+}
+
+static void test_push_goes_through_sets_and_views(void)
+{
+    check_plan("SELECT x FROM (SELECT a AS x, b FROM big UNION ALL SELECT id, a FROM mid)"
+               " WHERE x = 3",
+               "union all\n"
+               "  scan big [a] where a = 3\n"
+               "  scan mid [id] where id = 3\n");
+    check_plan("SELECT n FROM months WHERE month = '1995-03'",
+               "project #5 as n\n"
+               "  aggregate by t: count(*) as #5\n"
+               "    scan mid [t] where t = '1995-03'\n");
+}
+
+static void test_push_of_a_never_true_condition_reads_nothing(void)
+{
+    check_plan("SELECT big.id FROM big, mid WHERE big.a = mid.a AND 1 > 2",
+               "values\n");
+    check_plan("SELECT count(*) FROM big WHERE NULL",
+               "aggregate: count(*) as count(*)\n  values\n");
+}
+
+// ---- joins -----------------------------------------------------------------------------------
+
+static void test_join_builds_the_smaller_side(void)
+{
+    check_plan("SELECT big.t FROM small, big WHERE small.id = big.a AND small.b = 2",
+               "inner join on a = id\n"
+               "  scan big [a, t]\n"
+               "  scan small [id] where b = 2\n");
+}
+
+static void test_join_order_avoids_crossing(void)
+{
+    check_plan("SELECT count(*) FROM big, small, mid, tiny"
+               " WHERE big.b = mid.id AND mid.b = small.id AND small.a = tiny.id",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on b = id\n"
+               "    scan big [b]\n"
+               "    inner join on b = id\n"
+               "      scan mid [id, b]\n"
+               "      inner join on a = id\n"
+               "        scan small [id, a]\n"
+               "        scan tiny [id]\n");
+}
+
+static void test_join_spreads_constants_over_equal_columns(void)
+{
+    check_plan("SELECT count(*) FROM big JOIN mid ON big.a = mid.a WHERE mid.a = 7",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on a = a\n"
+               "    scan big [a] where a = 7\n"
+               "    scan mid [a] where a = 7\n");
+}
+
+static void test_join_takes_common_parts_out_of_or(void)
+{
+    check_plan("SELECT count(*) FROM big, mid WHERE (big.a = mid.id AND big.b = 1 AND mid.b = 2)"
+               " OR (big.a = mid.id AND big.b = 3 AND mid.b = 4)",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on id = a if ((b = 1) AND (b = 2)) OR ((b = 3) AND (b = 4))\n"
+               "    scan mid [id, b] where (b = 2) OR (b = 4)\n"
+               "    scan big [a, b] where (b = 1) OR (b = 3)\n");
+}
+
+static void test_join_keys_may_be_expressions(void)
+{
+    check_plan("SELECT count(*) FROM big, mid WHERE big.a + 1 = mid.id AND big.b > mid.b",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on a + 1 = id if b > b\n"
+               "    scan big [a, b]\n"
+               "    scan mid [id, b]\n");
+}
+
+static void test_left_join_keeps_its_rows(void)
+{
+    check_plan("SELECT count(*) FROM big LEFT JOIN mid ON big.a = mid.id AND mid.b = 2"
+               " AND big.b = 3 WHERE big.t > '1995-03'",
+               "aggregate: count(*) as count(*)\n"
+               "  left join on a = id if b = 3\n"
+               "    scan big [a, b] where t > '1995-03'\n"
+               "    scan mid [id] where b = 2\n");
+    check_plan("SELECT count(*) FROM big LEFT JOIN mid ON big.a = mid.id WHERE mid.b IS NULL",
+               "aggregate: count(*) as count(*)\n"
+               "  filter b IS NULL\n"
+               "    left join on a = id\n"
+               "      scan big [a]\n"
+               "      scan mid [id, b]\n");
+}
+
+static void test_left_join_becomes_inner(void)
+{
+    check_plan("SELECT count(*) FROM small LEFT JOIN big ON big.a = small.id WHERE big.b > 2",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on a = id\n"
+               "    scan big [a] where b > 2\n"
+               "    scan small [id]\n");
+}
+
+static void test_left_join_builds_a_much_smaller_left_side(void)
+{
+    check_plan("SELECT count(*) FROM tiny LEFT JOIN big ON big.a = tiny.id",
+               "aggregate: count(*) as count(*)\n"
+               "  left join on id = a, build left\n"
+               "    scan tiny [id]\n"
+               "    scan big [a]\n");
+}
+
+static void test_semi_join_comes_early_when_it_is_selective(void)
+{
+    check_plan("SELECT count(*) FROM big, mid WHERE big.b = mid.id"
+               " AND mid.id IN (SELECT id FROM tiny)",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on b = id\n"
+               "    scan big [b]\n"
+               "    semi join on id = id\n"
+               "      scan mid [id]\n"
+               "      scan tiny [id]\n");
+    check_plan("SELECT count(*) FROM tiny"
+               " WHERE NOT EXISTS (SELECT 1 FROM big WHERE a = tiny.id AND b < 3)",
+               "aggregate: count(*) as count(*)\n"
+               "  anti join on id = a, build left\n"
+               "    scan tiny [id]\n"
+               "    scan big [a] where b < 3\n");
+}
+
+static void test_join_of_many_tables_is_planned(void)
+{
+    br_buffer sql = {0}, out = {0};
+    br_error err;
+    CHECK(br_buffer_format(&sql, "SELECT count(*) FROM chain0"));
+    for (int i = 1; i < 64; i++) CHECK(br_buffer_format(&sql, ", chain%d", i));
+    CHECK(br_buffer_format(&sql, " WHERE chain0.id = 1"));
+    for (int i = 1; i < 64; i++)
+        CHECK(br_buffer_format(&sql, " AND chain%d.a = chain%d.b", i, (i * 7) % i));
+    CHECK(br_buffer_append(&sql, "", 1));
+    br_arena *arena = br_arena_new(NULL);
+    MUST(plan_text((char *)sql.bytes, arena, &out, &err), err);
+    CHECK(br_buffer_append(&out, "", 1));
+    CHECK(strstr((char *)out.bytes, "cross join") == NULL);
+    br_arena_free(arena);
+    br_buffer_release(&sql);
+    br_buffer_release(&out);
+}
+
+static void test_join_without_conditions_crosses_small_sides_first(void)
+{
+    check_plan("SELECT count(*) FROM big, tiny, small",
+               "aggregate: count(*) as count(*)\n"
+               "  cross join\n"
+               "    scan big []\n"
+               "    cross join\n"
+               "      scan small []\n"
+               "      scan tiny []\n");
+}
+
+// ---- shapes ----------------------------------------------------------------------------------
+
+static void test_limit_over_sort_is_a_top_n(void)
+{
+    check_plan("SELECT a + 1 FROM big ORDER BY b DESC LIMIT 3 OFFSET 2",
+               "project a + 1 as a + 1\n"
+               "  sort b desc limit 3 offset 2\n"
+               "    scan big [a, b]\n");
+}
+
+static void test_prune_keeps_what_is_read(void)
+{
+    check_plan("SELECT max(b) FROM (SELECT *, a * 2 AS unused FROM big)",
+               "aggregate: max(b) as max(b)\n  scan big [b]\n");
+    check_plan("SELECT a FROM (SELECT a, sum(b), count(*) AS n FROM big GROUP BY a) WHERE n > 1",
+               "project #7 as a\n"
+               "  filter #6 > 1\n"
+               "    aggregate by a: count(*) as #6\n"
+               "      scan big [a]\n");
+    check_plan("SELECT count(*) FROM (SELECT a FROM big UNION ALL SELECT b FROM mid)",
+               "aggregate: count(*) as count(*)\n"
+               "  union all\n"
+               "    scan big [a]\n"
+               "    scan mid [b]\n");
+}
+
+static void test_shared_tables_keep_their_columns(void)
+{
+    check_plan("WITH c AS MATERIALIZED (SELECT a, count(*) AS n FROM big GROUP BY a)"
+               " SELECT x.n FROM c AS x, c AS y WHERE x.a = y.n",
+               "inner join on n = a\n"
+               "  shared 0\n"
+               "  shared 0\n"
+               "shared 0:\n"
+               "  aggregate by a: count(*) as n\n"
+               "    scan big [a]\n");
+}
+
+// ---- estimates -------------------------------------------------------------------------------
+
+static double rows_of(const char *sql)
+{
+    br_error err;
+    br_arena *arena = br_arena_new(NULL);
+    br_statement_ast statement;
+    br_query *query = NULL;
+    br_plan_options options = {.optimize = true};
+    MUST(br_parse(sql, arena, &statement, &err), err);
+    MUST(br_sql_plan(&statement, &catalog, &options, arena, &query, &err), err);
+    double rows = query->root->rows;
+    br_arena_free(arena);
+    return rows;
+}
+
+static void check_rows(const char *sql, double min, double max)
+{
+    double rows = rows_of(sql);
+    CHECK(rows >= min && rows <= max);
+    if (rows < min || rows > max) printf("%s: %g rows\n", sql, rows);
+}
+
+static void test_estimates_follow_the_statistics(void)
+{
+    check_rows("SELECT id FROM big", 20000, 20000);
+    check_rows("SELECT t FROM big WHERE id = 17", 1, 1);
+    check_rows("SELECT t FROM big WHERE a = 17", 150, 250);
+    check_rows("SELECT t FROM big WHERE a = 1000", 0, 0);
+    check_rows("SELECT t FROM big WHERE a IN (1, 2, 3)", 450, 750);
+    check_rows("SELECT t FROM big WHERE a BETWEEN 10 AND 19", 1500, 2500);
+    check_rows("SELECT t FROM big WHERE a >= 10 AND a < 20", 1500, 2500);
+    check_rows("SELECT id FROM big WHERE a <> 4", 19000, 20000);
+    check_rows("SELECT a FROM big WHERE a IS NULL", 0, 0);
+    check_rows("SELECT a, count(*) FROM big GROUP BY a", 80, 120);
+    check_rows("SELECT 1 FROM big, mid WHERE big.b = mid.id", 15000, 25000);
+    check_rows("SELECT 1 FROM big JOIN mid ON big.b = mid.id WHERE mid.a = 3", 300, 500);
+    check_rows("SELECT a FROM big LIMIT 7", 7, 7);
+}
+
+static void test_optimize_reports_no_memory(void)
+{
+    const char *sql = "SELECT x.a, count(*) FROM big x, mid y, small z WHERE x.b = y.id AND"
+                      " y.b = z.id AND (x.a = 1 AND z.a = 2 OR x.a = 3 AND z.a = 4) AND EXISTS"
+                      " (SELECT 1 FROM tiny WHERE id = z.id) GROUP BY 1 ORDER BY 2 LIMIT 3";
+    for (size_t limit = 0;; limit += 2048) {
+        br_error err;
+        br_quota quota;
+        br_buffer buffer = {0};
+        br_quota_init(&quota, limit, NULL);
+        br_arena *arena = br_arena_new(&quota);
+        br_status status = arena == NULL ? BR_NOMEM : plan_text(sql, arena, &buffer, &err);
+        br_buffer_release(&buffer);
+        br_arena_free(arena);
+        if (status == BR_OK) return;
+        CHECK_INT(status, BR_NOMEM);
+        if (limit > 16 << 20) exit(1);
+    }
+}
+
+int main(void)
+{
+    world_open();
+    RUN(test_push_reaches_the_scan);
+    RUN(test_push_stops_where_it_must);
+    RUN(test_push_goes_through_sets_and_views);
+    RUN(test_push_of_a_never_true_condition_reads_nothing);
+    RUN(test_join_builds_the_smaller_side);
+    RUN(test_join_order_avoids_crossing);
+    RUN(test_join_spreads_constants_over_equal_columns);
+    RUN(test_join_takes_common_parts_out_of_or);
+    RUN(test_join_keys_may_be_expressions);
+    RUN(test_left_join_keeps_its_rows);
+    RUN(test_left_join_becomes_inner);
+    RUN(test_left_join_builds_a_much_smaller_left_side);
+    RUN(test_semi_join_comes_early_when_it_is_selective);
+    RUN(test_join_of_many_tables_is_planned);
+    RUN(test_join_without_conditions_crosses_small_sides_first);
+    RUN(test_limit_over_sort_is_a_top_n);
+    RUN(test_prune_keeps_what_is_read);
+    RUN(test_shared_tables_keep_their_columns);
+    RUN(test_estimates_follow_the_statistics);
+    RUN(test_optimize_reports_no_memory);
+    world_close();
+    return test_result();
+}
