@@ -355,13 +355,13 @@ br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_bound *out, br_
     br_bound left, element = {0};
     if (ast->args[0]->kind == BR_AST_ROW)
         return br_fail(err, BR_UNSUPPORTED, "row value IN a list");
-    BR_TRY(br_bind_expression(scope, ast->args[0], &left, err));
     *out = (br_bound){.source = BR_COLLATED_NOT};
-    if (ast->arg_count == 1) {  // never true, not even for NULL
+    if (ast->arg_count == 1) {  // never true, not even for NULL; SQLite looks at no operand
         out->expr = br_expr_const(arena, br_value_int(ast->negated));
         BR_NEED(out->expr, err);
         return BR_OK;
     }
+    BR_TRY(br_bind_expression(scope, ast->args[0], &left, err));
     br_expr *expr = br_expr_new(arena, BR_EXPR_OPERATOR, ast->arg_count);
     BR_NEED(expr, err);
     for (uint32_t i = 1; i < ast->arg_count; i++) {

@@ -126,17 +126,18 @@ static br_status combine(br_binder *binder, const br_ast_select *select, compoun
 
 // ---- ORDER BY --------------------------------------------------------------------------------
 
+// An expression that cannot be bound in this arm just does not match it.
 static br_status order_by_arm(br_scope *scope, const br_plan *plan, const br_ast *ast,
-                              int32_t *column_out)
+                              int32_t *column_out, br_error *err)
 {
-    br_error ignored;
     br_bound bound, result;
     const br_ast *inner = br_ast_skip_collate(ast);
     *column_out = -1;
     scope->aliases_visible = false;
-    if (br_bind_expression(scope, inner, &bound, &ignored) != BR_OK) return BR_OK;
+    br_status status = br_bind_expression(scope, inner, &bound, err);
+    if (status != BR_OK) return status == BR_NOMEM ? status : BR_OK;
     for (uint32_t i = 0; i < scope->result_count && i < plan->column_count; i++) {
-        if (br_bind_result(scope, &scope->results[i], &result, &ignored) != BR_OK) continue;
+        BR_TRY(br_bind_result(scope, &scope->results[i], &result, err));
         if (!br_expr_equal(bound.expr, result.expr)) continue;
         *column_out = (int32_t)i;
         return BR_OK;
@@ -158,7 +159,7 @@ static br_status match_term(compound_arms *arms, const br_ast *ast, uint32_t ter
         }
         BR_TRY(br_order_match(scope, ast, "ORDER", term, column_out, err));
         if (*column_out >= 0) return BR_OK;
-        if (known > 0) BR_TRY(order_by_arm(scope, arms->plans[i], ast, column_out));
+        if (known > 0) BR_TRY(order_by_arm(scope, arms->plans[i], ast, column_out, err));
         if (known == 0) scope->result_count = 0;
         if (*column_out >= 0) return BR_OK;
     }

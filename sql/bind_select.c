@@ -491,8 +491,9 @@ br_status br_bind_select(br_binder *binder, br_scope *outer, const br_ast_select
     if (++binder->depth > BR_BIND_DEPTH_MAX)
         return br_fail(err, BR_UNSUPPORTED, "SELECTs nested deeper than %d", BR_BIND_DEPTH_MAX);
     *escapes_out = false;
-    BR_TRY(push_ctes(binder, select, err));
-    br_status status = bind_body(binder, outer, select, style, plan_out, escapes_out, err);
+    br_status status = push_ctes(binder, select, err);
+    if (status == BR_OK)
+        status = bind_body(binder, outer, select, style, plan_out, escapes_out, err);
     binder->ctes = ctes;
     binder->depth--;
     binder->has_dependent = binder->has_dependent || *escapes_out;

@@ -100,6 +100,42 @@ static br_status slot_expr(br_scope *scope, br_plan *plan, br_expr **out, br_err
     return add_slot(scope->binder, plan, &expr->subquery, err);
 }
 
+static bool is_one(const br_expr *expr)
+{
+    return expr != NULL && expr->kind == BR_EXPR_CONST && expr->value.class_ == BR_INT &&
+           expr->value.i64 == 1;
+}
+
+// SELECT x ... ORDER BY y LIMIT 1, in a correlated subquery: the x beside the least y, which an
+// aggregate finds when no y is NULL.
+static br_status first_as_aggregate(br_binder *binder, br_plan **plan, br_error *err)
+{
+    br_plan *sort = (*plan)->kind == BR_PLAN_PROJECT ? (*plan)->left : *plan;
+    if (sort->kind != BR_PLAN_SORT || sort->sort.key_count != 1) return BR_OK;
+    const br_sort_key *key = &sort->sort.keys[0];
+    bool nullable = (key->expression->type.class_mask & BR_MASK_NULL) != 0;
+    if (nullable || !is_one(sort->sort.limit) || sort->sort.offset != NULL) return BR_OK;
+    const br_plan_column *value = &sort->columns[0];
+    br_plan *aggregate = br_plan_new(binder, BR_PLAN_AGGREGATE, 1);
+    BR_NEED(aggregate, err);
+    aggregate->left = sort->left;
+    aggregate->aggregate.aggregate_count = 1;
+    aggregate->aggregate.aggregates = BR_ALLOC(binder->arena, br_aggregate, 1);
+    BR_NEED(aggregate->aggregate.aggregates, err);
+    br_aggregate *first = aggregate->aggregate.aggregates;
+    first->kind = key->descending ? BR_AGG_ARG_MAX : BR_AGG_ARG_MIN;
+    first->collation = key->collation;
+    first->arg_count = 2;
+    first->args[0] = br_expr_column(binder->arena, value);
+    first->args[1] = key->expression;
+    BR_NEED(first->args[0], err);
+    aggregate->columns[0] = *value;
+    aggregate->columns[0].id = binder->next_id++;
+    aggregate->columns[0].type.class_mask |= BR_MASK_NULL;
+    *plan = aggregate;
+    return BR_OK;
+}
+
 br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     br_plan *plan, *join;
@@ -109,6 +145,7 @@ br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *
         return br_fail_at(err, BR_SQL, ast->offset, "sub-select returns %u columns - expected 1",
                           plan->column_count);
     if (!escapes) return slot_expr(scope, plan, &out->expr, err);
+    BR_TRY(first_as_aggregate(scope->binder, &plan, err));
     br_plan_column column = plan->columns[0];
     column.affinity = value_column(plan, 0)->affinity;
     if (!is_single_row(plan)) column.type.class_mask |= BR_MASK_NULL;

@@ -13,7 +13,7 @@
 //
 // Invariants: 1. The left side of a join is free of outer columns when its right side is unnested.
 //             2. Rows and their multiplicity stay; D compares without collation, and columns that
-//                mix integers and reals are refused since D would merge 1 and 1.0.
+//                mix integers and reals are in D with their typeof(), since 1 and 1.0 are equal.
 //
 // Ownership: the binder's arena. Threads: one. Errors: BR_UNSUPPORTED, BR_NOMEM.
 // SPDX-License-Identifier: Apache-2.0
@@ -70,8 +70,9 @@ typedef struct br_domain {
     br_binder *binder;
     const br_plan *source;     // where the outer columns come from
     uint32_t count;
-    br_plan_column *columns;   // the outer columns
-    br_unnest_ids outer;       // their ids
+    br_plan_column *columns;   // of D: the outer columns, with their ids there, or typeof() of one
+    br_expr **values;          // what each is, over the left side
+    br_unnest_ids outer;       // ids of the outer columns
 } br_domain;
 
 BR_CHECKED br_status br_domain_init(br_domain *domain, br_binder *binder, const br_plan *left,

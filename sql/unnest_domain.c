@@ -5,9 +5,15 @@
 #include "base/assert.h"
 #include "sql/unnest.h"
 
+static bool is_outer_column(const br_domain *domain, uint32_t index)
+{
+    return domain->values[index]->kind == BR_EXPR_COLUMN;
+}
+
 static bool has_all(const br_plan *plan, const br_domain *domain)
 {
     for (uint32_t i = 0; i < domain->count; i++) {
+        if (!is_outer_column(domain, i)) continue;
         if (br_plan_find(plan, domain->columns[i].id) == NULL) return false;
     }
     return true;
@@ -39,6 +45,28 @@ static const br_plan *domain_source(const br_plan *plan, const br_domain *domain
     }
 }
 
+static br_status add_column(br_domain *domain, const br_plan_column *column, br_error *err)
+{
+    br_arena *arena = domain->binder->arena;
+    br_expr *value = br_expr_column(arena, column);
+    BR_NEED(value, err);
+    domain->outer.has[column->id] = 1;
+    domain->values[domain->count] = value;
+    domain->columns[domain->count++] = *column;
+    unsigned mask = column->type.class_mask;
+    if ((mask & BR_MASK_INT) == 0 || (mask & BR_MASK_REAL) == 0) return BR_OK;
+    br_expr *call = br_expr_new(arena, BR_EXPR_FUNCTION, 1);
+    BR_NEED(call, err);
+    call->function = BR_FN_TYPEOF;
+    call->function_name = "typeof";
+    call->args[0] = br_expr_column(arena, column);
+    BR_NEED(call->args[0], err);
+    call->type = br_type_of_mask(BR_MASK_TEXT);
+    domain->values[domain->count] = call;
+    domain->columns[domain->count++] = (br_plan_column){.name = "", .type = call->type};
+    return BR_OK;
+}
+
 br_status br_domain_init(br_domain *domain, br_binder *binder, const br_plan *left, br_plan *right,
                          br_error *err)
 {
@@ -46,23 +74,25 @@ br_status br_domain_init(br_domain *domain, br_binder *binder, const br_plan *le
     br_unnest_ids one;
     BR_TRY(br_ids_init(binder, &domain->outer, err));
     BR_TRY(br_ids_init(binder, &one, err));
-    domain->columns = BR_ALLOC(binder->arena, br_plan_column, left->column_count);
+    size_t room = (size_t)left->column_count * 2;
+    domain->columns = BR_ALLOC(binder->arena, br_plan_column, room);
+    domain->values = BR_ALLOC(binder->arena, br_expr *, room);
     BR_NEED(domain->columns, err);
+    BR_NEED(domain->values, err);
     for (uint32_t i = 0; i < left->column_count; i++) {
         const br_plan_column *column = &left->columns[i];
         one.has[column->id] = 1;
-        if (br_plan_names(right, &one)) {
-            unsigned mask = column->type.class_mask;
-            if ((mask & BR_MASK_INT) != 0 && (mask & BR_MASK_REAL) != 0)
-                return br_fail(err, BR_UNSUPPORTED,
-                               "correlated column '%s' mixes integers and reals", column->name);
-            domain->outer.has[column->id] = 1;
-            domain->columns[domain->count++] = *column;
-        }
+        if (br_plan_names(right, &one)) BR_TRY(add_column(domain, column, err));
         one.has[column->id] = 0;
     }
     domain->source = domain_source(left, domain);
     return BR_OK;
+}
+
+static void map_columns(br_expr *expr, const uint32_t *map)
+{
+    if (expr->kind == BR_EXPR_COLUMN) expr->column_id = map[expr->column_id];
+    for (uint32_t i = 0; i < expr->arg_count; i++) map_columns(expr->args[i], map);
 }
 
 // D: its columns' ids go to ids_out.
@@ -81,10 +111,9 @@ static br_status make_domain(br_domain *domain, br_plan **out, uint32_t *ids_out
     BR_NEED(plan->aggregate.keys, err);
     BR_NEED(plan->aggregate.key_collations, err);
     for (uint32_t i = 0; i < domain->count; i++) {
-        br_plan_column column = domain->columns[i];
-        column.id = map[column.id];
-        plan->aggregate.keys[i] = br_expr_column(binder->arena, &column);
+        plan->aggregate.keys[i] = br_expr_clone(binder->arena, domain->values[i]);
         BR_NEED(plan->aggregate.keys[i], err);
+        map_columns(plan->aggregate.keys[i], map);
         plan->columns[i] = domain->columns[i];
         plan->columns[i].id = ids_out[i] = binder->next_id++;
     }
@@ -104,10 +133,9 @@ static br_status rename_visit(void *context, br_expr **expr, br_error *err)
     const renaming *rename = context;
     if ((*expr)->kind == BR_EXPR_COLUMN) {
         for (uint32_t i = 0; i < rename->domain->count; i++) {
-            if (rename->domain->columns[i].id == (*expr)->column_id) {
-                (*expr)->column_id = rename->ids[i];
-                return BR_OK;
-            }
+            if (rename->domain->columns[i].id != (*expr)->column_id) continue;
+            (*expr)->column_id = rename->ids[i];
+            return BR_OK;
         }
         return BR_OK;
     }
@@ -184,57 +212,74 @@ static br_status add_domain_keys(br_domain *domain, br_plan *plan, uint32_t *ids
     return BR_OK;
 }
 
-// A value of D without rows still has its row of aggregates: 0 for counts, NULL for others.
+// What an aggregate is for no rows: 0 for counts, NULL for others.
+static br_status value_or_default(br_domain *domain, const br_plan_column *column,
+                                  br_aggregate_kind kind, br_expr **out, br_error *err)
+{
+    br_arena *arena = domain->binder->arena;
+    bool counts = kind == BR_AGG_COUNT || kind == BR_AGG_COUNT_STAR;
+    *out = br_expr_column(arena, column);
+    BR_NEED(*out, err);
+    (*out)->type.class_mask |= BR_MASK_NULL;
+    if (!counts && kind != BR_AGG_TOTAL) return BR_OK;
+    br_expr *call = br_expr_new(arena, BR_EXPR_FUNCTION, 2);
+    BR_NEED(call, err);
+    call->function = BR_FN_COALESCE;
+    call->function_name = "coalesce";
+    call->args[0] = *out;
+    call->args[1] = br_expr_const(arena, counts ? br_value_int(0) : br_value_real(0.0));
+    BR_NEED(call->args[1], err);
+    call->type = br_function_type(BR_FN_COALESCE, "coalesce", call->args, 2);
+    *out = call;
+    return BR_OK;
+}
+
+// D with the groups that there are.
+static br_status join_groups(br_domain *domain, br_plan *grouped, const uint32_t *group_ids,
+                             uint32_t *ids_out, br_plan **out, br_error *err)
+{
+    br_plan *all;
+    BR_TRY(make_domain(domain, &all, ids_out, err));
+    br_plan *join = br_plan_join(domain->binder, BR_JOIN_LEFT, all, grouped);
+    BR_NEED(join, err);
+    BR_TRY(br_join_add_keys(domain->binder, join, domain->count, err));
+    for (uint32_t i = 0; i < domain->count; i++) {
+        join->join.left_keys[i] = domain_expr(domain, i, ids_out[i]);
+        join->join.right_keys[i] = domain_expr(domain, i, group_ids[i]);
+        BR_NEED(join->join.left_keys[i], err);
+        BR_NEED(join->join.right_keys[i], err);
+        join->join.null_safe[i] = true;
+    }
+    *out = join;
+    return BR_OK;
+}
+
+// A value of D without rows still has its row of aggregates.
 static br_status restore_empty(br_domain *domain, br_plan **plan, uint32_t *ids, br_error *err)
 {
     br_binder *binder = domain->binder;
-    br_plan *grouped = *plan, *all;
-    uint32_t *all_ids = BR_ALLOC(binder->arena, uint32_t, domain->count);
-    BR_NEED(all_ids, err);
-    BR_TRY(make_domain(domain, &all, all_ids, err));
+    br_plan *grouped = *plan;
     uint32_t aggregates = grouped->aggregate.aggregate_count;
-    br_plan *project = br_plan_new(binder, BR_PLAN_PROJECT, aggregates + domain->count);
+    uint32_t *all_ids = BR_ALLOC(binder->arena, uint32_t, domain->count);
+    br_plan *project = br_plan_new(binder, BR_PLAN_PROJECT, 0);
+    BR_NEED(all_ids, err);
     BR_NEED(project, err);
-    project->project.expressions = BR_ALLOC(binder->arena, br_expr *, project->column_count);
-    BR_NEED(project->project.expressions, err);
+    BR_TRY(br_project_extend(binder, project, aggregates + domain->count, err));
     for (uint32_t i = 0; i < aggregates; i++) {
         br_plan_column *column = &grouped->columns[domain->count + i];
         project->columns[i] = *column;  // keeps the id that others name
         column->id = binder->next_id++;
-        br_aggregate_kind kind = grouped->aggregate.aggregates[i].kind;
-        bool counts = kind == BR_AGG_COUNT || kind == BR_AGG_COUNT_STAR;
-        br_expr *value = br_expr_column(binder->arena, column);
-        BR_NEED(value, err);
-        value->type.class_mask |= BR_MASK_NULL;
-        if (counts || kind == BR_AGG_TOTAL) {
-            br_expr *call = br_expr_new(binder->arena, BR_EXPR_FUNCTION, 2);
-            BR_NEED(call, err);
-            call->function = BR_FN_COALESCE;
-            call->function_name = "coalesce";
-            call->args[0] = value;
-            call->args[1] =
-                br_expr_const(binder->arena, counts ? br_value_int(0) : br_value_real(0.0));
-            BR_NEED(call->args[1], err);
-            call->type = br_function_type(BR_FN_COALESCE, "coalesce", call->args, 2);
-            value = call;
-        }
-        project->project.expressions[i] = value;
+        BR_TRY(value_or_default(domain, column, grouped->aggregate.aggregates[i].kind,
+                                &project->project.expressions[i], err));
+        project->columns[i].type = project->project.expressions[i]->type;
     }
-    br_plan *join = br_plan_join(binder, BR_JOIN_LEFT, all, grouped);
-    BR_NEED(join, err);
-    BR_TRY(br_join_add_keys(binder, join, domain->count, err));
+    BR_TRY(join_groups(domain, grouped, ids, all_ids, &project->left, err));
     for (uint32_t i = 0; i < domain->count; i++) {
-        join->join.left_keys[i] = domain_expr(domain, i, all_ids[i]);
-        join->join.right_keys[i] = domain_expr(domain, i, ids[i]);
-        BR_NEED(join->join.left_keys[i], err);
-        BR_NEED(join->join.right_keys[i], err);
-        join->join.null_safe[i] = true;
         project->project.expressions[aggregates + i] = domain_expr(domain, i, all_ids[i]);
         BR_NEED(project->project.expressions[aggregates + i], err);
         project->columns[aggregates + i] = domain->columns[i];
         project->columns[aggregates + i].id = ids[i] = binder->next_id++;
     }
-    project->left = join;
     *plan = project;
     return BR_OK;
 }
@@ -376,7 +421,7 @@ br_status br_unnest_domain(br_binder *binder, br_plan *join, br_error *err)
     uint32_t first = join->join.key_count;
     BR_TRY(br_join_add_keys(binder, join, domain.count, err));
     for (uint32_t i = 0; i < domain.count; i++) {
-        join->join.left_keys[first + i] = domain_expr(&domain, i, domain.columns[i].id);
+        join->join.left_keys[first + i] = br_expr_clone(binder->arena, domain.values[i]);
         join->join.right_keys[first + i] = domain_expr(&domain, i, ids[i]);
         BR_NEED(join->join.left_keys[first + i], err);
         BR_NEED(join->join.right_keys[first + i], err);

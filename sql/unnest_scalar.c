@@ -155,33 +155,40 @@ static br_status keys_from_pairs(scalar *s, const br_unnest_ids *produced, br_er
     return BR_OK;
 }
 
+// The aggregate's own expressions, whose outer columns become D's.
+static br_status rename_outer(scalar *s, const br_domain *domain, uint32_t index, uint32_t id,
+                              br_error *err)
+{
+    br_plan shallow = *s->aggregate;
+    shallow.left = NULL;
+    br_plan_column column = domain->columns[index];
+    column.id = id;
+    br_expr *replacement = br_expr_column(s->binder->arena, &column);
+    BR_NEED(replacement, err);
+    return br_plan_substitute(s->binder, &shallow, domain->columns[index].id, replacement, err);
+}
+
 static br_status keys_from_domain(scalar *s, br_error *err)
 {
     br_domain domain;
-    br_binder *binder = s->binder;
-    BR_TRY(br_domain_init(&domain, binder, s->join->left, s->aggregate, err));
-    uint32_t *ids = BR_ALLOC(binder->arena, uint32_t, domain.count);
+    br_arena *arena = s->binder->arena;
+    BR_TRY(br_domain_init(&domain, s->binder, s->join->left, s->aggregate, err));
+    uint32_t *ids = BR_ALLOC(arena, uint32_t, domain.count);
     BR_NEED(ids, err);
-    br_plan *below = s->aggregate;
-    // Correlated arguments of the aggregates are rewritten with the input.
-    BR_TRY(add_group_keys(s, domain.count, err));
+    BR_TRY(br_domain_push(&domain, &s->aggregate->left, ids, err));
     for (uint32_t i = 0; i < domain.count; i++) {
-        s->aggregate->aggregate.keys[i] = br_expr_column(binder->arena, &domain.columns[i]);
-        BR_NEED(s->aggregate->aggregate.keys[i], err);
+        if (domain.columns[i].id != 0) BR_TRY(rename_outer(s, &domain, i, ids[i], err));
     }
-    BR_TRY(br_join_add_keys(binder, s->join, domain.count, err));
-    BR_TRY(br_domain_push(&domain, &below->left, ids, err));
+    BR_TRY(add_group_keys(s, domain.count, err));
+    BR_TRY(br_join_add_keys(s->binder, s->join, domain.count, err));
     for (uint32_t i = 0; i < domain.count; i++) {
         br_plan_column column = domain.columns[i];
-        br_expr *outer = br_expr_column(binder->arena, &column);
-        BR_NEED(outer, err);
-        br_expr *replacement = br_expr_clone(binder->arena, outer);
-        BR_NEED(replacement, err);
-        replacement->column_id = ids[i];
-        br_plan shallow = *below;  // the aggregate's own expressions only
-        shallow.left = NULL;
-        BR_TRY(br_plan_substitute(binder, &shallow, column.id, replacement, err));
-        equal_pair pair = {outer, replacement, BR_COLLATION_BINARY};
+        column.id = ids[i];
+        equal_pair pair = {.collation = BR_COLLATION_BINARY};
+        pair.outer = br_expr_clone(arena, domain.values[i]);
+        pair.inner = br_expr_column(arena, &column);
+        BR_NEED(pair.outer, err);
+        BR_NEED(pair.inner, err);
         BR_TRY(set_key(s, i, &pair, true, err));
     }
     return BR_OK;

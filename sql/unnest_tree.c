@@ -64,16 +64,19 @@ bool br_plan_names(br_plan *plan, const br_unnest_ids *ids)
 
 // ---- lists of columns ------------------------------------------------------------------------
 
-// What MARK and SINGLE add stays: the columns that are not the left side's.
+// What MARK and SINGLE add stays: the last column, and the right side's.
 static br_status refresh_join(br_binder *binder, br_plan *join, br_error *err)
 {
     br_join_kind kind = join->join.join;
-    if (kind == BR_JOIN_MARK || kind == BR_JOIN_SINGLE) {
+    if (kind == BR_JOIN_MARK) {
+        join->columns += join->column_count - 1;
+        join->column_count = 1;
+    } else if (kind == BR_JOIN_SINGLE) {
         uint32_t added = 0;
         br_plan_column *columns = BR_ALLOC(binder->arena, br_plan_column, join->column_count);
         BR_NEED(columns, err);
         for (uint32_t i = 0; i < join->column_count; i++) {
-            if (br_plan_find(join->left, join->columns[i].id) == NULL)
+            if (br_plan_find(join->right, join->columns[i].id) != NULL)
                 columns[added++] = join->columns[i];
         }
         join->columns = columns;
