@@ -28,6 +28,8 @@ typedef struct query_world {
     uint32_t table_count;
     br_sql_table tables[WORLD_TABLES_MAX];
     size_t memory_limit;               // of a query; 0: none
+    _Atomic bool *cancelled;           // of runs
+    uint64_t deadline_ns;
     bool optimize;
 } query_world;
 
@@ -36,7 +38,7 @@ void world_close(query_world *world);
 void world_exec(query_world *world, const char *sql);  // in SQLite, before loading
 void world_load(query_world *world);
 
-// Plans and runs; the result is the caller's. `parameters` may be NULL.
+// Plans and runs; the result is the caller's.
 br_status world_run(query_world *world, const char *sql, uint32_t pool, br_isa isa,
                     br_result **result_out, br_error *err);
 // Runs a plan made by hand.
@@ -44,6 +46,8 @@ br_status world_run_query(query_world *world, const br_query *query, uint32_t po
                           br_result **result_out, br_error *err);
 // Compares as described above; reports what differs and returns false.
 bool world_check(query_world *world, const char *sql);
+// The same for a plan made by hand: its rows are those of `sql` in SQLite.
+bool world_check_plan(query_world *world, const br_query *query, const char *sql);
 bool world_same_result(const br_result *left, const br_result *right);
 br_value world_value(const br_result *result, uint64_t row, uint32_t column);
 
