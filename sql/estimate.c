@@ -28,7 +28,10 @@ static known_number number_of_text(uint64_t bound)
     uint64_t bytes[8];
     for (int i = 0; i < 8; i++) bytes[i] = bound >> (56 - 8 * i) & 255;
     bool is_date = bytes[4] == '-' && bytes[7] == '-';
-    for (int i = 0; i < 7; i++) is_date = is_date && (i == 4 || (bytes[i] >= '0' && bytes[i] <= '9'));
+    for (int i = 0; i < 7; i++) {
+        bool is_digit = bytes[i] >= '0' && bytes[i] <= '9';
+        is_date = is_date && (i == 4 || is_digit);
+    }
     if (!is_date) return (known_number){.value = (double)bound, .scale = BR_SCALE_TEXT};
     uint64_t year = (bytes[0] - '0') * 1000 + (bytes[1] - '0') * 100 + (bytes[2] - '0') * 10 +
                     (bytes[3] - '0');
