@@ -61,7 +61,7 @@ typedef enum br_operator {
     BR_OP_IS_NULL, BR_OP_NOT_NULL,
     BR_OP_IS_TRUE, BR_OP_IS_FALSE, BR_OP_IS_NOT_TRUE, BR_OP_IS_NOT_FALSE,
     BR_OP_BETWEEN,    // args[0] >= args[1] AND args[0] <= args[2], both with `collation`
-    BR_OP_IN,         // args[0] IN (args[1..]): SQLite's three-valued rule, affinity already applied
+    BR_OP_IN,         // args[0] IN (args[1..]): SQLite's three-valued rule, affinity applied before
     BR_OP_LIKE, BR_OP_GLOB,  // args: text, pattern [, escape]
     BR_OP_COUNT,
 } br_operator;
@@ -143,7 +143,9 @@ typedef enum br_join_kind {
     BR_JOIN_SINGLE, // left rows + right columns of the first match, NULLs when none
 } br_join_kind;
 
-typedef enum br_set_kind { BR_SET_UNION_ALL, BR_SET_UNION, BR_SET_INTERSECT, BR_SET_EXCEPT } br_set_kind;
+typedef enum br_set_kind {
+    BR_SET_UNION_ALL, BR_SET_UNION, BR_SET_INTERSECT, BR_SET_EXCEPT,
+} br_set_kind;
 
 typedef enum br_plan_kind {
     BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
@@ -178,8 +180,8 @@ struct br_plan {
         struct {               // PROJECT: columns[i] = expressions[i]
             br_expr **expressions;
         } project;
-        struct {               // AGGREGATE: columns = keys, then aggregates. No keys: always one row
-            uint32_t key_count;   // unless is_distinct
+        struct {               // AGGREGATE: columns = keys, then aggregates.
+            uint32_t key_count;   // none: always one row
             br_expr **keys;
             br_collation *key_collations;
             uint32_t aggregate_count;
@@ -194,7 +196,7 @@ struct br_plan {
             br_expr *residual; // further condition of a match, over both sides; may be NULL
             bool build_left;
             bool mark_nulls;   // MARK: NULL when a NULL key makes the answer unknown (IN)
-        } join;                // INNER/LEFT/FULL/SINGLE put out left then right columns; subsets allowed
+        } join;                // INNER/LEFT/FULL/SINGLE put out left, then right columns, or some
         struct {
             uint32_t key_count;
             br_sort_key *keys;
@@ -217,11 +219,11 @@ typedef struct br_query_table {  // an assumption the plan rests on
 
 typedef struct br_query {
     br_plan *root;               // its columns are the result's, with their names
-    uint32_t subquery_count;     // uncorrelated scalar subqueries, in an order in which they can run:
+    uint32_t subquery_count;     // uncorrelated scalar subqueries, in an order that can run:
     br_plan **subqueries;        // first column of the first row, NULL when there is none
     uint32_t shared_count;       // CTEs used more than once, in an order in which they can run;
     br_plan **shared;            // they run before `subqueries` that use them: see run_order
-    uint32_t run_count;          // run_order[i]: k -> shared[k]; BR_RUN_SUBQUERY | k -> subqueries[k]
+    uint32_t run_count;          // run_order[i]: k: shared[k]; BR_RUN_SUBQUERY | k: subqueries[k]
     uint32_t *run_order;
     uint32_t parameter_count;
     uint32_t assumption_count;

@@ -467,6 +467,32 @@ static void test_bind_optimized_plans_too(void)
     CHECK_TEXT(query->root->columns[1].name, "count(*)");
 }
 
+// Planning under every memory limit fails with BR_NOMEM or does not fail; with the arena's ASan
+// twin, which charges each allocation, that is every allocation in turn.
+static void test_bind_without_memory(void)
+{
+    static const char sql[] =
+        "WITH x AS (SELECT a, count(*) n FROM t WHERE b LIKE 'x%' GROUP BY a HAVING n > 1) "
+        "SELECT DISTINCT x.a, (SELECT max(id) FROM u WHERE u.a = x.a), CASE x.a WHEN '1' THEN 2 END "
+        "FROM x JOIN x AS y USING (a) LEFT JOIN v ON p = x.a WHERE EXISTS (SELECT 1 FROM u WHERE "
+        "u.a < x.a) AND x.a NOT IN (SELECT a FROM u) UNION SELECT 1, 2, 3 ORDER BY 1 LIMIT 5";
+    br_arena *before = arena;
+    br_status status = BR_NOMEM;
+    for (size_t limit = 0; status == BR_NOMEM && limit < 4000000; limit += 97) {
+        br_quota quota;
+        br_query *query;
+        br_plan_options options = {0};
+        br_quota_init(&quota, limit, NULL);
+        arena = br_arena_new(&quota);
+        if (arena == NULL) continue;
+        status = plan_with(sql, &options, &query);
+        CHECK(status == BR_OK || status == BR_NOMEM);
+        br_arena_free(arena);
+    }
+    CHECK_INT(status, BR_OK);
+    arena = before;
+}
+
 int main(void)
 {
     arena = br_arena_new(NULL);
@@ -486,6 +512,7 @@ int main(void)
     RUN(test_bind_reasons_for_what_only_sqlite_runs);
     RUN(test_bind_quoted_names_may_be_strings);
     RUN(test_bind_optimized_plans_too);
+    RUN(test_bind_without_memory);
     br_arena_free(arena);
     return test_result();
 }
