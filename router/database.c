@@ -166,7 +166,7 @@ void br_running_end(br_database *database, uint32_t slot)
 // ---- writes ------------------------------------------------------------------------------------
 
 // Words after which the writer connection may see things that no other connection does.
-static bool text_may_bind_session(const char *sql)
+bool br_text_may_bind_session(const char *sql)
 {
     return strcasestr(sql, "temp") != NULL || strcasestr(sql, "attach") != NULL ||
            strcasestr(sql, "case_sensitive_like") != NULL;
@@ -174,7 +174,6 @@ static bool text_may_bind_session(const char *sql)
 
 void br_writer_note_session(br_database *database, const char *sql)
 {
-    if (!text_may_bind_session(sql)) return;
     int64_t objects = 1;  // when SQLite does not tell: assume there are some
     br_error ignored;
     br_status status =
@@ -192,7 +191,7 @@ br_status br_writer_exec(br_database *database, const char *sql, br_error *err)
     br_lock_take(&database->writer_lock);
     uint32_t slot = br_running_begin(database, database->writer);
     br_status status = br_oltp_exec(database->writer, sql, err);
-    br_writer_note_session(database, sql);
+    if (br_text_may_bind_session(sql)) br_writer_note_session(database, sql);
     br_running_end(database, slot);
     br_lock_give(&database->writer_lock);
     return status;

@@ -65,6 +65,7 @@ struct br_statement {
     // What SQLite runs, compiled once and reset after each run: of what is not a query, on the writer
     // connection, under writer_lock.
     br_oltp_statement *prepared;
+    bool may_bind_session;       // and is to be looked at after each run
 
     br_value *parameters;        // bytes of text and blobs on the heap, owned
     uint8_t *parameter_masks;
@@ -96,7 +97,9 @@ BR_CHECKED br_status br_collect_rows(br_database *database, br_oltp_statement *p
 BR_CHECKED br_status br_outcome_new(br_database *database, br_outcome **outcome_out, br_error *err);
 // Runs statements on the writer connection, under its lock; notices what makes a session bound.
 BR_CHECKED br_status br_writer_exec(br_database *database, const char *sql, br_error *err);
-// Looks whether `sql`, just run on the writer, made or ended something only the writer sees.
+// Could the text make or end something that only the connection it runs on sees?
+bool br_text_may_bind_session(const char *sql);
+// Looks whether `sql`, just run on the writer and such a text, did.
 void br_writer_note_session(br_database *database, const char *sql);
 // Marks the start of something an interrupt may stop; `oltp` may be NULL. Returns the slot to end.
 uint32_t br_running_begin(br_database *database, br_oltp *oltp);

@@ -31,11 +31,14 @@ void br_outcome_free(br_outcome *outcome)
 
 // ---- SQLite ------------------------------------------------------------------------------------
 
+enum { FIRST_BATCH_ROWS = 16 };  // most results are small; each batch may be twice the one before
+
 typedef struct collector {
     br_result *result;
-    br_value *rows[BR_COLUMNS_MAX];  // per column, BR_BATCH_ROWS values of the batch being filled
+    br_value **rows;        // per column, row_capacity values of the batch being filled; or NULL
     uint32_t batch_capacity;
-    uint32_t row_count;              // in the batch being filled
+    uint32_t row_capacity;  // of the batch being filled
+    uint32_t row_count;     // in the batch being filled
 } collector;
 
 static br_status no_memory(br_error *err) { return br_fail(err, BR_NOMEM, "rows of a result"); }
@@ -95,6 +98,7 @@ static br_status collector_flush(collector *self, br_error *err)
     result->batch_count++;
     result->row_count += self->row_count;
     self->row_count = 0;
+    if (self->row_capacity < BR_BATCH_ROWS) self->row_capacity *= 2;
     return BR_OK;
 }
 
@@ -103,7 +107,7 @@ static br_status collector_add(collector *self, br_oltp_statement *prepared, br_
     br_arena *arena = self->result->arena;
     for (uint32_t column = 0; column < self->result->column_count; column++) {
         if (self->rows[column] == NULL)
-            self->rows[column] = BR_ALLOC(arena, br_value, BR_BATCH_ROWS);
+            self->rows[column] = BR_ALLOC(arena, br_value, self->row_capacity);
         if (self->rows[column] == NULL) return no_memory(err);
         br_value value = br_oltp_column(prepared, column);
         if (value.class_ == BR_TEXT || value.class_ == BR_BLOB) {
@@ -113,27 +117,36 @@ static br_status collector_add(collector *self, br_oltp_statement *prepared, br_
         }
         self->rows[column][self->row_count] = value;
     }
-    if (++self->row_count < BR_BATCH_ROWS) return BR_OK;
+    if (++self->row_count < self->row_capacity) return BR_OK;
     return collector_flush(self, err);
+}
+
+static br_status collector_begin(collector *self, br_oltp_statement *prepared, br_error *err)
+{
+    br_result *result = self->result;
+    uint32_t count = br_oltp_column_count(prepared);
+    result->column_count = count;
+    result->column_names = BR_ALLOC(result->arena, const char *, count);
+    self->rows = BR_ALLOC(result->arena, br_value *, count);
+    if (result->column_names == NULL || self->rows == NULL) return no_memory(err);
+    for (uint32_t column = 0; column < count; column++) {
+        const char *name = br_oltp_column_name(prepared, column);
+        result->column_names[column] = br_arena_copy_text(result->arena, name, strlen(name));
+        if (result->column_names[column] == NULL) return no_memory(err);
+    }
+    return BR_OK;
 }
 
 static br_status collector_run(collector *self, br_database *database, br_oltp_statement *prepared,
                                uint64_t deadline_ns, br_error *err)
 {
-    br_result *result = self->result;
-    result->column_count = br_oltp_column_count(prepared);
-    result->column_names = BR_ALLOC(result->arena, const char *, result->column_count);
-    if (result->column_names == NULL) return no_memory(err);
-    for (uint32_t column = 0; column < result->column_count; column++) {
-        const char *name = br_oltp_column_name(prepared, column);
-        result->column_names[column] = br_arena_copy_text(result->arena, name, strlen(name));
-        if (result->column_names[column] == NULL) return no_memory(err);
-    }
+    bool has_columns = br_oltp_column_count(prepared) > 0;
+    if (has_columns) BR_TRY(collector_begin(self, prepared, err));
     for (;;) {
         bool has_row = false;
         BR_TRY(br_oltp_step(prepared, &has_row, err));
         if (!has_row) return collector_flush(self, err);
-        if (result->column_count > 0) BR_TRY(collector_add(self, prepared, err));
+        if (has_columns) BR_TRY(collector_add(self, prepared, err));
         if (atomic_load_explicit(&database->cancelled, memory_order_relaxed))
             return br_fail(err, BR_INTERRUPTED, "interrupted");
         if (deadline_ns != 0 && br_clock_ns() > deadline_ns)
@@ -146,15 +159,8 @@ br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, ui
 {
     br_outcome *outcome;
     BR_TRY(br_outcome_new(database, &outcome, err));
-    collector *self = br_heap_zalloc(sizeof *self);
-    br_status status = BR_OK;
-    if (self == NULL) {
-        status = no_memory(err);
-    } else {
-        self->result = outcome->result;
-        status = collector_run(self, database, prepared, deadline_ns, err);
-    }
-    br_heap_free(self);
+    collector self = {.result = outcome->result, .row_capacity = FIRST_BATCH_ROWS};
+    br_status status = collector_run(&self, database, prepared, deadline_ns, err);
     if (status != BR_OK) {
         br_outcome_free(outcome);
         return status;
@@ -208,8 +214,7 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     on_writer = on_writer || br_oltp_in_transaction(database->writer);
     if (on_writer) {
         status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
-        if (statement->ast.kind == BR_STATEMENT_OTHER)
-            br_writer_note_session(database, statement->sql);
+        if (statement->may_bind_session) br_writer_note_session(database, statement->sql);
         br_lock_give(&database->writer_lock);
     } else {
         br_lock_give(&database->writer_lock);
@@ -221,6 +226,8 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     br_outcome *outcome = *outcome_out;
     outcome->engine = BR_ENGINE_OLTP;
     outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;
+    outcome->reason = reason;
+    if (statement->ast.kind == BR_STATEMENT_OTHER) return BR_OK;  // it is one of a few literals
     outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
     if (outcome->reason == NULL) outcome->reason = "";
     return BR_OK;

@@ -29,6 +29,7 @@ static br_status statement_prepare(br_statement *statement, const char *sql, br_
         .parameter_names = BR_ALLOC(statement->arena, const char *, parameter_count),
     };
     if (statement->ast.parameter_names == NULL) return br_fail(err, BR_NOMEM, "statement");
+    statement->may_bind_session = br_text_may_bind_session(sql);
     for (uint32_t i = 1; i <= parameter_count; i++) {
         const char *name = br_oltp_parameter_name(prepared, i);
         if (name == NULL) continue;
@@ -297,17 +298,18 @@ br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br
 
     br_error problem;
     const char *rule = statement_rule(statement);
+    bool is_query = statement->ast.kind != BR_STATEMENT_OTHER;
+    if (!is_query) return br_run_oltp(statement, deadline_ns, rule, outcome_out, err);
     br_status status = rule == NULL
                            ? statement_run_olap(statement, deadline_ns, outcome_out, &problem)
                            : br_fail(&problem, BR_UNSUPPORTED, "%s", rule);
     if (status == BR_OK) return BR_OK;
-    bool is_query = statement->ast.kind != BR_STATEMENT_OTHER;
-    if (!failure_falls_back(status) || (statement->engine == BR_ENGINE_OLAP && is_query)) {
+    if (!failure_falls_back(status) || statement->engine == BR_ENGINE_OLAP) {
         if (status == BR_RETYPE) problem.status = status = BR_INTERNAL;
         if (err != NULL) *err = problem;
         return status;
     }
-    if (is_query && !(statement->query != NULL && statement->route == BR_ENGINE_OLTP))
+    if (!(statement->query != NULL && statement->route == BR_ENGINE_OLTP))
         br_database_note_fallback(statement->database, problem.message);
     return br_run_oltp(statement, deadline_ns, problem.message, outcome_out, err);
 }
