@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/heap.h"
+#include "base/thread.h"
 #include "oltp/handle.h"
 
 static br_status status_of_code(int code, br_oltp_moment moment)
@@ -135,6 +136,22 @@ const char *br_oltp_path(const br_oltp *oltp)
 void br_oltp_interrupt(br_oltp *oltp)
 {
     sqlite3_interrupt(oltp->handle);
+}
+
+// How many steps of SQLite's virtual machine pass between two looks at the clock: about 0.1 ms.
+enum { DEADLINE_STEPS = 10000 };
+
+static int deadline_passed(void *context)
+{
+    const br_oltp *oltp = context;
+    return br_clock_ns() > oltp->deadline_ns;
+}
+
+void br_oltp_set_deadline(br_oltp *oltp, uint64_t deadline_ns)
+{
+    oltp->deadline_ns = deadline_ns;
+    sqlite3_progress_handler(oltp->handle, DEADLINE_STEPS,
+                             deadline_ns == 0 ? NULL : deadline_passed, oltp);
 }
 
 struct sqlite3 *br_oltp_handle(br_oltp *oltp)

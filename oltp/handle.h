@@ -14,6 +14,7 @@ struct br_oltp {
     sqlite3 *handle;
     char *path;
     sqlite3_stmt *data_version;  // PRAGMA data_version, made at its first use
+    uint64_t deadline_ns;        // 0: none
     bool is_utf8;                // false: text must be asked for in UTF-8, the file has UTF-16
     struct br_oltp *pool_next;   // of a pool: the next idle connection, or the next one in use
 };

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/type.h"
 
-// ---- connections -----------------------------------------------------------------------------
+// ---- connections ----------------------------------------------------------------------------
 
 typedef struct br_oltp br_oltp;
 
@@ -54,7 +54,7 @@ const char *br_oltp_quote_name(br_arena *arena, const char *name);
 // Changes when another connection has committed since (PRAGMA data_version), about 1 us.
 BR_CHECKED br_status br_oltp_data_version(br_oltp *oltp, int64_t *version_out, br_error *err);
 
-// ---- statements ------------------------------------------------------------------------------
+// ---- statements -----------------------------------------------------------------------------
 
 typedef struct br_oltp_statement br_oltp_statement;
 
@@ -83,7 +83,7 @@ BR_CHECKED br_status br_oltp_fill(br_oltp_statement *statement, br_column *colum
 bool br_oltp_is_readonly(const br_oltp_statement *statement);
 bool br_oltp_is_explain(const br_oltp_statement *statement);
 
-// ---- readers ---------------------------------------------------------------------------------
+// ---- readers --------------------------------------------------------------------------------
 
 typedef struct br_oltp_pool br_oltp_pool;  // connections for reading, made as needed
 
@@ -94,7 +94,7 @@ BR_CHECKED br_status br_oltp_pool_take(br_oltp_pool *pool, br_oltp **oltp_out, b
 void br_oltp_pool_give(br_oltp_pool *pool, br_oltp *oltp);
 void br_oltp_pool_interrupt(br_oltp_pool *pool);  // every reader in use
 
-// ---- schema ----------------------------------------------------------------------------------
+// ---- schema ---------------------------------------------------------------------------------
 
 typedef enum br_oltp_affinity {  // SQLite's type affinities
     BR_OLTP_BLOB,
@@ -159,7 +159,7 @@ BR_CHECKED br_status br_schema_read(br_oltp *oltp, br_arena *arena, br_schema *s
 const br_schema_table *br_schema_find(const br_schema *schema, const char *name);
 const br_schema_view *br_schema_find_view(const br_schema *schema, const char *name);
 
-// ---- capture ---------------------------------------------------------------------------------
+// ---- capture --------------------------------------------------------------------------------
 
 // The tables and triggers capture needs in the SQLite file (docs/cdc.md). All idempotent; what
 // writes is meant to be called inside a write transaction.
@@ -211,7 +211,7 @@ BR_CHECKED br_status br_capture_prune(br_oltp *oltp, uint64_t seq, uint32_t row_
                                       bool *is_done_out, br_error *err);
 BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // triggers and tables
 
-// ---- SQLite's own functions for exec/ --------------------------------------------------------
+// ---- SQLite's own functions for exec/ -------------------------------------------------------
 
 // Calls any scalar function SQLite knows, and its number formatting, so that answers are its own.
 typedef struct br_oltp_bridge br_oltp_bridge;  // a private in-memory connection; one thread

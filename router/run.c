@@ -179,7 +179,9 @@ static br_status run_prepared(br_statement *statement, br_oltp *oltp, br_oltp_st
             BR_TRY(br_oltp_bind(prepared, i, &statement->parameters[i - 1], err));
     }
     uint32_t slot = br_running_begin(database, oltp);
+    if (deadline_ns != 0) br_oltp_set_deadline(oltp, deadline_ns);
     br_status status = br_collect_rows(database, prepared, deadline_ns, outcome_out, err);
+    if (deadline_ns != 0) br_oltp_set_deadline(oltp, 0);
     br_running_end(database, slot);
     return status;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FAILURES_SHOWN_MAX = 30, TEXT_SHOWN_MAX = 60 };
+enum { FAILURES_SHOWN_MAX = 30, TEXT_SHOWN_MAX = 60, TIMEOUT_MS = 400 };
 
 static double number(const braid_value *value)
 {
@@ -70,7 +70,7 @@ static int value_order(const braid_value *left, const braid_value *right, bool a
         return (left->as.integer > right->as.integer) - (left->as.integer < right->as.integer);
     if (is_number(left) && is_number(right)) {
         double a = number(left), b = number(right);
-        double tolerance = approximate ? 1e-11 * fmax(fabs(a), fabs(b)) : 0;
+        double tolerance = approximate ? 1e-12 * fmax(fabs(a), fabs(b)) : 0;
         if (fabs(a - b) > tolerance) return a < b ? -1 : 1;
         if (approximate) return 0;
         if (left->type != right->type) return (int)left->type - (int)right->type;
@@ -161,6 +161,7 @@ static braid_status run(braid *db, const char *sql, braid_engine engine, braid_r
     braid_status status = braid_prepare(db, sql, &statement, NULL);
     if (status == BRAID_OK) {
         braid_statement_set_engine(statement, engine);
+        braid_statement_set_timeout(statement, TIMEOUT_MS);  // some random joins are huge
         status = braid_run(statement, result_out);
     }
     braid_statement_close(statement);
@@ -187,6 +188,8 @@ void compare_engines(braid *db, const char *sql, bool ordered, bool approximate,
         if (olap_status == BRAID_SQL && oltp_status == BRAID_OK)
             report(tally, braid_error_message(db), sql);
         else if (tally->verbose) printf("refused: %s\n    %s\n", braid_error_message(db), sql);
+    } else if (olap_status == BRAID_INTERRUPTED || oltp_status == BRAID_INTERRUPTED) {
+        tally->interrupted++;
     } else {
         tally->native++;
         unsure = unsure || strstr(braid_error_message(db), "integer overflow") != NULL;

@@ -9,7 +9,7 @@
 #include "braid.h"
 
 typedef struct compare_tally {
-    uint64_t queries, native, refused, failed;
+    uint64_t queries, native, refused, interrupted, failed;
     bool verbose;
 } compare_tally;
 
