@@ -315,8 +315,14 @@ static double group_count(const br_rewrite *rewrite, br_expr *const *keys, uint3
 
 const br_sql_table *br_scan_table(const br_rewrite *rewrite, const br_plan *scan)
 {
-    if (rewrite->catalog == NULL || scan->scan.table_name == NULL) return NULL;
-    return rewrite->catalog->find_table(rewrite->catalog->context, NULL, scan->scan.table_name);
+    const br_sql_catalog *catalog = rewrite->catalog;
+    if (catalog == NULL || scan->scan.table_name == NULL) return NULL;
+    const br_sql_table *table =
+        catalog->find_table(catalog->context, NULL, scan->scan.table_name);
+    // A table of the same name in another schema is not the one that is scanned.
+    bool is_other = table != NULL && table->view != NULL &&
+                    br_table_view_spec(table->view)->table_id != scan->scan.table_id;
+    return is_other ? NULL : table;
 }
 
 double br_scan_table_rows(const br_rewrite *rewrite, const br_plan *scan)
