@@ -34,6 +34,8 @@ BR_CHECKED br_status br_oltp_open(const br_oltp_config *config, br_oltp **oltp_o
 void br_oltp_close(br_oltp *oltp);
 const char *br_oltp_path(const br_oltp *oltp);
 void br_oltp_interrupt(br_oltp *oltp);          // from any thread
+// Statements that run past this moment (br_clock_ns; 0: none) end with BR_INTERRUPTED.
+void br_oltp_set_deadline(br_oltp *oltp, uint64_t deadline_ns);
 struct sqlite3 *br_oltp_handle(br_oltp *oltp);  // for tests and for applications' own functions
 void br_oltp_set_busy_timeout(br_oltp *oltp, uint32_t timeout_ms);
 bool br_oltp_can_write(const br_oltp *oltp);  // false: opened for reading, or the file is protected
