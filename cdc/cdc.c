@@ -8,8 +8,7 @@
 #include "base/heap.h"
 #include "cdc/state.h"
 
-// ---- schema references
-// -----------------------------------------------------------------------------
+// ---- schema references ----------------------------------------------------------------------
 
 br_status br_schema_ref_new(br_schema_ref **ref_out, br_error *err)
 {
@@ -83,8 +82,7 @@ br_cdc_status br_cdc_get_status(br_cdc *cdc)
     return status;
 }
 
-// ---- opening
-// ---------------------------------------------------------------------------------------
+// ---- opening --------------------------------------------------------------------------------
 
 static char fold(char c)
 {
@@ -193,8 +191,8 @@ static br_status open_all(br_cdc *cdc, const br_cdc_config *config, br_error *er
 static void close_statements(br_cdc *cdc)
 {
     br_oltp_statement *all[] = {cdc->begin,      cdc->rollback, cdc->cookie_of, cdc->log_since,
-                                cdc->table_rows, cdc->hi_of,    cdc->take,      cdc->commit,
-                                cdc->undo,       cdc->raise,    cdc->lower,     cdc->log_dirty};
+                                cdc->table_rows, cdc->take,     cdc->commit,    cdc->undo,
+                                cdc->raise,      cdc->lower,    cdc->log_dirty};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) br_oltp_finalize(all[i]);
 }
 
@@ -256,8 +254,7 @@ void br_cdc_close(br_cdc *cdc)
     release(cdc);
 }
 
-// ---- keeping fresh
-// ---------------------------------------------------------------------------------
+// ---- keeping fresh --------------------------------------------------------------------------
 
 br_status br_cdc_sync(br_cdc *cdc, br_error *err)
 {
@@ -285,8 +282,7 @@ br_status br_cdc_rebuild(br_cdc *cdc, br_error *err)
     return status;
 }
 
-// ---- detaching
-// -------------------------------------------------------------------------------------
+// ---- detaching ------------------------------------------------------------------------------
 
 static br_status lock_folder(const char *folder, br_file **lock_out, br_error *err)
 {

@@ -58,8 +58,7 @@ static bool is_same(const br_value *left, const br_value *right)
     }
 }
 
-// ---- SQLite's side
-// -------------------------------------------------------------------------------
+// ---- SQLite's side --------------------------------------------------------------------------
 
 static br_status begin_rows(const comparison *at, int64_t first, int64_t last, br_error *err)
 {
@@ -92,8 +91,7 @@ static br_status sum_oltp(const comparison *at, sum *sum_out, br_error *err)
     return status;
 }
 
-// ---- the copy's side
-// -----------------------------------------------------------------------------
+// ---- the copy's side ------------------------------------------------------------------------
 
 // Called with each row of the copy.
 typedef br_status (*row_visitor)(comparison *at, const br_value *values, void *context,
@@ -162,8 +160,7 @@ static br_status sum_visitor(comparison *at, const br_value *values, void *conte
     return BR_OK;
 }
 
-// ---- naming the difference
-// -------------------------------------------------------------------------
+// ---- naming the difference ------------------------------------------------------------------
 
 static void describe(const br_value *value, char *text_out, size_t size)
 {
@@ -266,8 +263,7 @@ static br_status find_difference(comparison *at, const sum *copy, const sum *tru
                    at->mirror->table->name, copy->row_count, truth->row_count);
 }
 
-// ---- check
-// -----------------------------------------------------------------------------------------
+// ---- check ----------------------------------------------------------------------------------
 
 static br_status check_mirror(br_cdc *cdc, br_mirror *mirror, const br_snapshot *snapshot,
                               uint64_t *rows, br_error *err)

@@ -5,6 +5,8 @@
 #include "base/assert.h"
 #include "cdc/state.h"
 
+enum { TAIL_ROWS_MIN = 8 };
+
 bool br_cdc_is_mirrored(const br_cdc *cdc, const br_schema_table *table)
 {
     return !table->is_virtual && !table->is_shadow && table->column_count > 0 &&
@@ -128,8 +130,7 @@ br_status br_cdc_install(br_cdc *cdc, bool wait, bool *done_out, br_error *err)
     return status;
 }
 
-// ---- hi
-// ------------------------------------------------------------------------------------------
+// ---- hi -------------------------------------------------------------------------------------
 
 static bool run(br_oltp_statement *statement)
 {
@@ -137,17 +138,6 @@ static bool run(br_oltp_statement *statement)
     br_status status = br_oltp_step(statement, &has_row, NULL);
     br_oltp_reset(statement);
     return status == BR_OK;
-}
-
-static bool find_max(br_mirror *mirror, int64_t *max_out)
-{
-    bool has_row = false;
-    if (mirror->max_key == NULL || br_oltp_step(mirror->max_key, &has_row, NULL) != BR_OK)
-        return false;
-    br_value value = has_row ? br_oltp_column(mirror->max_key, 0) : br_value_null();
-    br_oltp_reset(mirror->max_key);
-    *max_out = value.i64;
-    return value.class_ == BR_INT;
 }
 
 static bool run_on(br_oltp_statement *statement, const br_mirror *mirror, const int64_t *hi)
@@ -167,34 +157,36 @@ static bool raise_one(br_cdc *cdc, const br_mirror *mirror)
     return run_on(cdc->log_dirty, mirror, NULL) && run_on(cdc->lower, mirror, NULL);
 }
 
-static bool is_flag_up(br_cdc *cdc, const br_mirror *mirror)
+static bool is_raisable(const br_mirror *mirror)
 {
-    bool has_row = false;
-    br_value id = br_value_int(mirror->table_id);
-    if (br_oltp_bind(cdc->hi_of, 1, &id, NULL) != BR_OK ||
-        br_oltp_step(cdc->hi_of, &has_row, NULL) != BR_OK)
-        return false;
-    bool is_up = has_row && br_oltp_column(cdc->hi_of, 0).i64 != 0;
-    br_oltp_reset(cdc->hi_of);
-    return is_up;
+    if (mirror->mode == BR_MIRROR_DIRTY) return mirror->hi_now != 0;
+    return mirror->mode == BR_MIRROR_KEYS && mirror->has_rows &&
+           mirror->max_key_now > mirror->hi_now;
 }
 
-// Is there anything to raise? The new hi is left in max_key_now.
-static bool wants_raise(br_cdc *cdc, br_mirror *mirror)
+// Reading some rows again costs less than a commit, after which every connection of the file has to
+// fill its page cache anew.
+bool br_cdc_wants_raise(const br_cdc *cdc)
 {
-    if (mirror->mode == BR_MIRROR_DIRTY) return is_flag_up(cdc, mirror);
-    return mirror->mode == BR_MIRROR_KEYS && find_max(mirror, &mirror->max_key_now) &&
-           mirror->max_key_now > mirror->hi_now;
+    if (!br_cdc_is_maintainer(cdc)) return false;
+    uint64_t limit = TAIL_ROWS_MIN + cdc->set.count;
+    for (uint32_t i = 0; i < cdc->set.count; i++) {
+        const br_mirror *mirror = &cdc->set.items[i];
+        if (!is_raisable(mirror)) continue;
+        if (mirror->mode == BR_MIRROR_DIRTY) return true;
+        if ((uint64_t)mirror->max_key_now - (uint64_t)mirror->hi_now > limit) return true;
+    }
+    return false;
 }
 
 // Failing is harmless: rows above hi are read again by the next pass, that is all.
 void br_cdc_raise(br_cdc *cdc)
 {
     bool has_lock = false, is_good = true;
-    if (!br_cdc_is_maintainer(cdc) || !cdc->is_set_valid || cdc->take == NULL) return;
+    br_assert(br_cdc_is_maintainer(cdc) && cdc->is_set_valid);
     for (uint32_t i = 0; i < cdc->set.count && is_good; i++) {
-        br_mirror *mirror = &cdc->set.items[i];
-        if (!wants_raise(cdc, mirror)) continue;
+        const br_mirror *mirror = &cdc->set.items[i];
+        if (!is_raisable(mirror)) continue;
         if (!has_lock && !run(cdc->take)) return;
         has_lock = true;
         is_good = raise_one(cdc, mirror);

@@ -54,8 +54,7 @@ static br_status chunk_fill(chunk *c, br_oltp_statement *statement, bool has_key
     return BR_OK;
 }
 
-// ---- one reader
-// ----------------------------------------------------------------------------------
+// ---- one reader -----------------------------------------------------------------------------
 
 static br_status append_chunk(br_pass *pass, const br_mirror *mirror, const chunk *c, br_error *err)
 {
@@ -122,8 +121,7 @@ static br_status load_alone(br_pass *pass, br_mirror *mirror, br_error *err)
     return status;
 }
 
-// ---- all readers
-// -----------------------------------------------------------------------------------
+// ---- all readers ----------------------------------------------------------------------------
 
 typedef struct loader {
     br_pass *pass;

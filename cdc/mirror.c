@@ -12,8 +12,7 @@ static br_status no_memory(const br_schema_table *table, br_error *err)
     return br_fail(err, BR_NOMEM, "no memory to mirror table '%s'", table->name);
 }
 
-// ---- texts
-// ---------------------------------------------------------------------------------------
+// ---- texts ----------------------------------------------------------------------------------
 
 // "c1", "c2", ..., key: columns in order, the key last.
 static const char *select_list(br_arena *arena, const br_schema_table *table, const char *key)
@@ -51,7 +50,7 @@ static br_status make_texts(br_mirror *mirror, br_arena *arena, br_error *err)
                         "SELECT %s FROM main.%s NOT INDEXED WHERE %s BETWEEN ?1 AND ?2"
                         " ORDER BY %s",
                         list, name, key, key);
-    mirror->select_max = br_arena_format(arena, "SELECT max(%s) FROM main.%s", key, name);
+    mirror->select_max = br_arena_format(arena, "(SELECT max(%s) FROM main.%s)", key, name);
     mirror->select_next =
         br_arena_format(arena,
                         "SELECT %s FROM main.%s NOT INDEXED WHERE %s >= ?1 ORDER BY %s"
@@ -62,13 +61,11 @@ static br_status make_texts(br_mirror *mirror, br_arena *arena, br_error *err)
     return is_complete ? BR_OK : no_memory(table, err);
 }
 
-// ---- mirrors
-// -------------------------------------------------------------------------------------
+// ---- mirrors --------------------------------------------------------------------------------
 
 static void mirror_release(br_mirror *mirror)
 {
     br_oltp_finalize(mirror->range);
-    br_oltp_finalize(mirror->max_key);
     br_heap_free(mirror->keys);
     *mirror = (br_mirror){0};
 }
@@ -76,6 +73,8 @@ static void mirror_release(br_mirror *mirror)
 void br_mirror_set_release(br_mirror_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) mirror_release(&set->items[i]);
+    for (uint32_t i = 0; i < set->max_key_count; i++) br_oltp_finalize(set->max_keys[i]);
+    br_heap_free(set->max_keys);
     br_heap_free(set->items);
     br_cdc_schema_drop(set->schema);
     *set = (br_mirror_set){0};
@@ -115,15 +114,7 @@ static void adopt_statements(br_mirror *mirror, br_mirror_set *before)
     br_mirror *old = br_mirror_find(before, mirror->table_id);
     if (old == NULL || strcmp(old->select_range, mirror->select_range) != 0) return;
     mirror->range = old->range;
-    mirror->max_key = old->max_key;
-    old->range = old->max_key = NULL;
-}
-
-static br_status prepare(br_cdc *cdc, const char *sql, br_oltp_statement **statement_out,
-                         br_error *err)
-{
-    if (*statement_out != NULL) return BR_OK;
-    return br_oltp_prepare(cdc->reader, sql, NULL, statement_out, err);
+    old->range = NULL;
 }
 
 // *is_readable_out is false when SQLite itself cannot read the table in this process: a generated
@@ -131,9 +122,9 @@ static br_status prepare(br_cdc *cdc, const char *sql, br_oltp_statement **state
 static br_status mirror_prepare(br_cdc *cdc, br_mirror *mirror, bool *is_readable_out,
                                 br_error *err)
 {
-    br_status status = prepare(cdc, mirror->select_range, &mirror->range, err);
-    if (status == BR_OK && mirror->select_max != NULL)
-        status = prepare(cdc, mirror->select_max, &mirror->max_key, err);
+    br_status status = BR_OK;
+    if (mirror->range == NULL)
+        status = br_oltp_prepare(cdc->reader, mirror->select_range, NULL, &mirror->range, err);
     *is_readable_out = status == BR_OK;
     return status == BR_SQL || status == BR_RUNTIME ? BR_OK : status;
 }
@@ -194,6 +185,65 @@ static br_status fill_set(br_cdc *cdc, br_mirror_set *set, bool rowids_moved, br
     return BR_OK;
 }
 
+// ---- largest keys ---------------------------------------------------------------------------
+
+static br_mirror *next_keyed(const br_mirror_set *set, uint32_t *at)
+{
+    while (*at < set->count && set->items[*at].key == NULL) ++*at;
+    return *at < set->count ? &set->items[(*at)++] : NULL;
+}
+
+// Prepares the statement of the next group of mirrors, from *at on.
+static br_status prepare_group(br_cdc *cdc, br_mirror_set *set, uint32_t *at, br_error *err)
+{
+    br_buffer sql = {0};
+    bool is_built = true;
+    uint32_t count = 0;
+    br_mirror *mirror;
+    while (is_built && count < BR_MIRROR_MAX_GROUP && (mirror = next_keyed(set, at)) != NULL)
+        is_built =
+            br_buffer_format(&sql, "%s%s", count++ == 0 ? "SELECT " : ", ", mirror->select_max);
+    br_status status = BR_OK;
+    if (!is_built) status = br_fail(err, BR_NOMEM, "no memory for the largest keys");
+    br_oltp_statement **slot = &set->max_keys[set->max_key_count];
+    if (status == BR_OK && count > 0) {
+        // br_buffer_format puts a NUL behind the text.
+        status = br_oltp_prepare(cdc->reader, (const char *)sql.bytes, NULL, slot, err);
+        if (status == BR_OK) set->max_key_count++;
+    }
+    br_buffer_release(&sql);
+    return status;
+}
+
+static br_status prepare_max_keys(br_cdc *cdc, br_mirror_set *set, br_error *err)
+{
+    set->max_keys =
+        br_heap_array(set->count / BR_MIRROR_MAX_GROUP + 1, sizeof(br_oltp_statement *));
+    if (set->max_keys == NULL) return br_fail(err, BR_NOMEM, "no memory for the largest keys");
+    for (uint32_t at = 0; at < set->count;) BR_TRY(prepare_group(cdc, set, &at, err));
+    return BR_OK;
+}
+
+br_status br_mirror_read_max_keys(br_mirror_set *set, br_error *err)
+{
+    uint32_t at = 0;
+    for (uint32_t group = 0; group < set->max_key_count; group++) {
+        br_oltp_statement *statement = set->max_keys[group];
+        bool has_row = false;
+        BR_TRY(br_oltp_step(statement, &has_row, err));
+        for (uint32_t i = 0; i < br_oltp_column_count(statement); i++) {
+            br_mirror *mirror = next_keyed(set, &at);
+            br_value value = br_oltp_column(statement, i);
+            mirror->has_rows = value.class_ == BR_INT;
+            mirror->max_key_now = mirror->has_rows ? value.i64 : INT64_MIN;
+        }
+        br_oltp_reset(statement);
+    }
+    return BR_OK;
+}
+
+// ---- sets -----------------------------------------------------------------------------------
+
 // Is the copy in the store one of this file, at or before its present state?
 static bool is_copy_of(const br_cdc *cdc, const br_capture_meta *meta)
 {
@@ -236,6 +286,7 @@ br_status br_mirror_set_build(br_pass *pass, br_error *err)
     BR_TRY(br_schema_ref_new(&set.schema, err));
     br_status status = read_schema(pass, &set, &rowids_moved, err);
     if (status == BR_OK) status = fill_set(cdc, &set, rowids_moved, err);
+    if (status == BR_OK) status = prepare_max_keys(cdc, &set, err);
     if (status != BR_OK) {
         br_mirror_set_release(&set);
         return status;

@@ -19,8 +19,7 @@ static const uint64_t CHECKPOINT_NS = 300 * 1000000000ull;
 static const uint64_t CHECKPOINT_RETRY_NS = 2 * 1000000000ull;
 static const uint64_t CHECKPOINT_RECORDS = 250000;  // replayed in less than a second
 
-// ---- read transactions
-// ---------------------------------------------------------------------------
+// ---- read transactions ----------------------------------------------------------------------
 
 static br_status run(br_oltp_statement *statement, br_error *err)
 {
@@ -149,8 +148,7 @@ void br_pass_end(br_pass *pass)
     pass->reader_count = 0;
 }
 
-// ---- what is to be done
-// --------------------------------------------------------------------------
+// ---- what is to be done ---------------------------------------------------------------------
 
 static uint32_t count_blind(const br_cdc *cdc)
 {
@@ -206,6 +204,23 @@ static bool wants_readers(const br_pass *pass)
     return false;
 }
 
+// Does the pass have to begin anew, after raising hi or with more readers? Ends the transaction
+// then.
+static bool wants_other_round(br_pass *pass, uint32_t *reader_count)
+{
+    br_cdc *cdc = pass->cdc;
+    if (!pass->has_raised && br_cdc_wants_raise(cdc)) {
+        pass->has_raised = true;
+        br_pass_end(pass);  // what is raised must be in the transaction
+        br_cdc_raise(cdc);
+        return true;
+    }
+    if (*reader_count > 1 || !wants_readers(pass)) return false;
+    br_pass_end(pass);
+    *reader_count = br_task_pool_threads(cdc->config.store.pool);
+    return true;
+}
+
 // Opens the pass: a read transaction, the set of its schema, and what has changed.
 static br_status open_pass(br_pass *pass, bool wait, br_error *err)
 {
@@ -217,18 +232,17 @@ static br_status open_pass(br_pass *pass, bool wait, br_error *err)
         BR_TRY(refresh_set(pass, wait, &is_again, err));
         if (is_again) continue;
         BR_TRY(br_pass_read_changes(pass, &is_usable, err));
-        if (is_usable && (reader_count > 1 || !wants_readers(pass))) return BR_OK;
-        br_pass_end(pass);
-        if (is_usable)
-            reader_count = br_task_pool_threads(pass->cdc->config.store.pool);
-        else
+        if (!is_usable) {
+            br_pass_end(pass);
             BR_TRY(start_over(pass, err));
+        } else if (!wants_other_round(pass, &reader_count)) {
+            return BR_OK;
+        }
     }
     return br_fail(err, BR_BUSY, "'%s': its schema keeps changing", pass->cdc->path);
 }
 
-// ---- applying and publishing
-// -----------------------------------------------------------------------
+// ---- applying and publishing ----------------------------------------------------------------
 
 static br_status drop_tables(br_pass *pass, br_error *err)
 {
@@ -332,7 +346,6 @@ br_status br_pass_run(br_pass *pass, bool wait, br_error *err)
 {
     br_cdc *cdc = pass->cdc;
     cdc->is_fresh = false;
-    br_cdc_raise(cdc);
     br_status status = open_pass(pass, wait, err);
     if (status == BR_OK) status = apply_all(pass, err);
     if (status == BR_OK) status = finish_pass(pass, err);

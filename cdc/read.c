@@ -17,8 +17,7 @@ enum {
     BIG_RANGE_MIN = 200000,
 };
 
-// ---- statements
-// ----------------------------------------------------------------------------------
+// ---- statements -----------------------------------------------------------------------------
 
 static br_status prepare(br_oltp *oltp, const char *sql, br_oltp_statement **statement_out,
                          br_error *err)
@@ -34,8 +33,6 @@ br_status br_pass_prepare(br_cdc *cdc, br_error *err)
                    &cdc->log_since, err));
     BR_TRY(
         prepare(cdc->reader, "SELECT table_id, hi FROM main._braid_table", &cdc->table_rows, err));
-    BR_TRY(prepare(cdc->reader, "SELECT hi FROM main._braid_table WHERE table_id = ?1", &cdc->hi_of,
-                   err));
     BR_TRY(prepare(cdc->writer, "BEGIN IMMEDIATE", &cdc->take, err));
     BR_TRY(prepare(cdc->writer, "COMMIT", &cdc->commit, err));
     BR_TRY(prepare(cdc->writer, "ROLLBACK", &cdc->undo, err));
@@ -50,8 +47,7 @@ br_status br_pass_prepare(br_cdc *cdc, br_error *err)
                    &cdc->log_dirty, err);
 }
 
-// ---- side tables
-// ---------------------------------------------------------------------------------
+// ---- side tables ----------------------------------------------------------------------------
 
 static br_status read_hi(br_cdc *cdc, bool *usable_out, br_error *err)
 {
@@ -135,18 +131,6 @@ static br_status skip_log(br_pass *pass, br_error *err)
     return BR_OK;
 }
 
-static br_status read_max_key(br_mirror *mirror, br_error *err)
-{
-    bool has_row = false;
-    if (mirror->max_key == NULL) return BR_OK;
-    BR_TRY(br_oltp_step(mirror->max_key, &has_row, err));
-    br_value value = has_row ? br_oltp_column(mirror->max_key, 0) : br_value_null();
-    mirror->has_rows = value.class_ == BR_INT;
-    mirror->max_key_now = mirror->has_rows ? value.i64 : INT64_MIN;
-    br_oltp_reset(mirror->max_key);
-    return BR_OK;
-}
-
 static uint64_t range_above(const br_mirror *mirror, int64_t key)
 {
     if (!mirror->has_rows || mirror->max_key_now <= key) return 0;
@@ -203,17 +187,16 @@ br_status br_pass_read_changes(br_pass *pass, bool *usable_out, br_error *err)
         BR_TRY(skip_log(pass, err));
     else if (cdc->is_installed)
         BR_TRY(read_log(pass, br_store_watermark(cdc->next_store).seq, usable_out, err));
+    BR_TRY(br_mirror_read_max_keys(&cdc->set, err));
     for (uint32_t i = 0; i < cdc->set.count; i++) {
         br_mirror *mirror = &cdc->set.items[i];
         sort_keys(mirror);
-        BR_TRY(read_max_key(mirror, err));
         decide_reload(cdc, mirror);
     }
     return BR_OK;
 }
 
-// ---- rows
-// ----------------------------------------------------------------------------------------
+// ---- rows -----------------------------------------------------------------------------------
 
 static br_status append_row(br_pass *pass, br_mirror *mirror, br_value *values, br_error *err)
 {

@@ -38,7 +38,7 @@ typedef struct br_mirror {
     const br_schema_table *table;
     const char *key;  // SQL name of the rowid; NULL: has none that can be named
     const char *select_range, *select_max, *select_next;  // SQL; the last two need a key
-    br_oltp_statement *range, *max_key;                   // on the reader
+    br_oltp_statement *range;                             // on the reader
 
     bool is_known;  // the store holds its rows
     bool has_tail;  // the store may hold rows above hi
@@ -53,10 +53,15 @@ typedef struct br_mirror {
     size_t key_count, key_capacity;
 } br_mirror;
 
+// One statement for the largest keys of many tables: a statement each would cost twice as much.
+enum { BR_MIRROR_MAX_GROUP = 200 };
+
 typedef struct br_mirror_set {
     br_schema_ref *schema;  // names and texts of the mirrors
     br_mirror *items;       // by table_id
     uint32_t count;
+    br_oltp_statement **max_keys;  // largest keys of BR_MIRROR_MAX_GROUP mirrors with keys each
+    uint32_t max_key_count;
 } br_mirror_set;
 
 typedef struct br_retired {
@@ -74,8 +79,8 @@ struct br_cdc {
     br_oltp *writer;        // NULL: the file may not be written
     br_oltp_pool *readers;  // more of them, for loads
     // Made once the _braid_* tables are there, but for the first three.
-    br_oltp_statement *begin, *rollback, *cookie_of, *log_since, *table_rows, *hi_of;  // reader
-    br_oltp_statement *take, *commit, *undo, *raise, *lower, *log_dirty;               // writer
+    br_oltp_statement *begin, *rollback, *cookie_of, *log_since, *table_rows;  // reader
+    br_oltp_statement *take, *commit, *undo, *raise, *lower, *log_dirty;       // writer
     br_file *lock_file;  // held: we maintain the folder
     uint64_t lock_tried_ns;
     br_store *next_store;  // what passes write; becomes `store` with the next publish
@@ -117,10 +122,10 @@ typedef struct br_pass {
     uint32_t chunks_loaded;
     br_apply *apply;
     bool has_changes;
-    bool has_installed, has_reopened;  // what is tried once per pass
+    bool has_installed, has_raised, has_reopened;  // what is tried once per pass
 } br_pass;
 
-// ---- cdc.c -------------------------------------------------------------------------------------
+// ---- cdc.c ----------------------------------------------------------------------------------
 
 static inline bool br_cdc_is_maintainer(const br_cdc *cdc)
 {
@@ -130,7 +135,7 @@ void br_schema_ref_share(br_schema_ref *ref);
 BR_CHECKED br_status br_schema_ref_new(br_schema_ref **ref_out, br_error *err);
 bool br_cdc_is_excluded(const br_cdc *cdc, const br_schema_table *table);
 
-// ---- store.c: whose folder it is --------------------------------------------------------------
+// ---- store.c: whose folder it is ------------------------------------------------------------
 
 // Takes the maintainer's lock if it is free and the file may be written.
 BR_CHECKED br_status br_cdc_try_lock(br_cdc *cdc, br_error *err);
@@ -139,27 +144,30 @@ BR_CHECKED br_status br_cdc_try_lock(br_cdc *cdc, br_error *err);
 BR_CHECKED br_status br_cdc_open_store(br_cdc *cdc, br_error *err);
 void br_cdc_retire(br_cdc *cdc, br_store *store);
 
-// ---- install.c: what the maintainer writes into SQLite ------------------------------------------
+// ---- install.c: what the maintainer writes into SQLite --------------------------------------
 
 // Enters every table that is not captured as it should be. `wait` for the write lock or give up:
 // *done_out is then false.
 BR_CHECKED br_status br_cdc_install(br_cdc *cdc, bool wait, bool *done_out, br_error *err);
-// Raises hi of tables with rows above it, if the write lock is free.
+// Are there so many rows above hi, or dirty flags, that raising and lowering them pays?
+bool br_cdc_wants_raise(const br_cdc *cdc);
+// Raises hi to the largest keys that the set has read, if the write lock is free.
 void br_cdc_raise(br_cdc *cdc);
 bool br_cdc_entry_is_usable(const br_cdc *cdc, const br_capture_entry *entry, bool rowids_moved);
 bool br_cdc_is_mirrored(const br_cdc *cdc, const br_schema_table *table);
 
-// ---- mirror.c -----------------------------------------------------------------------------------
+// ---- mirror.c -------------------------------------------------------------------------------
 
 // Builds the set for the schema that the pass sees.
 BR_CHECKED br_status br_mirror_set_build(br_pass *pass, br_error *err);
 void br_mirror_set_release(br_mirror_set *set);
 br_mirror *br_mirror_find(const br_mirror_set *set, uint32_t table_id);  // NULL: none
+// Reads the largest key of each mirror that has keys.
+BR_CHECKED br_status br_mirror_read_max_keys(br_mirror_set *set, br_error *err);
 void br_mirror_clear_keys(br_mirror_set *set);
 BR_CHECKED br_status br_mirror_add_key(br_mirror *mirror, int64_t key, br_error *err);
 
-// ---- pass.c, read.c, load.c
-// ----------------------------------------------------------------------
+// ---- pass.c, read.c, load.c -----------------------------------------------------------------
 
 // Everything committed before the call is in the published versions when it returns BR_OK.
 BR_CHECKED br_status br_cdc_sync_locked(br_cdc *cdc, bool force, br_error *err);
@@ -179,8 +187,7 @@ BR_CHECKED br_status br_pass_apply_mirror(br_pass *pass, br_mirror *mirror, br_e
 bool br_mirror_is_big(const br_mirror *mirror);  // worth all threads
 BR_CHECKED br_status br_pass_load(br_pass *pass, br_mirror *mirror, br_error *err);
 
-// ---- checkpoint.c
-// ---------------------------------------------------------------------------------
+// ---- checkpoint.c ---------------------------------------------------------------------------
 
 BR_CHECKED br_status br_cdc_checkpoint_locked(br_cdc *cdc, bool wait, br_error *err);
 

@@ -93,7 +93,7 @@ br_status br_capture_read_meta(br_oltp *oltp, br_capture_meta *meta_out, br_erro
     return read_meta_row(oltp, meta_out, err);
 }
 
-// ---- entries ---------------------------------------------------------------------------------
+// ---- entries --------------------------------------------------------------------------------
 
 static br_status no_memory(br_error *err)
 {
@@ -228,7 +228,7 @@ br_status br_capture_read_entries(br_oltp *oltp, const br_schema *schema, br_are
     return BR_OK;
 }
 
-// ---- changes ---------------------------------------------------------------------------------
+// ---- changes --------------------------------------------------------------------------------
 
 br_status br_capture_new_id(br_oltp *oltp, uint32_t *table_id_out, br_error *err)
 {
