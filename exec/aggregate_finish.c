@@ -6,11 +6,14 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "exec/aggregate_state.h"
+#include "exec/aggregate_best.h"
 #include "exec/keys.h"
 #include "exec/sort.h"
 
-enum { NUMBER_TEXT_MAX = 48 };  // an integer, or a real as the bridge writes it
+enum {
+    NUMBER_TEXT_MAX = 48,  // an integer, or a real as the bridge writes it
+    DATETIME_BYTES = 19,
+};
 
 static br_status no_memory(const br_finish_context *context, br_error *err)
 {
@@ -126,6 +129,44 @@ static br_status finish_best(const br_finish_context *context, const br_aggregat
     return BR_OK;
 }
 
+// Dates where all are, texts otherwise.
+static br_status finish_texts(const br_finish_context *context, const br_aggregate_output *output,
+                              br_vector *out, br_error *err)
+{
+    const br_best_text *bests = items_of(context, output->state);
+    const uint8_t *flags = context->arrays[output->state].flags + context->first;
+    uint32_t count = context->count, present = 0;
+    bool seen[4] = {false};
+    br_text *texts = BR_ALLOC(context->arena, br_text, count);
+    int64_t *numbers = BR_ALLOC(context->arena, int64_t, count);
+    uint64_t *bits = BR_ALLOC(context->arena, uint64_t, br_bitmap_words(count));
+    char *bytes = br_arena_alloc(context->arena, (size_t)count * DATETIME_BYTES, 1);
+    if (texts == NULL || numbers == NULL || bits == NULL || bytes == NULL)
+        return no_memory(context, err);
+    for (uint32_t i = 0; i < count; i++) {
+        seen[flags[i]] = true;
+        texts[i] = br_text_make("", 0);
+        if (flags[i] == BR_BEST_NONE) continue;
+        br_bitmap_set(bits, i);
+        present++;
+        numbers[i] = bests[i].number;
+    }
+    bool is_date = seen[BR_BEST_IS_DATE], is_datetime = seen[BR_BEST_IS_DATETIME];
+    bool is_text = seen[BR_BEST_IS_TEXT] || is_date == is_datetime;
+    for (uint32_t i = 0; is_text && i < count; i++) {
+        if (flags[i] != BR_BEST_NONE)
+            texts[i] = br_best_text_of(&bests[i], flags[i], bytes + (size_t)i * DATETIME_BYTES);
+    }
+    *out = (br_vector){.class_ = BR_TEXT, .validity = present < count ? bits : NULL};
+    if (is_text) {
+        out->text = texts;
+    } else {
+        out->kind = is_date ? BR_VECTOR_DATE : BR_VECTOR_DATETIME;
+        out->i64 = numbers;
+    }
+    return BR_OK;
+}
+
 // Values of any class; a vector of one class where they have but one.
 static br_status finish_values(const br_finish_context *context, br_value *values, br_vector *out,
                                br_error *err)
@@ -191,6 +232,7 @@ br_status br_aggregate_finish(const br_finish_context *context, const br_aggrega
     case BR_STATE_SUM_ANY: return finish_sum_any(context, output, out, err);
     case BR_STATE_BEST_INT:
     case BR_STATE_BEST_REAL: return finish_best(context, output, out, err);
+    case BR_STATE_BEST_TEXT: return finish_texts(context, output, out, err);
     default: break;
     }
     br_value *values = BR_ALLOC(context->arena, br_value, context->count);

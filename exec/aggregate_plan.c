@@ -99,7 +99,8 @@ static br_state_kind sum_kind(const br_aggregate *aggregate)
 static br_state_kind best_kind(unsigned mask)
 {
     if (is_only(mask, BR_MASK_INT)) return BR_STATE_BEST_INT;
-    return is_only(mask, BR_MASK_REAL) ? BR_STATE_BEST_REAL : BR_STATE_BEST_ANY;
+    if (is_only(mask, BR_MASK_REAL)) return BR_STATE_BEST_REAL;
+    return is_only(mask, BR_MASK_TEXT) ? BR_STATE_BEST_TEXT : BR_STATE_BEST_ANY;
 }
 
 static br_state_kind state_kind(const br_aggregate *aggregate)
@@ -161,7 +162,8 @@ static br_state_spec make_spec(br_aggregate_plan *out, const br_aggregate *aggre
     if (spec.kind == BR_STATE_CONCAT || spec.kind == BR_STATE_ARG_BEST)
         spec.second_arg = aggregate->arg_count > 1 ? add_expression(out, aggregate->args[1])
                                                    : BR_STATE_NO_ARG;
-    if (spec.kind == BR_STATE_BEST_ANY || spec.kind == BR_STATE_ARG_BEST)
+    if (spec.kind == BR_STATE_BEST_ANY || spec.kind == BR_STATE_BEST_TEXT ||
+        spec.kind == BR_STATE_ARG_BEST)
         spec.collation = aggregate->collation;
     spec.is_max = aggregate->kind == BR_AGG_MAX || aggregate->kind == BR_AGG_ARG_MAX;
     if (spec.kind == BR_STATE_SUM_INT) spec.is_checked = !is_narrow(&aggregate->args[0]->type);

@@ -1,6 +1,6 @@
 // aggregate_state.c - updating and merging the states of aggregates.
 // SPDX-License-Identifier: Apache-2.0
-#include "exec/aggregate_state.h"
+#include "exec/aggregate_best.h"
 
 #include <string.h>
 
@@ -9,13 +9,11 @@
 
 enum { LANES = 8 };  // partial sums of a single group: fixed, so that the sum is
 
-// Flags of BEST_ANY while a batch is taken in: the bytes still are the batch's.
-enum { IS_BORROWED = 2, IS_PRESENT = 1 };
-
 uint32_t br_state_item_bytes(br_state_kind kind)
 {
     switch (kind) {
     case BR_STATE_SUM_ANY: return sizeof(br_sum_any);
+    case BR_STATE_BEST_TEXT: return sizeof(br_best_text);
     case BR_STATE_BEST_ANY:
     case BR_STATE_FIRST:
     case BR_STATE_LAST: return sizeof(br_value);
@@ -46,14 +44,8 @@ static br_status no_memory(const br_run *run, br_error *err)
 
 // ---- rows of a batch -------------------------------------------------------------------------
 
-// One argument, made plain: FLAT or CONST.
-typedef struct argument {
-    br_vector vector;
-    uint32_t step;  // 0 when constant
-} argument;
-
-static br_status plain_argument(const br_state_rows *rows, uint32_t arg, argument *out,
-                                br_error *err)
+br_status br_state_argument(const br_state_rows *rows, uint32_t arg, br_argument *out,
+                            br_error *err)
 {
     out->vector = rows->vectors[arg];
     if (out->vector.kind != BR_VECTOR_CONST)
@@ -61,16 +53,6 @@ static br_status plain_argument(const br_state_rows *rows, uint32_t arg, argumen
                                  &out->vector, err));
     out->step = out->vector.kind == BR_VECTOR_CONST ? 0 : 1;
     return BR_OK;
-}
-
-static inline uint32_t group_of(const br_state_rows *rows, uint32_t row)
-{
-    return rows->groups != NULL ? rows->groups[row] : 0;
-}
-
-static inline bool row_is_valid(const uint64_t *validity, uint32_t row)
-{
-    return validity == NULL || br_bitmap_get(validity, row);
 }
 
 static uint32_t count_valid(const br_vector *vector, uint32_t row_count)
@@ -102,20 +84,20 @@ static void update_count(const br_state_spec *spec, br_state_array *array,
     }
 }
 
-static void update_sum_int(const argument *arg, br_state_array *array, const br_state_rows *rows)
+static void update_sum_int(const br_argument *arg, br_state_array *array, const br_state_rows *rows)
 {
     int64_t *sums = (int64_t *)(void *)array->items;
     const int64_t *values = arg->vector.i64;
     for (uint32_t i = 0; i < rows->row_count; i++) {
-        if (!row_is_valid(arg->vector.validity, i)) continue;
-        uint32_t group = group_of(rows, i);
+        if (!br_argument_is_valid(arg, i)) continue;
+        uint32_t group = br_state_group(rows, i);
         if (__builtin_add_overflow(sums[group], values[i * arg->step], &sums[group]))
             array->flags[group] = 1;
     }
 }
 
 // Values that cannot overflow, without NULLs.
-static void update_sum_int_plain(const argument *arg, br_state_array *array,
+static void update_sum_int_plain(const br_argument *arg, br_state_array *array,
                                  const br_state_rows *rows)
 {
     int64_t *sums = (int64_t *)(void *)array->items;
@@ -144,7 +126,7 @@ static double sum_lanes(const double *values, uint32_t count)
 }
 
 // Numbers of either class as doubles.
-static br_status real_values(const argument *arg, const br_state_rows *rows,
+static br_status real_values(const br_argument *arg, const br_state_rows *rows,
                              const double **values_out, br_error *err)
 {
     *values_out = arg->vector.f64;
@@ -159,7 +141,7 @@ static br_status real_values(const argument *arg, const br_state_rows *rows,
     return BR_OK;
 }
 
-static br_status update_sum_real(const argument *arg, br_state_array *array,
+static br_status update_sum_real(const br_argument *arg, br_state_array *array,
                                  const br_state_rows *rows, br_error *err)
 {
     double *sums = (double *)(void *)array->items;
@@ -172,7 +154,7 @@ static br_status update_sum_real(const argument *arg, br_state_array *array,
         for (uint32_t i = 0; i < rows->row_count; i++) sums[rows->groups[i]] += values[i];
     } else {
         for (uint32_t i = 0; i < rows->row_count; i++) {
-            if (br_bitmap_get(validity, i)) sums[group_of(rows, i)] += values[i];
+            if (br_bitmap_get(validity, i)) sums[br_state_group(rows, i)] += values[i];
         }
     }
     return BR_OK;
@@ -205,91 +187,15 @@ static void sum_any_add(br_sum_any *sum, const br_value *number)
         sum->is_real = sum->has_overflow = true;
 }
 
-static void update_sum_any(const argument *arg, br_state_array *array, const br_state_rows *rows)
+static void update_sum_any(const br_argument *arg, br_state_array *array, const br_state_rows *rows)
 {
     br_sum_any *sums = (br_sum_any *)(void *)array->items;
     for (uint32_t i = 0; i < rows->row_count; i++) {
         br_value value = br_vector_value(&arg->vector, i, rows->scratch);
         if (value.class_ == BR_NULL) continue;
         value = sum_number(rows, value);
-        sum_any_add(&sums[group_of(rows, i)], &value);
+        sum_any_add(&sums[br_state_group(rows, i)], &value);
     }
-}
-
-// ---- the best --------------------------------------------------------------------------------
-
-static void update_best_int(const br_state_spec *spec, const argument *arg, br_state_array *array,
-                            const br_state_rows *rows)
-{
-    int64_t *bests = (int64_t *)(void *)array->items;
-    for (uint32_t i = 0; i < rows->row_count; i++) {
-        if (!row_is_valid(arg->vector.validity, i)) continue;
-        uint32_t group = group_of(rows, i);
-        int64_t value = arg->vector.i64[i * arg->step];
-        bool is_better = spec->is_max ? value > bests[group] : value < bests[group];
-        if (is_better || !array->flags[group]) bests[group] = value;
-        array->flags[group] = 1;
-    }
-}
-
-static void update_best_real(const br_state_spec *spec, const argument *arg,
-                             br_state_array *array, const br_state_rows *rows)
-{
-    double *bests = (double *)(void *)array->items;
-    for (uint32_t i = 0; i < rows->row_count; i++) {
-        if (!row_is_valid(arg->vector.validity, i)) continue;
-        uint32_t group = group_of(rows, i);
-        double value = arg->vector.f64[i * arg->step];
-        bool is_better = spec->is_max ? value > bests[group] : value < bests[group];
-        if (is_better || !array->flags[group]) bests[group] = value;
-        array->flags[group] = 1;
-    }
-}
-
-static br_status keep_value(const br_state_rows *rows, br_value *value, br_error *err)
-{
-    if (value->class_ != BR_TEXT && value->class_ != BR_BLOB) return BR_OK;
-    char *bytes = br_arena_copy_text(rows->keep, value->text.data, value->text.size);
-    if (bytes == NULL) return no_memory(rows->run, err);
-    value->text.data = bytes;
-    return BR_OK;
-}
-
-static bool is_better(const br_state_spec *spec, const br_value *value, const br_value *best)
-{
-    if (best->class_ == BR_NULL) return true;
-    int order = br_value_compare(value, best, spec->collation);
-    return spec->is_max ? order > 0 : order < 0;
-}
-
-// The bytes of a new best are copied once per batch, not each time it changes.
-static br_status keep_bests(br_state_array *array, const br_state_rows *rows, br_error *err)
-{
-    br_value *bests = (br_value *)(void *)array->items;
-    for (uint32_t i = 0; i < rows->row_count; i++) {
-        uint32_t group = group_of(rows, i);
-        if ((array->flags[group] & IS_BORROWED) == 0) continue;
-        array->flags[group] &= (uint8_t)~IS_BORROWED;
-        BR_TRY(keep_value(rows, &bests[group], err));
-        if (rows->groups == NULL) break;
-    }
-    return BR_OK;
-}
-
-static br_status update_best_any(const br_state_spec *spec, const argument *arg,
-                                 br_state_array *array, const br_state_rows *rows, br_error *err)
-{
-    br_value *bests = (br_value *)(void *)array->items;
-    bool has_borrowed = false;
-    for (uint32_t i = 0; i < rows->row_count; i++) {
-        br_value value = br_vector_value(&arg->vector, i, rows->scratch);
-        uint32_t group = group_of(rows, i);
-        if (value.class_ == BR_NULL || !is_better(spec, &value, &bests[group])) continue;
-        bests[group] = value;
-        array->flags[group] |= IS_BORROWED;
-        has_borrowed = true;
-    }
-    return has_borrowed ? keep_bests(array, rows, err) : BR_OK;
 }
 
 // ---- rows picked out -------------------------------------------------------------------------
@@ -299,15 +205,15 @@ static br_status update_first(const br_state_spec *spec, br_state_array *array,
 {
     br_value *values = (br_value *)(void *)array->items;
     for (uint32_t i = 0; i < rows->row_count; i++) {
-        uint32_t group = group_of(rows, i);
+        uint32_t group = br_state_group(rows, i);
         if (spec->kind == BR_STATE_FIRST && array->flags[group]) continue;
         values[group] = br_vector_value(&rows->vectors[spec->arg], i, rows->scratch);
-        array->flags[group] = IS_PRESENT;
-        if (spec->kind == BR_STATE_LAST) array->flags[group] |= IS_BORROWED;
-        else BR_TRY(keep_value(rows, &values[group], err));
+        array->flags[group] = BR_FLAG_PRESENT;
+        if (spec->kind == BR_STATE_LAST) array->flags[group] |= BR_FLAG_BORROWED;
+        else BR_TRY(br_state_keep_value(rows, &values[group], err));
         if (spec->kind == BR_STATE_FIRST && rows->groups == NULL) break;
     }
-    return spec->kind == BR_STATE_LAST ? keep_bests(array, rows, err) : BR_OK;
+    return spec->kind == BR_STATE_LAST ? br_state_keep_values(array, rows, err) : BR_OK;
 }
 
 // As SQLite loads bare columns: with each new best, and with each row while all are NULL.
@@ -316,16 +222,16 @@ static br_status update_arg_best(const br_state_spec *spec, br_state_array *arra
 {
     br_arg_best *states = (br_arg_best *)(void *)array->items;
     for (uint32_t i = 0; i < rows->row_count; i++) {
-        br_arg_best *state = &states[group_of(rows, i)];
+        br_arg_best *state = &states[br_state_group(rows, i)];
         br_value order = br_vector_value(&rows->vectors[spec->second_arg], i, rows->scratch);
         if (state->best.class_ != BR_NULL &&
-            (order.class_ == BR_NULL || !is_better(spec, &order, &state->best)))
+            (order.class_ == BR_NULL || !br_state_is_better(spec, &order, &state->best)))
             continue;
         state->best = order;
         state->value = br_vector_value(&rows->vectors[spec->arg], i, rows->scratch);
         state->has_value = true;
-        BR_TRY(keep_value(rows, &state->best, err));
-        BR_TRY(keep_value(rows, &state->value, err));
+        BR_TRY(br_state_keep_value(rows, &state->best, err));
+        BR_TRY(br_state_keep_value(rows, &state->value, err));
     }
     return BR_OK;
 }
@@ -344,14 +250,14 @@ static br_status update_concat(const br_state_spec *spec, br_state_array *array,
         item->separator = br_value_text(br_text_make(",", 1));
         if (spec->second_arg != BR_STATE_NO_ARG)
             item->separator = br_vector_value(&rows->vectors[spec->second_arg], i, rows->scratch);
-        BR_TRY(keep_value(rows, &item->value, err));
-        if (spec->second_arg != BR_STATE_NO_ARG) BR_TRY(keep_value(rows, &item->separator, err));
+        BR_TRY(br_state_keep_value(rows, &item->value, err));
+        if (spec->second_arg != BR_STATE_NO_ARG) BR_TRY(br_state_keep_value(rows, &item->separator, err));
         for (uint32_t k = 0; k < spec->order_count; k++) {
             item->order[k] =
                 br_vector_value(&rows->vectors[spec->first_order + k], i, rows->scratch);
-            BR_TRY(keep_value(rows, &item->order[k], err));
+            BR_TRY(br_state_keep_value(rows, &item->order[k], err));
         }
-        br_concat_list *list = &lists[group_of(rows, i)];
+        br_concat_list *list = &lists[br_state_group(rows, i)];
         if (list->last == NULL) list->first = item;
         else list->last->next = item;
         list->last = item;
@@ -401,8 +307,8 @@ static br_status filter_rows(const br_state_spec *spec, const br_state_rows *row
 static br_status update_plain(const br_state_spec *spec, br_state_array *array,
                               const br_state_rows *rows, br_error *err)
 {
-    argument arg;
-    BR_TRY(plain_argument(rows, spec->arg, &arg, err));
+    br_argument arg;
+    BR_TRY(br_state_argument(rows, spec->arg, &arg, err));
     if (arg.vector.class_ == BR_NULL) return BR_OK;
     switch (spec->kind) {
     case BR_STATE_SUM_INT:
@@ -410,10 +316,7 @@ static br_status update_plain(const br_state_spec *spec, br_state_array *array,
         else update_sum_int_plain(&arg, array, rows);
         return BR_OK;
     case BR_STATE_SUM_REAL: return update_sum_real(&arg, array, rows, err);
-    case BR_STATE_SUM_ANY: update_sum_any(&arg, array, rows); return BR_OK;
-    case BR_STATE_BEST_INT: update_best_int(spec, &arg, array, rows); return BR_OK;
-    case BR_STATE_BEST_REAL: update_best_real(spec, &arg, array, rows); return BR_OK;
-    default: return update_best_any(spec, &arg, array, rows, err);
+    default: update_sum_any(&arg, array, rows); return BR_OK;
     }
 }
 
@@ -433,6 +336,10 @@ br_status br_state_update(const br_state_spec *spec, br_state_array *array,
     case BR_STATE_FIRST:
     case BR_STATE_LAST: status = update_first(spec, array, rows, err); break;
     case BR_STATE_ARG_BEST: status = update_arg_best(spec, array, rows, err); break;
+    case BR_STATE_BEST_INT:
+    case BR_STATE_BEST_REAL:
+    case BR_STATE_BEST_TEXT:
+    case BR_STATE_BEST_ANY: status = br_best_update(spec, array, rows, err); break;
     case BR_STATE_CONCAT: status = update_concat(spec, array, rows, err); break;
     default: status = update_plain(spec, array, rows, err); break;
     }
@@ -470,23 +377,6 @@ static void merge_one(const br_state_spec *spec, void *item, uint8_t *flag, cons
         *flag |= from_flag;
         break;
     case BR_STATE_SUM_ANY: merge_sum_any(item, from); break;
-    case BR_STATE_BEST_INT: {
-        int64_t value = *(const int64_t *)from, *best = item;
-        if (from_flag && (!*flag || (spec->is_max ? value > *best : value < *best))) *best = value;
-        *flag |= from_flag;
-        break;
-    }
-    case BR_STATE_BEST_REAL: {
-        double value = *(const double *)from, *best = item;
-        if (from_flag && (!*flag || (spec->is_max ? value > *best : value < *best))) *best = value;
-        *flag |= from_flag;
-        break;
-    }
-    case BR_STATE_BEST_ANY: {
-        const br_value *value = from;
-        if (value->class_ != BR_NULL && is_better(spec, value, item)) *(br_value *)item = *value;
-        break;
-    }
     case BR_STATE_FIRST:
     case BR_STATE_LAST:
         if (from_flag && (!*flag || spec->kind == BR_STATE_LAST))
@@ -497,7 +387,7 @@ static void merge_one(const br_state_spec *spec, void *item, uint8_t *flag, cons
         const br_arg_best *state = from;
         br_arg_best *best = item;
         bool is_new = best->best.class_ == BR_NULL ||
-                      (state->best.class_ != BR_NULL && is_better(spec, &state->best, &best->best));
+                      (state->best.class_ != BR_NULL && br_state_is_better(spec, &state->best, &best->best));
         if (state->has_value && is_new) *best = *state;
         break;
     }
@@ -505,14 +395,14 @@ static void merge_one(const br_state_spec *spec, void *item, uint8_t *flag, cons
     }
 }
 
-br_status br_state_merge(const br_state_spec *spec, br_state_array *array, const uint32_t *groups,
-                         const br_state_array *from, uint32_t first, uint32_t count,
-                         br_error *err)
+void br_state_merge(const br_state_spec *spec, br_state_array *array, const uint32_t *groups,
+                         const br_state_array *from, uint32_t first, uint32_t count)
 {
-    (void)err;
     size_t item_bytes = br_state_item_bytes(spec->kind);
     const char *items = from->items + first * item_bytes;
-    if (spec->kind == BR_STATE_COUNT) {
+    if (spec->kind >= BR_STATE_BEST_INT && spec->kind <= BR_STATE_BEST_ANY) {
+        br_best_merge(spec, array, groups, from, first, count);
+    } else if (spec->kind == BR_STATE_COUNT) {
         int64_t *counts = (int64_t *)(void *)array->items;
         const int64_t *more = (const int64_t *)(const void *)items;
         for (uint32_t i = 0; i < count; i++) counts[groups[i]] += more[i];
@@ -529,5 +419,4 @@ br_status br_state_merge(const br_state_spec *spec, br_state_array *array, const
                       has_flags ? from->flags[first + i] : 0);
         }
     }
-    return BR_OK;
 }

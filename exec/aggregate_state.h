@@ -20,6 +20,7 @@ typedef enum br_state_kind {
     BR_STATE_SUM_ANY,    // br_sum_any
     BR_STATE_BEST_INT,   // int64_t; flag: there is one
     BR_STATE_BEST_REAL,  // double; flag: there is one
+    BR_STATE_BEST_TEXT,  // br_best_text; flag: a br_best_flag
     BR_STATE_BEST_ANY,   // br_value, BR_NULL: none yet
     BR_STATE_FIRST,      // br_value; flag: there is one
     BR_STATE_LAST,       // br_value; flag: there is one
@@ -34,6 +35,19 @@ typedef struct br_sum_any {  // as sum() of SQLite keeps it
     bool is_real;       // something was not an integer, or the integers overflowed
     bool has_overflow;  // of integers, before anything else came
 } br_sum_any;
+
+typedef struct br_best_text {  // a text, or the number of a date that has not been text yet
+    br_text text;
+    int64_t number;
+} br_best_text;
+
+enum {  // flags of BEST_TEXT
+    BR_BEST_NONE = 0,
+    BR_BEST_IS_TEXT,
+    BR_BEST_IS_DATE,
+    BR_BEST_IS_DATETIME,
+    BR_BEST_BORROWED = 0x80,  // while a batch is taken in: the bytes still are the batch's
+};
 
 typedef struct br_arg_best {
     br_value value, best;  // best is BR_NULL as long as every ordering value was
@@ -87,9 +101,8 @@ typedef struct br_state_rows {
 BR_CHECKED br_status br_state_update(const br_state_spec *spec, br_state_array *array,
                                      const br_state_rows *rows, br_error *err);
 // State first+i of `from` goes into state groups[i].
-BR_CHECKED br_status br_state_merge(const br_state_spec *spec, br_state_array *array,
-                                    const uint32_t *groups, const br_state_array *from,
-                                    uint32_t first, uint32_t count, br_error *err);
+void br_state_merge(const br_state_spec *spec, br_state_array *array, const uint32_t *groups,
+                    const br_state_array *from, uint32_t first, uint32_t count);
 
 // ---- results ---------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ static void sort_by_partition(const uint64_t *hashes, uint32_t count, uint32_t b
 static void copy_items(const char *items, size_t item_bytes, const uint32_t *order,
                        uint32_t count, char *out)
 {
+    if (count == 0) return;
     if (order == NULL) {
         memcpy(out, items, count * item_bytes);
     } else if (item_bytes == sizeof(uint64_t)) {
@@ -198,8 +199,8 @@ static br_status merge_rows(merger *self, const br_group_block *block, uint32_t 
     for (uint32_t i = 0; i < grouping->state_count; i++) {
         br_state_init(&grouping->specs[i], &self->arrays[i], self->initialised,
                       groups->count - self->initialised);
-        BR_TRY(br_state_merge(&grouping->specs[i], &self->arrays[i], found, &block->arrays[i],
-                              first, count, err));
+        br_state_merge(&grouping->specs[i], &self->arrays[i], found, &block->arrays[i], first,
+                       count);
     }
     self->initialised = groups->count;
     return BR_OK;
