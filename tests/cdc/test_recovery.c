@@ -119,6 +119,53 @@ static void test_checkpoints_that_fail_anywhere_do_no_harm(void)
     }
 }
 
+// Whatever the folder refuses, the database opens and its copy, in memory then, is right.
+static void test_opening_copes_with_a_folder_that_fails(void)
+{
+    for (int limit = 0; limit < 24; limit++) {
+        fixture f;
+        dying d = {.limit = limit};
+        br_file_hook hook = {.before = die, .context = &d};
+        fixture_init(&f);
+        fill(&f);
+        if (limit % 2 == 1) {
+            f.cdc = fixture_open_cdc(&f);
+            br_cdc_close(f.cdc);
+            f.cdc = NULL;
+        }
+        br_cdc_config config = fixture_config(&f);
+        config.store.hook = &hook;
+        MUST(br_cdc_open(&config, &f.cdc, &f.err), f.err);
+        d.limit = INT32_MAX;
+        must_check(&f);
+        fixture_exec(&f, "UPDATE t SET a = 'x' WHERE id < 50; INSERT INTO t VALUES(5000, 1)");
+        must_check(&f);
+        fixture_reopen(&f);
+        must_check(&f);
+        fixture_release(&f);
+    }
+}
+
+static void test_memory_used_up_is_reported(void)
+{
+    fixture f;
+    fixture_init(&f);
+    fill(&f);
+    f.quota.limit_bytes = 100000;
+    br_cdc_config config = fixture_config(&f);
+    CHECK_INT(br_cdc_open(&config, &f.cdc, &f.err), BR_NOMEM);
+    CHECK(f.cdc == NULL);
+    f.quota.limit_bytes = SIZE_MAX;
+    f.cdc = fixture_open_cdc(&f);
+    f.quota.limit_bytes = 0;
+    fixture_exec(&f, "UPDATE t SET a = 'x'");
+    CHECK_INT(br_cdc_sync(f.cdc, &f.err), BR_NOMEM);
+    CHECK_INT(copy_rows(f.cdc, "t"), 2000);
+    f.quota.limit_bytes = SIZE_MAX;
+    must_check(&f);
+    fixture_release(&f);
+}
+
 static void test_restored_backup_is_read_again(void)
 {
     fixture f;
@@ -408,6 +455,8 @@ int main(void)
     RUN(test_reopening_reads_only_what_is_new);
     RUN(test_crash_loses_only_what_was_not_durable);
     RUN(test_checkpoints_that_fail_anywhere_do_no_harm);
+    RUN(test_opening_copes_with_a_folder_that_fails);
+    RUN(test_memory_used_up_is_reported);
     RUN(test_restored_backup_is_read_again);
     RUN(test_other_file_is_read_again);
     RUN(test_dump_and_reload_keeps_the_copy_right);
