@@ -64,7 +64,7 @@ static br_status work_with(br_database *database, br_error *err)
     if (first == BR_OK) first = status;
     status = br_database_compact(database, err);
     if (first == BR_OK) first = status;
-    return first == BR_OK ? br_database_sync(database, &ignored) : first;
+    return first == BR_OK ? br_database_sync(database, err) : first;
 }
 
 static br_status work(const char *path, fault_hook *hook, br_error *err)
