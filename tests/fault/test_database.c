@@ -43,7 +43,6 @@ static const char *const queries[] = {
 static br_status work_with(br_database *database, br_error *err)
 {
     br_status first = BR_OK;
-    br_error ignored;
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         br_statement *statement = NULL;
         br_outcome *outcome = NULL;
