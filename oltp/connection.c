@@ -86,6 +86,9 @@ static br_status read_encoding(br_oltp *oltp, br_error *err)
 static br_status configure(br_oltp *oltp, const br_oltp_config *config, br_error *err)
 {
     sqlite3_busy_timeout(oltp->handle, (int)(config->busy_timeout_ms & INT32_MAX));
+    int code = br_oltp_add_functions(oltp->handle);
+    if (code != SQLITE_OK)
+        return br_oltp_fail(oltp->handle, oltp->path, code, BR_OLTP_RUNNING, err);
     BR_TRY(read_encoding(oltp, err));
     if (!config->journal_as_is && br_oltp_can_write(oltp))
         BR_TRY(run_pragma(oltp, "PRAGMA journal_mode=WAL", err));
