@@ -34,18 +34,20 @@ static bool any_null(sqlite3_value **arguments, int count)
 }
 
 // The pattern of argument `index`, compiled now or in an earlier call. SQLite owns it, unless
-// *owned_out says that the caller has to free it.
+// *owned_out says that the caller has to free it: always when the case is ignored, since what SQLite
+// keeps belongs to the pattern's text alone.
 static br_regexp *pattern_of(sqlite3_context *context, sqlite3_value **arguments, int index,
                              bool ignore_case, bool *owned_out)
 {
-    br_regexp *regexp = sqlite3_get_auxdata(context, index);
-    *owned_out = false;
+    br_regexp *regexp = ignore_case ? NULL : sqlite3_get_auxdata(context, index);
+    *owned_out = ignore_case;
     if (regexp != NULL) return regexp;
     br_error err;
     if (br_regexp_new(text_argument(arguments[index]), ignore_case, &regexp, &err) != BR_OK) {
         result_fail(context, &err);
         return NULL;
     }
+    if (ignore_case) return regexp;
     sqlite3_set_auxdata(context, index, regexp, pattern_free);
     // SQLite may free what it is given at once when it has no memory, or no constant to keep it by.
     if (sqlite3_get_auxdata(context, index) == regexp) return regexp;
