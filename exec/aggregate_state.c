@@ -7,7 +7,12 @@
 #include "base/assert.h"
 #include "exec/rows.h"
 
-enum { LANES = 8 };  // partial sums of a single group: fixed, so that the sum is
+enum {
+    // Partial sums per group, taken in turn by row: an addition need not wait for the one before.
+    // Their number is fixed, so that sums are.
+    LANES = 8,
+    FEW_GROUPS_MAX = 16,  // so many sets of lanes stay in L1
+};
 
 uint32_t br_state_item_bytes(br_state_kind kind)
 {
@@ -75,6 +80,11 @@ static void update_count(const br_state_spec *spec, br_state_array *array,
                                        vector->validity == NULL);
     if (rows->groups == NULL) {
         counts[0] += vector == NULL ? rows->row_count : count_valid(vector, rows->row_count);
+    } else if (is_plain && rows->group_count <= FEW_GROUPS_MAX) {
+        uint32_t lanes[FEW_GROUPS_MAX * LANES] = {0};
+        for (uint32_t i = 0; i < rows->row_count; i++)
+            lanes[rows->groups[i] * LANES + i % LANES]++;
+        for (uint32_t i = 0; i < rows->group_count * LANES; i++) counts[i / LANES] += lanes[i];
     } else if (is_plain) {
         for (uint32_t i = 0; i < rows->row_count; i++) counts[rows->groups[i]]++;
     } else {
@@ -107,10 +117,29 @@ static void update_sum_int_plain(const br_argument *arg, br_state_array *array,
         if (arg->step == 0) sum = values[0] * (int64_t)rows->row_count;
         else for (uint32_t i = 0; i < rows->row_count; i++) sum += values[i];
         sums[0] += sum;
+    } else if (rows->group_count <= FEW_GROUPS_MAX) {
+        int64_t lanes[FEW_GROUPS_MAX * LANES] = {0};
+        for (uint32_t i = 0; i < rows->row_count; i++)
+            lanes[rows->groups[i] * LANES + i % LANES] += values[i * arg->step];
+        for (uint32_t i = 0; i < rows->group_count * LANES; i++) sums[i / LANES] += lanes[i];
     } else {
         for (uint32_t i = 0; i < rows->row_count; i++)
             sums[rows->groups[i]] += values[i * arg->step];
     }
+}
+
+static double join_lanes(const double *lanes)
+{
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+           ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+static void sum_few_groups(const double *values, const br_state_rows *rows, double *sums)
+{
+    double lanes[FEW_GROUPS_MAX * LANES] = {0};
+    for (uint32_t i = 0; i < rows->row_count; i++)
+        lanes[rows->groups[i] * LANES + i % LANES] += values[i];
+    for (uint32_t g = 0; g < rows->group_count; g++) sums[g] += join_lanes(lanes + g * LANES);
 }
 
 static double sum_lanes(const double *values, uint32_t count)
@@ -121,8 +150,7 @@ static double sum_lanes(const double *values, uint32_t count)
         for (uint32_t k = 0; k < LANES; k++) lanes[k] += values[i + k];
     }
     for (uint32_t k = 0; i + k < count; k++) lanes[k] += values[i + k];
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
-           ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+    return join_lanes(lanes);
 }
 
 // Numbers of either class as doubles.
@@ -150,6 +178,8 @@ static br_status update_sum_real(const br_argument *arg, br_state_array *array,
     const uint64_t *validity = arg->vector.validity;
     if (rows->groups == NULL && validity == NULL) {
         sums[0] += sum_lanes(values, rows->row_count);
+    } else if (validity == NULL && rows->group_count <= FEW_GROUPS_MAX) {
+        sum_few_groups(values, rows, sums);
     } else if (validity == NULL) {
         for (uint32_t i = 0; i < rows->row_count; i++) sums[rows->groups[i]] += values[i];
     } else {
@@ -248,10 +278,11 @@ static br_status update_concat(const br_state_spec *spec, br_state_array *array,
         if (item == NULL) return no_memory(rows->run, err);
         item->value = value;
         item->separator = br_value_text(br_text_make(",", 1));
-        if (spec->second_arg != BR_STATE_NO_ARG)
-            item->separator = br_vector_value(&rows->vectors[spec->second_arg], i, rows->scratch);
         BR_TRY(br_state_keep_value(rows, &item->value, err));
-        if (spec->second_arg != BR_STATE_NO_ARG) BR_TRY(br_state_keep_value(rows, &item->separator, err));
+        if (spec->second_arg != BR_STATE_NO_ARG) {
+            item->separator = br_vector_value(&rows->vectors[spec->second_arg], i, rows->scratch);
+            BR_TRY(br_state_keep_value(rows, &item->separator, err));
+        }
         for (uint32_t k = 0; k < spec->order_count; k++) {
             item->order[k] =
                 br_vector_value(&rows->vectors[spec->first_order + k], i, rows->scratch);
@@ -386,8 +417,9 @@ static void merge_one(const br_state_spec *spec, void *item, uint8_t *flag, cons
     case BR_STATE_ARG_BEST: {
         const br_arg_best *state = from;
         br_arg_best *best = item;
-        bool is_new = best->best.class_ == BR_NULL ||
-                      (state->best.class_ != BR_NULL && br_state_is_better(spec, &state->best, &best->best));
+        bool is_new = state->best.class_ == BR_NULL
+                          ? best->best.class_ == BR_NULL
+                          : br_state_is_better(spec, &state->best, &best->best);
         if (state->has_value && is_new) *best = *state;
         break;
     }

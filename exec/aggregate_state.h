@@ -93,6 +93,7 @@ void br_state_init(const br_state_spec *spec, br_state_array *array, uint32_t fi
 typedef struct br_state_rows {
     const br_run *run;
     const uint32_t *groups;
+    uint32_t group_count;  // groups are below
     uint32_t row_count;
     const br_vector *vectors;  // the evaluated expressions
     br_arena *keep, *scratch;

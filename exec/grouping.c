@@ -156,6 +156,7 @@ br_status br_grouper_add(br_grouper *grouper, const br_vector *keys, const br_ve
     BR_TRY(init_states(grouper, grouper->groups.count, err));
     br_state_rows rows = {.run = grouping->run,
                           .groups = grouping->key_count == 0 ? NULL : groups,
+                          .group_count = grouper->groups.count,
                           .row_count = row_count,
                           .vectors = vectors,
                           .keep = grouper->keep,

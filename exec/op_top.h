@@ -11,7 +11,7 @@
 
 #include "exec/sort.h"
 
-enum { BR_TOP_ROWS_MAX = 65536 };  // beyond, sorting everything at once is as good
+enum { BR_TOP_ROWS_MAX = 262144 };  // beyond, sorting everything at once is as good
 
 typedef struct br_top_spec {
     uint32_t width;      // columns of the rows; the keys follow
