@@ -94,6 +94,8 @@ br_status br_thread_start(br_thread *thread, void (*run)(void *context), void *c
 
 void br_thread_join(br_thread *thread) { expect_zero(pthread_join(thread->thread, NULL)); }
 
+uint64_t br_thread_self(void) { return (uint64_t)pthread_self(); }
+
 static uint64_t clock_read_ns(clockid_t clock)
 {
     struct timespec now;

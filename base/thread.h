@@ -41,6 +41,7 @@ typedef struct br_thread {
 BR_CHECKED br_status br_thread_start(br_thread *thread, void (*run)(void *context), void *context,
                                      br_error *err);
 void br_thread_join(br_thread *thread);
+uint64_t br_thread_self(void);  // tells the calling thread from all others that run now
 
 uint64_t br_clock_ns(void);       // monotonic
 uint64_t br_clock_wall_us(void);  // since 1970

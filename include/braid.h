@@ -7,7 +7,7 @@
 //
 // Conventions
 //   1. Functions that can fail return a braid_status; BRAID_OK is 0. The message is kept in the
-//      database handle until its next call: braid_error_message, braid_error_offset.
+//      handle until the thread's next call on it: braid_error_message, braid_error_offset.
 //   2. Objects are opaque. Who opens, prepares or runs closes: each *_close/_free accepts NULL.
 //   3. Text is UTF-8 with an explicit size in bytes; results may contain NUL bytes.
 //   4. A braid handle may be used from several threads, one call at a time per statement; queries of
@@ -58,7 +58,8 @@ typedef struct braid_result braid_result;
 BRAID_API const char *braid_version(void);
 BRAID_API const char *braid_status_name(braid_status status);  // "ok", "out of memory", ...
 
-// Message of the last failure on this handle: lower case, no full stop; "" when there was none.
+// Message of the calling thread's last call on this handle, if it failed: lower case, no full stop;
+// "" when it did not.
 BRAID_API const char *braid_error_message(const braid *db);
 // Byte offset of the place in the SQL text the last failure is about; -1 when not about text.
 BRAID_API int braid_error_offset(const braid *db);

@@ -11,9 +11,18 @@
 
 #define BRAID_VERSION_TEXT "0.1.0"
 
-struct braid {
-    br_database *database;  // NULL: opening failed, the handle only tells why
+// What went wrong is told per thread: threads share a handle, and none shall read another's
+// message, or half of one.
+typedef struct thread_error {
+    uint64_t thread;
     br_error error;
+    struct thread_error *next;
+} thread_error;
+
+struct braid {
+    br_database *database;          // NULL: opening failed, the handle only tells why
+    thread_error opener;            // of the thread that opened the handle
+    _Atomic(thread_error *) others; // newest first, until close: released by who adds, acquired
 };
 
 struct braid_statement {
@@ -59,29 +68,50 @@ const char *braid_status_name(braid_status status)
     return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown status";
 }
 
+static void error_clear(br_error *error)
+{
+    error->status = BR_OK;
+    error->sql_offset = -1;
+    error->message[0] = '\0';
+}
+
+// The calling thread's own.
+static br_error *error_of(const braid *shared)
+{
+    braid *db = (braid *)(uintptr_t)shared;  // its list is not what callers mean by const
+    uint64_t self = br_thread_self();
+    if (db->opener.thread == self) return &db->opener.error;
+    thread_error *newest = atomic_load_explicit(&db->others, memory_order_acquire);
+    for (thread_error *other = newest; other != NULL; other = other->next) {
+        if (other->thread == self) return &other->error;
+    }
+    thread_error *mine = br_heap_zalloc(sizeof *mine);
+    if (mine == NULL) return &db->opener.error;  // rather mixed up than untold
+    mine->thread = self;
+    error_clear(&mine->error);
+    do {
+        mine->next = newest;
+    } while (!atomic_compare_exchange_weak_explicit(&db->others, &newest, mine,
+                                                    memory_order_release, memory_order_relaxed));
+    return &mine->error;
+}
+
 const char *braid_error_message(const braid *db)
 {
-    return db == NULL ? "no database handle" : db->error.message;
+    return db == NULL ? "no database handle" : error_of(db)->message;
 }
 
 int braid_error_offset(const braid *db)
 {
-    return db == NULL ? -1 : db->error.sql_offset;
-}
-
-static void error_clear(braid *db)
-{
-    db->error.status = BR_OK;
-    db->error.sql_offset = -1;
-    db->error.message[0] = '\0';
+    return db == NULL ? -1 : error_of(db)->sql_offset;
 }
 
 // Every call on a handle begins here: forgets the last error, refuses a handle that did not open.
 static br_status handle_begin(braid *db)
 {
-    if (db->database == NULL)
-        return br_fail(&db->error, BR_MISUSE, "the database did not open");
-    error_clear(db);
+    br_error *error = error_of(db);
+    if (db->database == NULL) return br_fail(error, BR_MISUSE, "the database did not open");
+    error_clear(error);
     return BR_OK;
 }
 
@@ -119,17 +149,24 @@ braid_status braid_open(const char *path, const braid_config *given, braid **db_
     *db_out = NULL;
     braid *db = br_heap_zalloc(sizeof *db);
     if (db == NULL) return BRAID_NOMEM;
-    error_clear(db);
+    db->opener.thread = br_thread_self();
+    error_clear(&db->opener.error);
     *db_out = db;
-    if (path == NULL) return status_of(br_fail(&db->error, BR_MISUSE, "no path given"));
+    if (path == NULL) return status_of(br_fail(error_of(db), BR_MISUSE, "no path given"));
     br_database_config internal = config_of(path, &config);
-    return status_of(br_database_open(&internal, &db->database, &db->error));
+    return status_of(br_database_open(&internal, &db->database, error_of(db)));
 }
 
 braid_status braid_close(braid *db)
 {
     if (db == NULL) return BRAID_OK;
-    br_status status = br_database_close(db->database, &db->error);
+    br_status status = br_database_close(db->database, &db->opener.error);
+    thread_error *other = atomic_load_explicit(&db->others, memory_order_acquire);
+    while (other != NULL) {
+        thread_error *next = other->next;
+        br_heap_free(other);
+        other = next;
+    }
     br_heap_free(db);
     return status_of(status);
 }
@@ -139,7 +176,7 @@ braid_status braid_close(braid *db)
 braid_status braid_exec(braid *db, const char *sql)
 {
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_exec(db->database, sql, &db->error);
+    if (status == BR_OK) status = br_database_exec(db->database, sql, error_of(db));
     return status_of(status);
 }
 
@@ -159,12 +196,12 @@ braid_status braid_query(braid *db, const char *sql, braid_result **result_out)
     br_statement *statement = NULL;
     br_outcome *outcome = NULL;
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_statement_take(db->database, sql, &statement, &db->error);
+    if (status == BR_OK) status = br_statement_take(db->database, sql, &statement, error_of(db));
     if (status == BR_OK && statement == NULL)
-        status = br_fail(&db->error, BR_MISUSE, "no statement in the text");
-    if (status == BR_OK) status = br_statement_run(statement, &outcome, &db->error);
+        status = br_fail(error_of(db), BR_MISUSE, "no statement in the text");
+    if (status == BR_OK) status = br_statement_run(statement, &outcome, error_of(db));
     br_statement_give(statement);
-    if (status == BR_OK) status = br_result_wrap(outcome, result_out, &db->error);
+    if (status == BR_OK) status = br_result_wrap(outcome, result_out, error_of(db));
     return status_of(status);
 }
 
@@ -175,12 +212,12 @@ braid_status braid_prepare(braid *db, const char *sql, braid_statement **stateme
     br_statement *statement = NULL;
     br_status status = handle_begin(db);
     if (status == BR_OK)
-        status = br_statement_new(db->database, sql, &statement, tail_out, &db->error);
+        status = br_statement_new(db->database, sql, &statement, tail_out, error_of(db));
     if (status != BR_OK || statement == NULL) return status_of(status);
     braid_statement *wrapped = br_heap_zalloc(sizeof *wrapped);
     if (wrapped == NULL) {
         br_statement_free(statement);
-        return status_of(br_fail(&db->error, BR_NOMEM, "statement"));
+        return status_of(br_fail(error_of(db), BR_NOMEM, "statement"));
     }
     *wrapped = (braid_statement){.db = db, .statement = statement};
     *statement_out = wrapped;
@@ -218,7 +255,7 @@ uint32_t braid_parameter_index(const braid_statement *statement, const char *nam
 static braid_status bind_value(braid_statement *statement, uint32_t index, br_value value)
 {
     braid *db = statement->db;
-    return status_of(br_statement_bind(statement->statement, index, &value, &db->error));
+    return status_of(br_statement_bind(statement->statement, index, &value, error_of(db)));
 }
 
 braid_status braid_bind_null(braid_statement *statement, uint32_t index)
@@ -242,7 +279,7 @@ static braid_status bind_bytes(braid_statement *statement, uint32_t index, const
 {
     if (bytes == NULL) return bind_value(statement, index, br_value_null());
     if (size_bytes > INT32_MAX) {
-        return status_of(br_fail(&statement->db->error, BR_MISUSE,
+        return status_of(br_fail(error_of(statement->db), BR_MISUSE,
                                  "parameter %u: %zu bytes, the most is %d", index, size_bytes,
                                  INT32_MAX));
     }
@@ -283,13 +320,13 @@ braid_status braid_run(braid_statement *statement, braid_result **result_out)
     br_outcome *outcome = NULL;
     if (result_out != NULL) *result_out = NULL;
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_statement_run(statement->statement, &outcome, &db->error);
+    if (status == BR_OK) status = br_statement_run(statement->statement, &outcome, error_of(db));
     if (status != BR_OK) return status_of(status);
     if (result_out == NULL) {
         br_outcome_free(outcome);
         return BRAID_OK;
     }
-    return status_of(br_result_wrap(outcome, result_out, &db->error));
+    return status_of(br_result_wrap(outcome, result_out, error_of(db)));
 }
 
 void braid_interrupt(braid *db)
@@ -318,12 +355,13 @@ braid_status braid_explain(braid *db, const char *sql, char **text_out)
     br_statement *statement = NULL;
     br_buffer buffer = {0};
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_statement_new(db->database, sql, &statement, NULL, &db->error);
+    if (status == BR_OK)
+        status = br_statement_new(db->database, sql, &statement, NULL, error_of(db));
     if (status == BR_OK && statement == NULL)
-        status = br_fail(&db->error, BR_MISUSE, "no statement in the text");
-    if (status == BR_OK) status = br_statement_explain(statement, &buffer, &db->error);
+        status = br_fail(error_of(db), BR_MISUSE, "no statement in the text");
+    if (status == BR_OK) status = br_statement_explain(statement, &buffer, error_of(db));
     br_statement_free(statement);
-    return status_of(text_hand_out(&buffer, status, text_out, &db->error));
+    return status_of(text_hand_out(&buffer, status, text_out, error_of(db)));
 }
 
 braid_status braid_status_json(braid *db, char **json_out)
@@ -331,8 +369,8 @@ braid_status braid_status_json(braid *db, char **json_out)
     *json_out = NULL;
     br_buffer buffer = {0};
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_status(db->database, &buffer, &db->error);
-    return status_of(text_hand_out(&buffer, status, json_out, &db->error));
+    if (status == BR_OK) status = br_database_status(db->database, &buffer, error_of(db));
+    return status_of(text_hand_out(&buffer, status, json_out, error_of(db)));
 }
 
 void braid_free(void *memory)
@@ -345,21 +383,21 @@ void braid_free(void *memory)
 braid_status braid_sync(braid *db)
 {
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_sync(db->database, &db->error);
+    if (status == BR_OK) status = br_database_sync(db->database, error_of(db));
     return status_of(status);
 }
 
 braid_status braid_checkpoint(braid *db)
 {
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_checkpoint(db->database, &db->error);
+    if (status == BR_OK) status = br_database_checkpoint(db->database, error_of(db));
     return status_of(status);
 }
 
 braid_status braid_compact(braid *db)
 {
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_compact(db->database, &db->error);
+    if (status == BR_OK) status = br_database_compact(db->database, error_of(db));
     return status_of(status);
 }
 
@@ -367,7 +405,7 @@ braid_status braid_check(braid *db, uint64_t *rows_out)
 {
     uint64_t rows = 0;
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_check(db->database, &rows, &db->error);
+    if (status == BR_OK) status = br_database_check(db->database, &rows, error_of(db));
     if (rows_out != NULL) *rows_out = rows;
     return status_of(status);
 }
@@ -375,7 +413,7 @@ braid_status braid_check(braid *db, uint64_t *rows_out)
 braid_status braid_rebuild(braid *db)
 {
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_database_rebuild(db->database, &db->error);
+    if (status == BR_OK) status = br_database_rebuild(db->database, error_of(db));
     return status_of(status);
 }
 
@@ -395,6 +433,6 @@ braid_status braid_result_export_arrow(braid *db, braid_result *result,
                                        struct ArrowArrayStream *stream)
 {
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_result_to_arrow(result, stream, &db->error);
+    if (status == BR_OK) status = br_result_to_arrow(result, stream, error_of(db));
     return status_of(status);
 }
