@@ -186,12 +186,19 @@ void br_writer_note_session(br_database *database, const char *sql)
     atomic_store_explicit(&database->session_bound, bound, memory_order_relaxed);
 }
 
+void br_writer_note_transaction(br_database *database)
+{
+    atomic_store_explicit(&database->in_transaction, br_oltp_in_transaction(database->writer),
+                          memory_order_relaxed);
+}
+
 br_status br_writer_exec(br_database *database, const char *sql, br_error *err)
 {
     br_lock_take(&database->writer_lock);
     uint32_t slot = br_running_begin(database, database->writer);
     br_status status = br_oltp_exec(database->writer, sql, err);
     if (br_text_may_bind_session(sql)) br_writer_note_session(database, sql);
+    br_writer_note_transaction(database);
     br_running_end(database, slot);
     br_lock_give(&database->writer_lock);
     return status;

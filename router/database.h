@@ -39,6 +39,9 @@ struct br_database {
     // The writer has temporary tables, attached files or a changed dialect, which no other connection
     // sees: everything runs there. Written under writer_lock, read relaxed.
     _Atomic bool session_bound;
+    // A call left a transaction open on the writer: queries run inside it. Not so while a call is
+    // running: other threads' queries neither wait for it nor see half of it. As session_bound.
+    _Atomic bool in_transaction;
 
     br_lock writer_lock;
     br_lock cache_lock;
@@ -101,6 +104,8 @@ BR_CHECKED br_status br_writer_exec(br_database *database, const char *sql, br_e
 bool br_text_may_bind_session(const char *sql);
 // Looks whether `sql`, just run on the writer and such a text, did.
 void br_writer_note_session(br_database *database, const char *sql);
+// To be called after whatever ran on the writer, before its lock is given.
+void br_writer_note_transaction(br_database *database);
 // Marks the start of something an interrupt may stop; `oltp` may be NULL. Returns the slot to end.
 uint32_t br_running_begin(br_database *database, br_oltp *oltp);
 void br_running_end(br_database *database, uint32_t slot);

@@ -208,18 +208,18 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
 {
     br_database *database = statement->database;
     bool on_writer = statement->ast.kind == BR_STATEMENT_OTHER ||
-                     atomic_load_explicit(&database->session_bound, memory_order_relaxed);
+                     atomic_load_explicit(&database->session_bound, memory_order_relaxed) ||
+                     atomic_load_explicit(&database->in_transaction, memory_order_relaxed);
     br_oltp *reader = NULL;
     br_status status;
     uint64_t began_ns = br_clock_ns();
-    br_lock_take(&database->writer_lock);
-    on_writer = on_writer || br_oltp_in_transaction(database->writer);
     if (on_writer) {
+        br_lock_take(&database->writer_lock);
         status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
         if (statement->may_bind_session) br_writer_note_session(database, statement->sql);
+        br_writer_note_transaction(database);
         br_lock_give(&database->writer_lock);
     } else {
-        br_lock_give(&database->writer_lock);
         BR_TRY(br_oltp_pool_take(database->readers, &reader, err));
         status = run_on(statement, reader, deadline_ns, outcome_out, err);
         br_oltp_pool_give(database->readers, reader);

@@ -233,7 +233,8 @@ static const char *statement_rule(br_statement *statement)
     if (database->cdc == NULL) return "no columnar copy";
     if (atomic_load_explicit(&database->session_bound, memory_order_relaxed))
         return "the connection has temporary tables or attached files";
-    if (br_oltp_in_transaction(database->writer)) return "inside an open transaction";
+    if (atomic_load_explicit(&database->in_transaction, memory_order_relaxed))
+        return "inside an open transaction";
     return NULL;
 }
 
