@@ -1,6 +1,6 @@
 // The functions that Braid adds to SQL, for statements that run in SQLite: regexp (behind X REGEXP
-// Y), regexp_replace and regexp_extract. Same rules as the columnar engine's: any NULL argument gives
-// NULL, everything else is taken as text.
+// Y), regexp_replace and regexp_extract. Same rules as the columnar engine's: any NULL argument
+// gives NULL, everything else is taken as text.
 //
 // SQLite keeps a compiled pattern for as long as the pattern argument is a constant.
 // SPDX-License-Identifier: Apache-2.0
@@ -10,12 +10,17 @@
 
 enum { GROUP_MAX = 65535 };
 
-static void pattern_free(void *regexp) { br_regexp_free(regexp); }
+static void pattern_free(void *regexp)
+{
+    br_regexp_free(regexp);
+}
 
 static void result_fail(sqlite3_context *context, const br_error *err)
 {
-    if (err->status == BR_NOMEM) sqlite3_result_error_nomem(context);
-    else sqlite3_result_error(context, err->message, -1);
+    if (err->status == BR_NOMEM)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_error(context, err->message, -1);
 }
 
 static br_text text_argument(sqlite3_value *value)
@@ -34,8 +39,8 @@ static bool any_null(sqlite3_value **arguments, int count)
 }
 
 // The pattern of argument `index`, compiled now or in an earlier call. SQLite owns it, unless
-// *owned_out says that the caller has to free it: always when the case is ignored, since what SQLite
-// keeps belongs to the pattern's text alone.
+// *owned_out says that the caller has to free it: always when the case is ignored, since what
+// SQLite keeps belongs to the pattern's text alone.
 static br_regexp *pattern_of(sqlite3_context *context, sqlite3_value **arguments, int index,
                              bool ignore_case, bool *owned_out)
 {
@@ -67,7 +72,8 @@ static void regexp_matches(sqlite3_context *context, int count, sqlite3_value **
     if (regexp == NULL) return;
     if (br_regexp_matches(regexp, text_argument(arguments[1]), &matches, &err) == BR_OK)
         sqlite3_result_int(context, matches);
-    else result_fail(context, &err);
+    else
+        result_fail(context, &err);
     if (owned) br_regexp_free(regexp);
 }
 
@@ -87,7 +93,8 @@ static void regexp_extract(sqlite3_context *context, int count, sqlite3_value **
     if (regexp == NULL) return;
     br_status status = br_regexp_extract(regexp, text_argument(arguments[0]), (uint32_t)group,
                                          &found, &result, &err);
-    if (status != BR_OK) result_fail(context, &err);
+    if (status != BR_OK)
+        result_fail(context, &err);
     else if (found)
         sqlite3_result_text(context, result.data, (int)result.size, SQLITE_TRANSIENT);
     if (owned) br_regexp_free(regexp);
@@ -125,8 +132,10 @@ static void regexp_replace(sqlite3_context *context, int count, sqlite3_value **
         arena == NULL ? br_fail(&err, BR_NOMEM, "regexp_replace")
                       : br_regexp_replace(regexp, text_argument(arguments[0]),
                                           text_argument(arguments[2]), all, arena, &result, &err);
-    if (status != BR_OK) result_fail(context, &err);
-    else sqlite3_result_text(context, result.data, (int)result.size, SQLITE_TRANSIENT);
+    if (status != BR_OK)
+        result_fail(context, &err);
+    else
+        sqlite3_result_text(context, result.data, (int)result.size, SQLITE_TRANSIENT);
     br_arena_free(arena);
     if (owned) br_regexp_free(regexp);
 }

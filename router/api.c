@@ -34,21 +34,35 @@ struct braid_statement {
 static braid_status status_of(br_status status)
 {
     switch (status) {
-    case BR_OK: return BRAID_OK;
-    case BR_NOMEM: return BRAID_NOMEM;
-    case BR_IO: return BRAID_IO;
-    case BR_FULL: return BRAID_FULL;
-    case BR_CORRUPT: return BRAID_CORRUPT;
-    case BR_MISUSE: return BRAID_MISUSE;
-    case BR_SQL: return BRAID_SQL;
-    case BR_RUNTIME: return BRAID_RUNTIME;
-    case BR_BUSY: return BRAID_BUSY;
-    case BR_READONLY: return BRAID_READONLY;
-    case BR_NOT_DATABASE: return BRAID_NOT_DATABASE;
-    case BR_INTERRUPTED: return BRAID_INTERRUPTED;
-    case BR_UNSUPPORTED: return BRAID_UNSUPPORTED;
+    case BR_OK:
+        return BRAID_OK;
+    case BR_NOMEM:
+        return BRAID_NOMEM;
+    case BR_IO:
+        return BRAID_IO;
+    case BR_FULL:
+        return BRAID_FULL;
+    case BR_CORRUPT:
+        return BRAID_CORRUPT;
+    case BR_MISUSE:
+        return BRAID_MISUSE;
+    case BR_SQL:
+        return BRAID_SQL;
+    case BR_RUNTIME:
+        return BRAID_RUNTIME;
+    case BR_BUSY:
+        return BRAID_BUSY;
+    case BR_READONLY:
+        return BRAID_READONLY;
+    case BR_NOT_DATABASE:
+        return BRAID_NOT_DATABASE;
+    case BR_INTERRUPTED:
+        return BRAID_INTERRUPTED;
+    case BR_UNSUPPORTED:
+        return BRAID_UNSUPPORTED;
     case BR_RETYPE:
-    case BR_INTERNAL: return BRAID_INTERNAL;
+    case BR_INTERNAL:
+        return BRAID_INTERNAL;
     }
     return BRAID_INTERNAL;
 }
@@ -61,9 +75,20 @@ const char *braid_version(void)
 const char *braid_status_name(braid_status status)
 {
     static const char *const names[] = {
-        "ok", "out of memory", "input/output error", "disk full", "corrupt data", "misuse",
-        "sql error", "runtime error", "busy", "read-only", "not a database", "interrupted",
-        "not supported", "internal error",
+        "ok",
+        "out of memory",
+        "input/output error",
+        "disk full",
+        "corrupt data",
+        "misuse",
+        "sql error",
+        "runtime error",
+        "busy",
+        "read-only",
+        "not a database",
+        "interrupted",
+        "not supported",
+        "internal error",
     };
     return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown status";
 }
@@ -78,7 +103,7 @@ static void error_clear(br_error *error)
 // The calling thread's own.
 static br_error *error_of(const braid *shared)
 {
-    braid *db = (braid *)(uintptr_t)shared;  // its list is not what callers mean by const
+    braid *db = (braid *)(uintptr_t)shared; // its list is not what callers mean by const
     uint64_t self = br_thread_self();
     if (db->opener.thread == self) return &db->opener.error;
     thread_error *newest = atomic_load_explicit(&db->others, memory_order_acquire);
@@ -86,7 +111,7 @@ static br_error *error_of(const braid *shared)
         if (other->thread == self) return &other->error;
     }
     thread_error *mine = br_heap_zalloc(sizeof *mine);
-    if (mine == NULL) return &db->opener.error;  // rather mixed up than untold
+    if (mine == NULL) return &db->opener.error; // rather mixed up than untold
     mine->thread = self;
     error_clear(&mine->error);
     do {
@@ -144,7 +169,7 @@ braid_status braid_open(const char *path, const braid_config *given, braid **db_
 {
     braid_config config;
     braid_config_init(&config);
-    if (given != NULL)  // an older caller's struct is shorter: the rest keeps its defaults
+    if (given != NULL) // an older caller's struct is shorter: the rest keeps its defaults
         memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
     *db_out = NULL;
     braid *db = br_heap_zalloc(sizeof *db);

@@ -1,7 +1,7 @@
 // The Arrow C stream interface over a result: one record batch per chunk.
 //
-// A column whose values all have one type becomes int64, float64, utf8 or binary (an all-NULL one the
-// null type); a column with several becomes a dense union with those children in the order of
+// A column whose values all have one type becomes int64, float64, utf8 or binary (an all-NULL one
+// the null type); a column with several becomes a dense union with those children in the order of
 // braid_type, whose type ids are the braid_type numbers. Every buffer of a batch lies in memory of
 // that batch, so batches outlive the stream, as the interface demands.
 // SPDX-License-Identifier: Apache-2.0
@@ -13,7 +13,8 @@
 #include "base/heap.h"
 #include "router/result.h"
 
-// ---- the interface, as arrow.apache.org/docs/format/CDataInterface.html defines it ---------------
+// ---- the interface, as arrow.apache.org/docs/format/CDataInterface.html defines it
+// ---------------
 
 struct ArrowSchema {
     const char *format, *name, *metadata;
@@ -43,7 +44,7 @@ enum { ARROW_FLAG_NULLABLE = 2, UNION_TYPES_MAX = BRAID_BLOB + 1 };
 
 typedef struct stream_state {
     braid_result *result;
-    uint8_t *type_masks;  // per column: braid_types that occur, as bits
+    uint8_t *type_masks; // per column: braid_types that occur, as bits
     uint32_t next_chunk;
     const char *error;
 } stream_state;
@@ -61,7 +62,7 @@ static bool mask_is_union(unsigned mask)
     return (mask & (mask - 1)) != 0;
 }
 
-static braid_type mask_type(unsigned mask)  // of a mask that is no union
+static braid_type mask_type(unsigned mask) // of a mask that is no union
 {
     mask &= ~(1u << BRAID_NULL);
     return mask == 0 ? BRAID_NULL : (braid_type)__builtin_ctz(mask);
@@ -76,8 +77,7 @@ static void schema_release_child(struct ArrowSchema *schema)
 static void schema_release_root(struct ArrowSchema *schema)
 {
     for (int64_t i = 0; i < schema->n_children; i++) {
-        if (schema->children[i]->release != NULL)
-            schema->children[i]->release(schema->children[i]);
+        if (schema->children[i]->release != NULL) schema->children[i]->release(schema->children[i]);
     }
     br_arena *arena = schema->private_data;
     schema->release = NULL;
@@ -202,8 +202,7 @@ static struct ArrowArray *array_of_type(br_arena *arena, braid_type type, const 
                                         uint32_t count)
 {
     bool is_text = type == BRAID_TEXT || type == BRAID_BLOB;
-    struct ArrowArray *array =
-        array_new(arena, count, type == BRAID_NULL ? 0 : is_text ? 3 : 2, 0);
+    struct ArrowArray *array = array_new(arena, count, type == BRAID_NULL ? 0 : is_text ? 3 : 2, 0);
     if (array == NULL) return NULL;
     if (type == BRAID_NULL) {
         array->null_count = count;
@@ -212,8 +211,10 @@ static struct ArrowArray *array_of_type(br_arena *arena, braid_type type, const 
     uint64_t *validity = BR_ALLOC(arena, uint64_t, count / 64u + 1);
     if (validity == NULL) return NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (values[i].type == BRAID_NULL) array->null_count++;
-        else br_bitmap_set(validity, i);
+        if (values[i].type == BRAID_NULL)
+            array->null_count++;
+        else
+            br_bitmap_set(validity, i);
     }
     array->buffers[0] = array->null_count == 0 ? NULL : validity;
     if (is_text) return array_fill_text(arena, array, values, count) ? array : NULL;
@@ -270,7 +271,7 @@ static int stream_get_next(struct ArrowArrayStream *stream, struct ArrowArray *o
 {
     stream_state *state = stream->private_data;
     if (state->next_chunk >= braid_chunk_count(state->result)) {
-        *out = (struct ArrowArray){0};  // a released array ends the stream
+        *out = (struct ArrowArray){0}; // a released array ends the stream
         return 0;
     }
     uint32_t column_count = braid_column_count(state->result);

@@ -7,11 +7,16 @@
 static br_affinity affinity_of(br_oltp_affinity affinity)
 {
     switch (affinity) {
-    case BR_OLTP_BLOB: return BR_AFFINITY_BLOB;
-    case BR_OLTP_TEXT: return BR_AFFINITY_TEXT;
-    case BR_OLTP_NUMERIC: return BR_AFFINITY_NUMERIC;
-    case BR_OLTP_INTEGER: return BR_AFFINITY_INTEGER;
-    case BR_OLTP_REAL: return BR_AFFINITY_REAL;
+    case BR_OLTP_BLOB:
+        return BR_AFFINITY_BLOB;
+    case BR_OLTP_TEXT:
+        return BR_AFFINITY_TEXT;
+    case BR_OLTP_NUMERIC:
+        return BR_AFFINITY_NUMERIC;
+    case BR_OLTP_INTEGER:
+        return BR_AFFINITY_INTEGER;
+    case BR_OLTP_REAL:
+        return BR_AFFINITY_REAL;
     }
     return BR_AFFINITY_BLOB;
 }
@@ -96,7 +101,7 @@ static bool catalog_has_function(void *context, const char *name, uint32_t argum
 {
     br_catalog_context *catalog = context;
     br_oltp_bridge *bridge;
-    br_error ignored;  // without a bridge the function is unknown here, and SQLite decides
+    br_error ignored; // without a bridge the function is unknown here, and SQLite decides
     if (br_bridge_take(catalog->database, &bridge, &ignored) != BR_OK) return false;
     bool has = br_oltp_bridge_has(bridge, name, argument_count);
     br_bridge_give(catalog->database, bridge);

@@ -8,10 +8,10 @@
 
 #include "router/database.h"
 
-static const double row_scan_ns = 90;        // step of a table scan with one condition
-static const double lookup_ns = 700;         // one b-tree descent
-static const double statement_ns = 6000;     // prepare and start
-static const double row_work_ns = 60;        // one row through grouping or sorting
+static const double row_scan_ns = 90;    // step of a table scan with one condition
+static const double lookup_ns = 700;     // one b-tree descent
+static const double statement_ns = 6000; // prepare and start
+static const double row_work_ns = 60;    // one row through grouping or sorting
 
 typedef struct cost_context {
     const br_snapshot *snapshot;
@@ -54,7 +54,7 @@ static double scan_cost(const cost_context *context, const br_plan *scan)
     for (uint32_t i = 0; table != NULL && i < scan->scan.filter_count; i++) {
         int64_t column = filter_equal_column(scan, scan->scan.filters[i]);
         if (column >= 0 && column_leads_index(table, column))
-            return lookup_ns + scan->rows * lookup_ns;  // the rows themselves are look-ups too
+            return lookup_ns + scan->rows * lookup_ns; // the rows themselves are look-ups too
     }
     return rows * row_scan_ns;
 }
@@ -64,11 +64,13 @@ static double plan_cost(const cost_context *context, const br_plan *plan)
     if (plan == NULL) return 0;
     double below = plan_cost(context, plan->left) + plan_cost(context, plan->right);
     switch (plan->kind) {
-    case BR_PLAN_SCAN: return scan_cost(context, plan);
+    case BR_PLAN_SCAN:
+        return scan_cost(context, plan);
     case BR_PLAN_JOIN: {
         double outer = fmax(plan->left->rows, 1), inner = fmax(plan->right->rows, 1);
-        double loops = plan->join.key_count > 0 ? fmin(outer, inner) * lookup_ns + plan->rows * row_work_ns
-                                                : outer * inner * row_work_ns;
+        double loops = plan->join.key_count > 0
+                           ? fmin(outer, inner) * lookup_ns + plan->rows * row_work_ns
+                           : outer * inner * row_work_ns;
         return below + loops;
     }
     case BR_PLAN_AGGREGATE:
@@ -77,7 +79,8 @@ static double plan_cost(const cost_context *context, const br_plan *plan)
         double rows = plan->left == NULL ? 0 : plan->left->rows;
         return below + rows * row_work_ns * log2(rows + 2);
     }
-    default: return below;
+    default:
+        return below;
     }
 }
 
@@ -87,6 +90,7 @@ double br_cost_oltp(const br_query *query, const br_snapshot *snapshot, const br
     double cost = statement_ns + plan_cost(&context, query->root);
     for (uint32_t i = 0; i < query->subquery_count; i++)
         cost += plan_cost(&context, query->subqueries[i]);
-    for (uint32_t i = 0; i < query->shared_count; i++) cost += plan_cost(&context, query->shared[i]);
+    for (uint32_t i = 0; i < query->shared_count; i++)
+        cost += plan_cost(&context, query->shared[i]);
     return cost;
 }

@@ -9,7 +9,7 @@
 enum {
     BUSY_TIMEOUT_MS_DEFAULT = 5000,
     MEMORY_PERCENT_DEFAULT = 60,
-    PAGE_CACHE_PERCENT = 60,  // of the budget; the rest is for deltas and queries
+    PAGE_CACHE_PERCENT = 60, // of the budget; the rest is for deltas and queries
 };
 
 static br_io_mode io_mode_of(const char *name)
@@ -34,15 +34,16 @@ static br_status database_open_copy(br_database *database, const br_database_con
         .busy_timeout_ms = config->busy_timeout_ms,
         .read_only = config->read_only,
         .exclude = config->exclude,
-        .store = {
-            .folder = folder,
-            .kernels = br_format_kernels_for(database->isa),
-            .pool = database->pool,
-            .quota = &database->quota,
-            .page_cache_bytes = database->quota.limit_bytes / 100 * PAGE_CACHE_PERCENT,
-            .io_mode = io_mode_of(config->io),
-            .hook = config->hook,
-        },
+        .store =
+            {
+                .folder = folder,
+                .kernels = br_format_kernels_for(database->isa),
+                .pool = database->pool,
+                .quota = &database->quota,
+                .page_cache_bytes = database->quota.limit_bytes / 100 * PAGE_CACHE_PERCENT,
+                .io_mode = io_mode_of(config->io),
+                .hook = config->hook,
+            },
     };
     br_error problem;
     br_status status = br_cdc_open(&cdc, &database->cdc, &problem);
@@ -97,7 +98,7 @@ br_status br_database_open(const br_database_config *given, br_database **databa
 
     br_status status = database_open_parts(database, &config, err);
     if (status != BR_OK) {
-        br_error ignored;  // the first failure is the one to report
+        br_error ignored; // the first failure is the one to report
         (void)br_database_close(database, &ignored);
         return status;
     }
@@ -114,7 +115,8 @@ br_status br_database_close(br_database *database, br_error *err)
     for (uint32_t i = 0; i < database->bridge_count; i++) br_oltp_bridge_free(database->bridges[i]);
     for (uint32_t i = 0; i < database->fallback_count; i++)
         br_heap_free(database->fallbacks[i].reason);
-    if (database->cdc != NULL && !database->read_only) status = br_cdc_checkpoint(database->cdc, err);
+    if (database->cdc != NULL && !database->read_only)
+        status = br_cdc_checkpoint(database->cdc, err);
     br_cdc_close(database->cdc);
     br_oltp_pool_free(database->readers);
     br_oltp_close(database->writer);
@@ -153,7 +155,7 @@ uint32_t br_running_begin(br_database *database, br_oltp *oltp)
                                                     memory_order_release, memory_order_relaxed))
             return slot;
     }
-    return BR_RUNNING_MAX;  // more than interrupts can reach: it runs to its end
+    return BR_RUNNING_MAX; // more than interrupts can reach: it runs to its end
 }
 
 void br_running_end(br_database *database, uint32_t slot)
@@ -174,14 +176,13 @@ bool br_text_may_bind_session(const char *sql)
 
 void br_writer_note_session(br_database *database, const char *sql)
 {
-    int64_t objects = 1;  // when SQLite does not tell: assume there are some
+    int64_t objects = 1; // when SQLite does not tell: assume there are some
     br_error ignored;
-    br_status status =
-        br_oltp_query_int(database->writer,
-                          "SELECT (SELECT count(*) FROM sqlite_temp_master) + "
-                          "(SELECT count(*) FROM pragma_database_list "
-                          "WHERE name NOT IN ('main', 'temp'))",
-                          0, &objects, &ignored);
+    br_status status = br_oltp_query_int(database->writer,
+                                         "SELECT (SELECT count(*) FROM sqlite_temp_master) + "
+                                         "(SELECT count(*) FROM pragma_database_list "
+                                         "WHERE name NOT IN ('main', 'temp'))",
+                                         0, &objects, &ignored);
     bool bound = status != BR_OK || objects > 0 || strcasestr(sql, "case_sensitive_like") != NULL;
     atomic_store_explicit(&database->session_bound, bound, memory_order_relaxed);
 }

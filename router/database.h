@@ -13,10 +13,10 @@
 #include "router/router.h"
 
 enum {
-    BR_STATEMENT_CACHE_SLOTS = 1024,  // texts remembered; a power of two
-    BR_RUNNING_MAX = 64,              // SQLite statements that an interrupt can reach at once
+    BR_STATEMENT_CACHE_SLOTS = 1024, // texts remembered; a power of two
+    BR_RUNNING_MAX = 64,             // SQLite statements that an interrupt can reach at once
     BR_FALLBACK_REASONS_MAX = 64,
-    BR_BRIDGES_MAX = 64,              // idle bridges kept
+    BR_BRIDGES_MAX = 64, // idle bridges kept
 };
 
 typedef struct br_fallback {
@@ -29,15 +29,15 @@ struct br_database {
     br_oltp *writer;
     br_oltp_pool *readers;
     br_task_pool *pool;
-    br_cdc *cdc;                 // NULL: no columnar copy, see cdc_problem
-    char *cdc_problem;           // why there is none
+    br_cdc *cdc;       // NULL: no columnar copy, see cdc_problem
+    char *cdc_problem; // why there is none
     br_quota quota;
     br_isa isa;
     br_engine engine;
     int64_t freshness;
     bool read_only;
-    // The writer has temporary tables, attached files or a changed dialect, which no other connection
-    // sees: everything runs there. Written under writer_lock, read relaxed.
+    // The writer has temporary tables, attached files or a changed dialect, which no other
+    // connection sees: everything runs there. Written under writer_lock, read relaxed.
     _Atomic bool session_bound;
     // A call left a transaction open on the writer: queries run inside it. Not so while a call is
     // running: other threads' queries neither wait for it nor see half of it. As session_bound.
@@ -45,46 +45,46 @@ struct br_database {
 
     br_lock writer_lock;
     br_lock cache_lock;
-    br_statement *cache[BR_STATEMENT_CACHE_SLOTS];  // idle statements by hash of their text
+    br_statement *cache[BR_STATEMENT_CACHE_SLOTS]; // idle statements by hash of their text
     br_oltp_bridge *bridges[BR_BRIDGES_MAX];
     uint32_t bridge_count;
     br_fallback fallbacks[BR_FALLBACK_REASONS_MAX];
     uint32_t fallback_count;
 
-    _Atomic uint32_t running;    // acq_rel: the first run clears `cancelled` before it starts
-    _Atomic bool cancelled;      // relaxed: a flag polled by long loops, orders nothing
-    _Atomic(br_oltp *) running_oltp[BR_RUNNING_MAX];  // release on entry, acquire in interrupt
+    _Atomic uint32_t running; // acq_rel: the first run clears `cancelled` before it starts
+    _Atomic bool cancelled;   // relaxed: a flag polled by long loops, orders nothing
+    _Atomic(br_oltp *) running_oltp[BR_RUNNING_MAX]; // release on entry, acquire in interrupt
 };
 
 struct br_statement {
     br_database *database;
-    char *sql;                   // this statement only
+    char *sql; // this statement only
     uint64_t sql_hash;
-    const char *cached_text;     // the text it is found by in the cache; NULL: not for the cache
-    const char *given_text;      // our copy of what was to be parsed; `ast` points into it
-    br_arena *arena;             // the tree and the parameters' names
+    const char *cached_text; // the text it is found by in the cache; NULL: not for the cache
+    const char *given_text;  // our copy of what was to be parsed; `ast` points into it
+    br_arena *arena;         // the tree and the parameters' names
     br_statement_ast ast;
 
-    // What SQLite runs, compiled once and reset after each run: of what is not a query, on the writer
-    // connection, under writer_lock.
+    // What SQLite runs, compiled once and reset after each run: of what is not a query, on the
+    // writer connection, under writer_lock.
     br_oltp_statement *prepared;
-    bool may_bind_session;       // and is to be looked at after each run
+    bool may_bind_session; // and is to be looked at after each run
 
-    br_value *parameters;        // bytes of text and blobs on the heap, owned
+    br_value *parameters; // bytes of text and blobs on the heap, owned
     uint8_t *parameter_masks;
     br_engine engine;
     int64_t freshness;
     uint32_t timeout_ms;
 
-    br_arena *plan_arena;        // of `query` or of `unsupported`
-    br_query *query;             // NULL: none, or unsupported
-    const char *unsupported;     // why the columnar engine does not run it; NULL: it does
-    const br_schema_ref *plan_schema;  // the schema it was planned under, held
-    uint64_t plan_version;       // the snapshot version it was last seen to fit
-    bool checked_arithmetic;     // a run ended with BR_RETYPE
-    br_engine route;             // by cost, for this plan
+    br_arena *plan_arena;             // of `query` or of `unsupported`
+    br_query *query;                  // NULL: none, or unsupported
+    const char *unsupported;          // why the columnar engine does not run it; NULL: it does
+    const br_schema_ref *plan_schema; // the schema it was planned under, held
+    uint64_t plan_version;            // the snapshot version it was last seen to fit
+    bool checked_arithmetic;          // a run ended with BR_RETYPE
+    br_engine route;                  // by cost, for this plan
     double cost_olap_ns, cost_oltp_ns;
-    const char *route_reason;    // in plan_arena
+    const char *route_reason; // in plan_arena
 };
 
 // ---- run.c: one run on one engine ------------------------------------------------------------
@@ -112,7 +112,8 @@ void br_running_end(br_database *database, uint32_t slot);
 
 // ---- explain.c -------------------------------------------------------------------------------
 
-BR_CHECKED br_status br_run_explain(br_statement *statement, br_outcome **outcome_out, br_error *err);
+BR_CHECKED br_status br_run_explain(br_statement *statement, br_outcome **outcome_out,
+                                    br_error *err);
 
 // ---- plan.c: the plan of a statement for the data as they are --------------------------------
 
@@ -140,14 +141,15 @@ double br_cost_oltp(const br_query *query, const br_snapshot *snapshot, const br
 
 // ---- bridge.c --------------------------------------------------------------------------------
 
-typedef struct br_bridge_set {  // the bridges of one run, one per worker, made when first used
+typedef struct br_bridge_set { // the bridges of one run, one per worker, made when first used
     br_database *database;
     br_oltp_bridge *workers[BR_THREADS_MAX];
 } br_bridge_set;
 
 br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database);
 void br_bridge_set_close(br_bridge_set *set);
-BR_CHECKED br_status br_bridge_take(br_database *database, br_oltp_bridge **bridge_out, br_error *err);
+BR_CHECKED br_status br_bridge_take(br_database *database, br_oltp_bridge **bridge_out,
+                                    br_error *err);
 void br_bridge_give(br_database *database, br_oltp_bridge *bridge);
 
 #endif

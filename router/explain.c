@@ -46,8 +46,8 @@ br_status br_statement_explain(br_statement *statement, br_buffer *out, br_error
     br_database *database = statement->database;
     if (statement->ast.kind == BR_STATEMENT_OTHER || database->cdc == NULL) {
         const char *reason = database->cdc == NULL ? database->cdc_problem : "not a query";
-        bool ok = br_buffer_format(out, "engine: %s\nreason: %s\n", engine_name(BR_ENGINE_OLTP),
-                                   reason);
+        bool ok =
+            br_buffer_format(out, "engine: %s\nreason: %s\n", engine_name(BR_ENGINE_OLTP), reason);
         return ok ? BR_OK : br_fail(err, BR_NOMEM, "explain text");
     }
     BR_TRY(br_cdc_sync(database->cdc, err));
@@ -79,8 +79,8 @@ static br_status explain_rows(br_result *result, const br_buffer *text, br_error
     }
     for (uint32_t first = 0; first < line_count; first += BR_BATCH_ROWS) {
         uint32_t rest = line_count - first;
-        vectors[result->batch_count] = (br_vector){
-            .class_ = BR_TEXT, .kind = BR_VECTOR_FLAT, .text = lines + first};
+        vectors[result->batch_count] =
+            (br_vector){.class_ = BR_TEXT, .kind = BR_VECTOR_FLAT, .text = lines + first};
         batches[result->batch_count] = (br_batch){
             .row_count = rest < BR_BATCH_ROWS ? rest : BR_BATCH_ROWS,
             .column_count = 1,

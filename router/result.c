@@ -120,8 +120,10 @@ uint32_t braid_chunk_count(const braid_result *result)
 
 void braid_chunk_get(const braid_result *result, uint32_t index, braid_chunk *chunk_out)
 {
-    if (index < braid_chunk_count(result)) *chunk_out = result->chunks[index];
-    else *chunk_out = (braid_chunk){0};
+    if (index < braid_chunk_count(result))
+        *chunk_out = result->chunks[index];
+    else
+        *chunk_out = (braid_chunk){0};
 }
 
 // The chunk that holds the row, by binary search: chunks may have any number of rows.
@@ -130,8 +132,10 @@ static uint32_t chunk_of_row(const braid_result *result, uint64_t row)
     uint32_t low = 0, high = braid_chunk_count(result);
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (result->chunk_first_rows[middle] <= row) low = middle;
-        else high = middle;
+        if (result->chunk_first_rows[middle] <= row)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }
@@ -148,8 +152,11 @@ braid_value braid_value_get(const braid_result *result, uint64_t row, uint32_t c
     if (source->validity != NULL && (source->validity[index / 64] >> (index % 64) & 1) == 0)
         return value;
     value.type = (uint8_t)source->type;
-    if (source->type == BRAID_INTEGER) value.as.integer = source->as.integers[index];
-    else if (source->type == BRAID_REAL) value.as.real = source->as.reals[index];
-    else value.as.text = source->as.texts[index];
+    if (source->type == BRAID_INTEGER)
+        value.as.integer = source->as.integers[index];
+    else if (source->type == BRAID_REAL)
+        value.as.real = source->as.reals[index];
+    else
+        value.as.text = source->as.texts[index];
     return value;
 }

@@ -10,8 +10,8 @@
 
 struct braid_result {
     br_outcome *outcome;
-    braid_chunk *chunks;         // one per batch, in the result's arena
-    uint64_t *chunk_first_rows;  // row number of each chunk's first row, and of the end
+    braid_chunk *chunks;        // one per batch, in the result's arena
+    uint64_t *chunk_first_rows; // row number of each chunk's first row, and of the end
 };
 
 // Takes the outcome over, also on failure.

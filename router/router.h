@@ -7,12 +7,11 @@
 // A statement goes to SQLite when it writes, inside an open transaction of the handle (it must see
 // its own uncommitted rows), when the columnar engine cannot run it, or when that is cheaper.
 //
-// Ownership: databases own caches and connections; statements and outcomes are the caller's and must
-// go before the database. Threads: a database is locked (its own locks); a statement is for one
-// thread at a time, different statements run at the same time. br_database_interrupt may be called
-// from anywhere, signal handlers too.
-// Errors: as everywhere; BR_RETYPE never leaves this folder.
-// SPDX-License-Identifier: Apache-2.0
+// Ownership: databases own caches and connections; statements and outcomes are the caller's and
+// must go before the database. Threads: a database is locked (its own locks); a statement is for
+// one thread at a time, different statements run at the same time. br_database_interrupt may be
+// called from anywhere, signal handlers too. Errors: as everywhere; BR_RETYPE never leaves this
+// folder. SPDX-License-Identifier: Apache-2.0
 #ifndef BR_ROUTER_ROUTER_H
 #define BR_ROUTER_ROUTER_H
 
@@ -45,7 +44,7 @@ typedef struct br_database_config {
     const char *isa;
     const char *io;
     const char *const *exclude;
-    const br_file_hook *hook;  // for tests; NULL
+    const br_file_hook *hook; // for tests; NULL
 } br_database_config;
 
 // ---- database --------------------------------------------------------------------------------
@@ -88,7 +87,7 @@ BR_CHECKED br_status br_statement_take(br_database *database, const char *sql,
 void br_statement_give(br_statement *statement);
 
 uint32_t br_statement_parameters(const br_statement *statement);
-const char *br_statement_parameter_name(const br_statement *statement, uint32_t index);  // from 1
+const char *br_statement_parameter_name(const br_statement *statement, uint32_t index); // from 1
 BR_CHECKED br_status br_statement_bind(br_statement *statement, uint32_t index,
                                        const br_value *value, br_error *err);
 void br_statement_set_engine(br_statement *statement, br_engine engine);
@@ -101,9 +100,9 @@ BR_CHECKED br_status br_statement_run(br_statement *statement, br_outcome **outc
 BR_CHECKED br_status br_statement_explain(br_statement *statement, br_buffer *out, br_error *err);
 
 struct br_outcome {
-    br_result *result;      // rows
+    br_result *result; // rows
     br_engine engine;
-    const char *reason;     // in result->arena
+    const char *reason; // in result->arena
     uint64_t seq;
     double lag_ms;
     double run_ms;

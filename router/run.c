@@ -31,17 +31,20 @@ void br_outcome_free(br_outcome *outcome)
 
 // ---- SQLite ------------------------------------------------------------------------------------
 
-enum { FIRST_BATCH_ROWS = 16 };  // most results are small; each batch may be twice the one before
+enum { FIRST_BATCH_ROWS = 16 }; // most results are small; each batch may be twice the one before
 
 typedef struct collector {
     br_result *result;
-    br_value **rows;        // per column, row_capacity values of the batch being filled; or NULL
+    br_value **rows; // per column, row_capacity values of the batch being filled; or NULL
     uint32_t batch_capacity;
-    uint32_t row_capacity;  // of the batch being filled
-    uint32_t row_count;     // in the batch being filled
+    uint32_t row_capacity; // of the batch being filled
+    uint32_t row_count;    // in the batch being filled
 } collector;
 
-static br_status no_memory(br_error *err) { return br_fail(err, BR_NOMEM, "rows of a result"); }
+static br_status no_memory(br_error *err)
+{
+    return br_fail(err, BR_NOMEM, "rows of a result");
+}
 
 // A vector over `count` values: of their single class where they have one.
 static br_status vector_narrow(br_arena *arena, const br_value *values, uint32_t count,
@@ -64,8 +67,10 @@ static br_status vector_narrow(br_arena *arena, const br_value *values, uint32_t
     for (uint32_t row = 0; row < count; row++) {
         if (values[row].class_ == BR_NULL) continue;
         br_bitmap_set(validity, row);
-        if (is_text) texts[row] = values[row].text;
-        else memcpy(&numbers[row], &values[row].i64, sizeof numbers[row]);  // or the double's bits
+        if (is_text)
+            texts[row] = values[row].text;
+        else
+            memcpy(&numbers[row], &values[row].i64, sizeof numbers[row]); // or the double's bits
     }
     out->data = is_text ? (const void *)texts : (const void *)numbers;
     out->validity = (mask & BR_MASK_NULL) != 0 ? validity : NULL;
@@ -229,7 +234,7 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     outcome->engine = BR_ENGINE_OLTP;
     outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;
     outcome->reason = reason;
-    if (statement->ast.kind == BR_STATEMENT_OTHER) return BR_OK;  // it is one of a few literals
+    if (statement->ast.kind == BR_STATEMENT_OTHER) return BR_OK; // it is one of a few literals
     outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
     if (outcome->reason == NULL) outcome->reason = "";
     return BR_OK;

@@ -8,14 +8,14 @@
 
 // ---- life --------------------------------------------------------------------------------------
 
-// What is not a query is SQLite's from the start: it says where the statement ends, which parameters
-// it has, and whether it is right.
+// What is not a query is SQLite's from the start: it says where the statement ends, which
+// parameters it has, and whether it is right.
 static br_status statement_prepare(br_statement *statement, const char *sql, br_error *err)
 {
     const char *tail = NULL;
     br_lock_take(&statement->database->writer_lock);
-    br_status status = br_oltp_prepare(statement->database->writer, sql, &tail,
-                                       &statement->prepared, err);
+    br_status status =
+        br_oltp_prepare(statement->database->writer, sql, &tail, &statement->prepared, err);
     br_lock_give(&statement->database->writer_lock);
     if (status != BR_OK) return status;
     br_oltp_statement *prepared = statement->prepared;
@@ -124,7 +124,8 @@ br_status br_statement_take(br_database *database, const char *sql, br_statement
     br_statement **slot = &database->cache[hash & (BR_STATEMENT_CACHE_SLOTS - 1)];
     br_lock_take(&database->cache_lock);
     br_statement *statement = *slot;
-    if (statement != NULL && statement->sql_hash == hash && strcmp(statement->cached_text, sql) == 0)
+    if (statement != NULL && statement->sql_hash == hash &&
+        strcmp(statement->cached_text, sql) == 0)
         *slot = NULL;
     else
         statement = NULL;
@@ -178,8 +179,7 @@ br_status br_statement_bind(br_statement *statement, uint32_t index, const br_va
     br_value copy = *value;
     if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) {
         char *bytes = br_heap_alloc(value->text.size + 1u);
-        if (bytes == NULL)
-            return br_fail(err, BR_NOMEM, "parameter of %u bytes", value->text.size);
+        if (bytes == NULL) return br_fail(err, BR_NOMEM, "parameter of %u bytes", value->text.size);
         memcpy(bytes, value->text.data, value->text.size);
         bytes[value->text.size] = '\0';
         copy.text = br_text_make(bytes, value->text.size);
@@ -189,7 +189,7 @@ br_status br_statement_bind(br_statement *statement, uint32_t index, const br_va
     uint8_t mask = (uint8_t)(1u << copy.class_);
     if (statement->parameter_masks[index - 1] != mask) {
         statement->parameter_masks[index - 1] = mask;
-        statement->plan_version = 0;  // the plan may not fit this class
+        statement->plan_version = 0; // the plan may not fit this class
     }
     return BR_OK;
 }
@@ -265,12 +265,14 @@ static br_status statement_run_olap(br_statement *statement, uint64_t deadline_n
         statement->checked_arithmetic = true;
         br_statement_forget_plan(statement);
         status = statement_plan_native(statement, snapshot, schema, err);
-        if (status == BR_OK) status = br_run_olap(statement, snapshot, deadline_ns, outcome_out, err);
+        if (status == BR_OK)
+            status = br_run_olap(statement, snapshot, deadline_ns, outcome_out, err);
     }
     if (status == BR_OK) {
         br_outcome *outcome = *outcome_out;
         outcome->seq = br_snapshot_watermark(snapshot).seq;
-        const char *reason = statement->engine == BR_ENGINE_OLAP ? "forced" : statement->route_reason;
+        const char *reason =
+            statement->engine == BR_ENGINE_OLAP ? "forced" : statement->route_reason;
         outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
         if (outcome->reason == NULL) outcome->reason = "";
         outcome->lag_ms = statement->freshness == BR_FRESH_STRICT ? 0 : database_lag_ms(database);
@@ -289,9 +291,8 @@ static bool failure_falls_back(br_status status)
 
 br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
 {
-    uint64_t deadline_ns = statement->timeout_ms == 0
-                               ? 0
-                               : br_clock_ns() + (uint64_t)statement->timeout_ms * 1000000;
+    uint64_t deadline_ns =
+        statement->timeout_ms == 0 ? 0 : br_clock_ns() + (uint64_t)statement->timeout_ms * 1000000;
     if (statement->engine == BR_ENGINE_OLTP)
         return br_run_oltp(statement, deadline_ns, "forced", outcome_out, err);
     if (statement->ast.kind == BR_STATEMENT_EXPLAIN)

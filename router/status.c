@@ -8,9 +8,12 @@ static bool json_text(br_buffer *out, const char *text)
 {
     bool ok = br_buffer_append(out, "\"", 1);
     for (const unsigned char *byte = (const unsigned char *)text; ok && *byte != 0; byte++) {
-        if (*byte == '"' || *byte == '\\') ok = br_buffer_format(out, "\\%c", *byte);
-        else if (*byte < 0x20) ok = br_buffer_format(out, "\\u%04x", *byte);
-        else ok = br_buffer_append(out, byte, 1);
+        if (*byte == '"' || *byte == '\\')
+            ok = br_buffer_format(out, "\\%c", *byte);
+        else if (*byte < 0x20)
+            ok = br_buffer_format(out, "\\u%04x", *byte);
+        else
+            ok = br_buffer_append(out, byte, 1);
     }
     return ok && br_buffer_append(out, "\"", 1);
 }
@@ -69,14 +72,13 @@ static br_status status_copy(br_database *database, const br_snapshot *snapshot,
 {
     br_cdc_status status = br_cdc_get_status(database->cdc);
     double lag_ms = (double)(br_clock_ns() - status.synced_at_ns) / 1e6;
-    bool ok = br_buffer_format(out,
-                               ",\"maintainer\":%s,\"seq\":%llu,\"lag_ms\":%.3f,\"syncs\":%llu,"
-                               "\"checkpoints\":%llu,\"rows_read\":%llu,\"tables\":[",
-                               status.is_maintainer ? "true" : "false",
-                               (unsigned long long)status.seq, lag_ms,
-                               (unsigned long long)status.sync_count,
-                               (unsigned long long)status.checkpoint_count,
-                               (unsigned long long)status.rows_read);
+    bool ok = br_buffer_format(
+        out,
+        ",\"maintainer\":%s,\"seq\":%llu,\"lag_ms\":%.3f,\"syncs\":%llu,"
+        "\"checkpoints\":%llu,\"rows_read\":%llu,\"tables\":[",
+        status.is_maintainer ? "true" : "false", (unsigned long long)status.seq, lag_ms,
+        (unsigned long long)status.sync_count, (unsigned long long)status.checkpoint_count,
+        (unsigned long long)status.rows_read);
     if (!ok) return br_fail(err, BR_NOMEM, "status text");
     for (uint32_t i = 0; i < br_snapshot_table_count(snapshot); i++)
         BR_TRY(status_table(br_snapshot_table_at(snapshot, i), i == 0, arena, out, err));
@@ -87,10 +89,9 @@ br_status br_database_status(br_database *database, br_buffer *out, br_error *er
 {
     bool ok = br_buffer_append(out, "{\"path\":", 8) && json_text(out, database->path) &&
               br_buffer_append(out, ",\"isa\":", 7) && json_text(out, br_isa_name(database->isa)) &&
-              br_buffer_format(out, ",\"threads\":%u,\"memory_bytes\":%zu",
-                               br_task_pool_threads(database->pool),
-                               atomic_load_explicit(&database->quota.used_bytes,
-                                                    memory_order_relaxed)) &&
+              br_buffer_format(
+                  out, ",\"threads\":%u,\"memory_bytes\":%zu", br_task_pool_threads(database->pool),
+                  atomic_load_explicit(&database->quota.used_bytes, memory_order_relaxed)) &&
               br_buffer_append(out, ",\"problem\":", 11) &&
               (database->cdc_problem == NULL ? br_buffer_append(out, "null", 4)
                                              : json_text(out, database->cdc_problem));
@@ -104,7 +105,8 @@ br_status br_database_status(br_database *database, br_buffer *out, br_error *er
         br_snapshot_drop(snapshot);
         BR_TRY(status);
     }
-    if (!br_buffer_append(out, ",\"fallbacks\":[", 14)) return br_fail(err, BR_NOMEM, "status text");
+    if (!br_buffer_append(out, ",\"fallbacks\":[", 14))
+        return br_fail(err, BR_NOMEM, "status text");
     BR_TRY(status_fallbacks(database, out, err));
     return br_buffer_append(out, "]}", 2) ? BR_OK : br_fail(err, BR_NOMEM, "status text");
 }
