@@ -8,7 +8,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "data")
-GENERATORS = os.path.join(HERE, "..", "build")
+GENERATORS = os.environ.get("BRAID_BUILD", os.path.join(HERE, "..", "build"))
 
 
 def column_kind(name, declared):
