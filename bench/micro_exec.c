@@ -57,6 +57,7 @@ CALL(less_f64, kernels->less_f64(x, y, ROWS, result))
 CALL(in_range_i64, kernels->in_range_i64(left, ROWS, 10, 50000, result))
 CALL(in_range_f64, kernels->in_range_f64(x, ROWS, 1.0, 500.0, result))
 CALL(equal_text_word, kernels->equal_text_word(texts, ROWS, 5, result))
+CALL(in_bitmap_i64, kernels->in_bitmap_i64(ints, ROWS, 0, 1023, table, result))
 CALL(lookup_bits, kernels->lookup_bits(codes, ROWS, table, result))
 CALL(expand_bits, kernels->expand_bits(bits, ROWS, out))
 CALL(compact_u64, sink += kernels->compact_u64((uint64_t *)left, bits, ROWS, (uint64_t *)out))
@@ -94,7 +95,8 @@ static const struct {
 #define ENTRY(name) {#name, call_##name}
     ENTRY(add_i64), ENTRY(mul_i64), ENTRY(add_checked_i64), ENTRY(mul_checked_i64),
     ENTRY(mul_f64), ENTRY(div_f64), ENTRY(i64_to_f64), ENTRY(less_i64), ENTRY(less_f64),
-    ENTRY(in_range_i64), ENTRY(in_range_f64), ENTRY(equal_text_word), ENTRY(lookup_bits),
+    ENTRY(in_range_i64), ENTRY(in_range_f64), ENTRY(equal_text_word),
+    ENTRY(in_bitmap_i64), ENTRY(lookup_bits),
     ENTRY(expand_bits), ENTRY(compact_u64), ENTRY(compact_u32), ENTRY(blend_u64),
     ENTRY(hash_i64), ENTRY(sum_i64), ENTRY(sum_f64), ENTRY(min_max_i64), ENTRY(find_bytes),
     ENTRY(find_bytes_nocase), ENTRY(count_chars)};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "exec/kernels/kernels.h"
 #include "exec/rows.h"
 
 enum {
@@ -113,10 +114,8 @@ static void update_sum_int_plain(const br_argument *arg, br_state_array *array,
     int64_t *sums = (int64_t *)(void *)array->items;
     const int64_t *values = arg->vector.i64;
     if (rows->groups == NULL) {
-        int64_t sum = 0;
-        if (arg->step == 0) sum = values[0] * (int64_t)rows->row_count;
-        else for (uint32_t i = 0; i < rows->row_count; i++) sum += values[i];
-        sums[0] += sum;
+        sums[0] += arg->step == 0 ? values[0] * (int64_t)rows->row_count
+                                  : rows->run->kernels->sum_i64(values, rows->row_count);
     } else if (rows->group_count <= FEW_GROUPS_MAX) {
         int64_t lanes[FEW_GROUPS_MAX * LANES] = {0};
         for (uint32_t i = 0; i < rows->row_count; i++)
@@ -140,17 +139,6 @@ static void sum_few_groups(const double *values, const br_state_rows *rows, doub
     for (uint32_t i = 0; i < rows->row_count; i++)
         lanes[rows->groups[i] * LANES + i % LANES] += values[i];
     for (uint32_t g = 0; g < rows->group_count; g++) sums[g] += join_lanes(lanes + g * LANES);
-}
-
-static double sum_lanes(const double *values, uint32_t count)
-{
-    double lanes[LANES] = {0};
-    uint32_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        for (uint32_t k = 0; k < LANES; k++) lanes[k] += values[i + k];
-    }
-    for (uint32_t k = 0; i + k < count; k++) lanes[k] += values[i + k];
-    return join_lanes(lanes);
 }
 
 // Numbers of either class as doubles.
@@ -177,7 +165,7 @@ static br_status update_sum_real(const br_argument *arg, br_state_array *array,
     BR_TRY(real_values(arg, rows, &values, err));
     const uint64_t *validity = arg->vector.validity;
     if (rows->groups == NULL && validity == NULL) {
-        sums[0] += sum_lanes(values, rows->row_count);
+        sums[0] += rows->run->kernels->sum_f64(values, rows->row_count);
     } else if (validity == NULL && rows->group_count <= FEW_GROUPS_MAX) {
         sum_few_groups(values, rows, sums);
     } else if (validity == NULL) {

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/heap.h"
+#include "exec/kernels/kernels.h"
 #include "exec/pipeline.h"
 #include "exec/rows.h"
 
@@ -13,6 +14,7 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
                           br_error *err)
 {
     *run = (br_run){.query = query, .env = env};
+    run->kernels = br_exec_kernels_for(env->isa);
     run->worker_count = br_task_pool_threads(env->pool);
     run->arena = br_arena_new(env->quota);
     if (run->arena == NULL) return br_run_no_memory(run, "a query", err);

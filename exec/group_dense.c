@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "exec/groups.h"
+#include "exec/kernels/kernels.h"
 #include "exec/rows.h"
 
 enum { TABLE_SIZE_MAX = 65536 };  // of 4 bytes: a quarter MiB, in L2
@@ -65,11 +66,16 @@ static bool has_numbers(const br_vector *vector)
 }
 
 // Bounds of the rows that are not NULL; false when all are.
-static bool bounds_of(const br_vector *vector, uint32_t row_count, int64_t *least, int64_t *most)
+static bool bounds_of(const br_run *run, const br_vector *vector, uint32_t row_count,
+                      int64_t *least, int64_t *most)
 {
+    if (vector->validity == NULL) {
+        run->kernels->min_max_i64(vector->i64, row_count, least, most);
+        return true;
+    }
     int64_t low = INT64_MAX, high = INT64_MIN;
     for (uint32_t i = 0; i < row_count; i++) {
-        if (vector->validity != NULL && !br_bitmap_get(vector->validity, i)) continue;
+        if (!br_bitmap_get(vector->validity, i)) continue;
         int64_t value = vector->i64[i];
         low = value < low ? value : low;
         high = value > high ? value : high;
@@ -81,10 +87,11 @@ static bool bounds_of(const br_vector *vector, uint32_t row_count, int64_t *leas
 
 // ---- what codes mean -------------------------------------------------------------------------
 
-static bool set_range(dense_key *key, const br_vector *vector, uint32_t row_count)
+static bool set_range(const br_run *run, dense_key *key, const br_vector *vector,
+                      uint32_t row_count)
 {
     int64_t least, most;
-    if (!bounds_of(vector, row_count, &least, &most)) return false;
+    if (!bounds_of(run, vector, row_count, &least, &most)) return false;
     if (key->has_hint && key->hint_least < least) least = key->hint_least;
     if (key->has_hint && key->hint_most > most) most = key->hint_most;
     uint64_t span = (uint64_t)most - (uint64_t)least;
@@ -103,7 +110,8 @@ static bool set_range(dense_key *key, const br_vector *vector, uint32_t row_coun
     return true;
 }
 
-static bool set_key(dense_key *key, const br_vector *vector, uint32_t row_count)
+static bool set_key(const br_run *run, dense_key *key, const br_vector *vector,
+                    uint32_t row_count)
 {
     if (vector->class_ == BR_NULL) {
         key->mode = DENSE_NULLS;
@@ -113,7 +121,7 @@ static bool set_key(dense_key *key, const br_vector *vector, uint32_t row_count)
         key->dictionary_id = vector->dictionary->id;
         key->width = (uint64_t)vector->dictionary->size + 1;
     } else {
-        return has_numbers(vector) && set_range(key, vector, row_count);
+        return has_numbers(vector) && set_range(run, key, vector, row_count);
     }
     return true;
 }
@@ -125,7 +133,7 @@ static br_status set_up(br_groups *groups, const br_vector *keys, uint32_t row_c
     uint64_t size = 1;
     for (uint32_t k = 0; k < groups->key_count; k++) {
         dense_key *key = &dense->keys[k];
-        if (!set_key(key, &keys[k], row_count) || key->width * size > TABLE_SIZE_MAX) {
+        if (!set_key(groups->run, key, &keys[k], row_count) || key->width * size > TABLE_SIZE_MAX) {
             dense->is_off = true;
             return BR_OK;
         }
@@ -161,11 +169,11 @@ static void add_dict_codes(const dense_key *key, const br_vector *vector, uint32
     }
 }
 
-static bool add_range_codes(dense_key *key, const br_vector *vector, uint32_t row_count,
-                            uint32_t *codes)
+static bool add_range_codes(const br_run *run, dense_key *key, const br_vector *vector,
+                            uint32_t row_count, uint32_t *codes)
 {
     int64_t least, most;
-    if (!bounds_of(vector, row_count, &least, &most)) return true;  // NULLs
+    if (!bounds_of(run, vector, row_count, &least, &most)) return true;  // NULLs
     remember_bounds(key, least, most);
     if (least < key->least || (uint64_t)most - (uint64_t)key->least + 1 >= key->width)
         return false;
@@ -183,8 +191,8 @@ static bool add_range_codes(dense_key *key, const br_vector *vector, uint32_t ro
     return true;
 }
 
-static bool add_codes(dense_key *key, const br_vector *vector, uint32_t row_count,
-                      uint32_t *codes)
+static bool add_codes(const br_run *run, dense_key *key, const br_vector *vector,
+                      uint32_t row_count, uint32_t *codes)
 {
     if (vector->class_ == BR_NULL) return true;
     if (key->mode == DENSE_DICT && vector->kind == BR_VECTOR_DICT &&
@@ -193,7 +201,7 @@ static bool add_codes(dense_key *key, const br_vector *vector, uint32_t row_coun
         return true;
     }
     return key->mode == DENSE_RANGE && has_numbers(vector) && vector->class_ == key->class_ &&
-           vector->kind == key->kind && add_range_codes(key, vector, row_count, codes);
+           vector->kind == key->kind && add_range_codes(run, key, vector, row_count, codes);
 }
 
 br_status br_dense_find(br_groups *groups, const br_vector *keys, uint32_t row_count,
@@ -201,6 +209,7 @@ br_status br_dense_find(br_groups *groups, const br_vector *keys, uint32_t row_c
 {
     br_dense *dense = groups->dense;
     *done_out = false;
+    if (dense->used_size == 0 && groups->count > 0) dense->is_off = true;  // begun without it
     if (dense->is_off) return BR_OK;
     if (dense->used_size == 0) BR_TRY(set_up(groups, keys, row_count, err));
     if (dense->is_off) return BR_OK;
@@ -208,7 +217,7 @@ br_status br_dense_find(br_groups *groups, const br_vector *keys, uint32_t row_c
     uint16_t new_rows[BR_BATCH_ROWS];
     memset(codes, 0, row_count * sizeof *codes);
     for (uint32_t k = 0; k < groups->key_count; k++) {
-        if (add_codes(&dense->keys[k], &keys[k], row_count, codes)) continue;
+        if (add_codes(groups->run, &dense->keys[k], &keys[k], row_count, codes)) continue;
         dense->is_off = true;
         return BR_OK;
     }

@@ -23,7 +23,11 @@ static br_status no_memory(const br_groups *groups, br_error *err)
 br_status br_groups_init(br_groups *groups, const br_run *run, br_arena *arena, br_arena *keep,
                          const br_collation *collations, uint32_t key_count, br_error *err)
 {
-    *groups = (br_groups){.run = run, .arena = arena, .keep = keep, .key_count = key_count};
+    *groups = (br_groups){.run = run,
+                          .arena = arena,
+                          .keep = keep,
+                          .key_count = key_count,
+                          .is_ordered = true};
     groups->keys = BR_ALLOC(arena, br_key_column, key_count);
     groups->collations = BR_ALLOC(arena, br_collation, key_count);
     groups->hash_context = (br_hash_context){
@@ -52,6 +56,7 @@ void br_groups_reset(br_groups *groups)
     if (groups->slotted_count > 0)
         memset(groups->slots, 0, groups->slot_count * sizeof *groups->slots);
     groups->count = groups->hashed_count = groups->slotted_count = 0;
+    groups->is_ordered = true;
     if (groups->dense != NULL) br_dense_reset(groups->dense);
 }
 
@@ -414,11 +419,55 @@ static br_status find_hashed(br_groups *groups, const br_vector *keys, uint32_t 
     return verify(groups, keys, row_count, hashes, scratch, groups_out, err);
 }
 
+// Groups of a batch whose keys do not descend, nor from the batches before; false when they do.
+static bool number_ordered(const br_groups *groups, const int64_t *keys, uint32_t row_count,
+                           uint32_t *groups_out, uint16_t *new_rows, uint32_t *new_count)
+{
+    uint32_t next = groups->count, count = 0;
+    const int64_t *stored = groups->count > 0 ? groups->keys[0].items : NULL;
+    int64_t last = stored != NULL ? stored[groups->count - 1] : keys[0];
+    if (stored == NULL) {
+        new_rows[count++] = 0;
+        next++;
+    }
+    for (uint32_t i = 0; i < row_count; i++) {
+        if (keys[i] < last) return false;
+        new_rows[count] = (uint16_t)i;
+        count += keys[i] != last;
+        next += keys[i] != last;
+        last = keys[i];
+        groups_out[i] = next - 1;
+    }
+    *new_count = count;
+    return true;
+}
+
+static br_status find_ordered(br_groups *groups, const br_vector *keys, uint32_t row_count,
+                              br_arena *scratch, uint32_t *groups_out, bool *done_out,
+                              br_error *err)
+{
+    uint16_t new_rows[BR_BATCH_ROWS + 1];
+    uint32_t new_count;
+    const br_key_column *stored = &groups->keys[0];
+    *done_out = groups->key_count == 1 && keys[0].class_ == BR_INT &&
+                keys[0].kind == BR_VECTOR_FLAT && keys[0].validity == NULL &&
+                (groups->count == 0 || (stored->class_ == BR_INT && !stored->has_nulls)) &&
+                number_ordered(groups, keys[0].i64, row_count, groups_out, new_rows, &new_count);
+    groups->is_ordered = *done_out;
+    if (!*done_out || new_count == 0) return BR_OK;
+    return br_groups_add_keys(groups, keys, new_rows, new_count, scratch, err);
+}
+
 br_status br_groups_find(br_groups *groups, const br_vector *keys, uint32_t row_count,
                          const uint64_t *hashes, br_arena *scratch, uint32_t *groups_out,
                          br_error *err)
 {
     BR_TRY(br_groups_reserve(groups, row_count, err));
+    if (groups->is_ordered && hashes == NULL) {
+        bool is_done;
+        BR_TRY(find_ordered(groups, keys, row_count, scratch, groups_out, &is_done, err));
+        if (is_done) return BR_OK;
+    }
     if (groups->dense != NULL && hashes == NULL) {
         bool is_done;
         BR_TRY(br_dense_find(groups, keys, row_count, scratch, groups_out, &is_done, err));

@@ -7,7 +7,8 @@
 //     slots[hash & mask] = high 32 bits of the hash | group + 1      0: empty, linear probing
 //
 // Keys that are dictionary codes or small numbers need no hash: while all keys of a morsel are of
-// that kind, a table indexed by them gives the group directly (group_dense.c).
+// that kind, a table indexed by them gives the group directly (group_dense.c). Nor does a single
+// key whose values ascend: each is that of the row before or that of a new group.
 //
 // Ownership: tables live in `arena` and are reused after a reset; bytes of keys lie in `keep`.
 // Threads: one worker.
@@ -43,6 +44,7 @@ typedef struct br_groups {
     uint32_t slot_count;    // a power of two, 0: none yet
     uint32_t slotted_count;
     br_dense *dense;        // NULL: do not try
+    bool is_ordered;        // all groups so far were found by their order
 } br_groups;
 
 BR_CHECKED br_status br_groups_init(br_groups *groups, const br_run *run, br_arena *arena,

@@ -1,6 +1,7 @@
 // join_filter.c - what the build side of a join tells a scan on its probe side.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
+#include "exec/kernels/kernels.h"
 #include "exec/op_join.h"
 
 enum {
@@ -10,6 +11,7 @@ enum {
 
 // The bits of keys that occur on the build side.
 typedef struct key_bitmap {
+    const br_exec_kernels *kernels;
     int64_t least;
     uint64_t span;
     uint64_t *bits;
@@ -69,11 +71,8 @@ static br_status bitmap_select(void *context, uint32_t worker, const br_vector *
     (void)err;
     const key_bitmap *keys = context;
     if (values->class_ == BR_INT && values->kind == BR_VECTOR_FLAT) {
-        for (uint32_t i = 0; i < row_count; i++) {
-            uint64_t offset = (uint64_t)values->i64[i] - (uint64_t)keys->least;
-            bool passes = offset <= keys->span && br_bitmap_get(keys->bits, (uint32_t)offset);
-            selected_out[i >> 6] |= (uint64_t)passes << (i & 63);
-        }
+        keys->kernels->in_bitmap_i64(values->i64, row_count, keys->least, keys->span, keys->bits,
+                                     selected_out);
     } else {
         for (uint32_t i = 0; i < row_count; i++) {
             br_value value = br_vector_value(values, i, NULL);  // numbers need no memory
@@ -117,46 +116,83 @@ static uint64_t distinct_of(const br_run *run, scan_column column)
     return 0;
 }
 
-static br_status add_bitmap(br_run *run, const br_join_table *table, scan_column column,
-                            br_error *err)
+// What the build rows hold of one key.
+typedef struct key_range {
+    const br_vector *keys;
+    int64_t least, most;
+} key_range;
+
+static inline bool is_present(const br_join_table *table, uint32_t row)
 {
-    uint64_t span = (uint64_t)table->key_max - (uint64_t)table->key_min;
+    return table->nulls == NULL || !br_bitmap_get(table->nulls, row);
+}
+
+static bool find_range(const br_join_table *table, uint32_t key, key_range *range)
+{
+    *range = (key_range){.keys = &table->keys[key], .least = INT64_MAX, .most = INT64_MIN};
+    if (range->keys->class_ != BR_INT || range->keys->kind != BR_VECTOR_FLAT) return false;
+    for (uint32_t row = 0; row < table->rows.row_count; row++) {
+        if (!is_present(table, row)) continue;
+        int64_t value = range->keys->i64[row];
+        if (value < range->least) range->least = value;
+        if (value > range->most) range->most = value;
+    }
+    return range->least <= range->most;
+}
+
+static br_status add_bitmap(br_run *run, const br_join_table *table, const key_range *range,
+                            scan_column column, br_error *err)
+{
+    uint64_t span = (uint64_t)range->most - (uint64_t)range->least, present = 0;
     if (span >= BITMAP_SPAN_MAX) return BR_OK;
-    uint64_t distinct = distinct_of(run, column);
-    if (distinct > 0 && table->rows.row_count >= distinct * SELECTIVE_PERCENT / 100) return BR_OK;
     br_arena *arena = br_memory_arena(table->memory, 0);
     key_bitmap *keys = BR_ALLOC(arena, key_bitmap, 1);
     uint64_t *bits = BR_ALLOC(arena, uint64_t, span / 64 + 1);
     if (keys == NULL || bits == NULL) return br_run_no_memory(run, "a join", err);
     for (uint32_t row = 0; row < table->rows.row_count; row++) {
-        if (table->nulls != NULL && br_bitmap_get(table->nulls, row)) continue;
-        br_bitmap_set(bits, (uint32_t)((uint64_t)table->keys[0].i64[row] -
-                                       (uint64_t)table->key_min));
+        if (is_present(table, row))
+            br_bitmap_set(bits,
+                          (uint32_t)((uint64_t)range->keys->i64[row] - (uint64_t)range->least));
     }
-    *keys = (key_bitmap){.least = table->key_min, .span = span, .bits = bits};
+    for (uint64_t i = 0; i <= span / 64; i++) present += (uint64_t)__builtin_popcountll(bits[i]);
+    uint64_t distinct = distinct_of(run, column);
+    if (distinct > 0 && present >= distinct * SELECTIVE_PERCENT / 100) return BR_OK;
+    *keys = (key_bitmap){
+        .kernels = run->kernels, .least = range->least, .span = span, .bits = bits};
     br_filter filter = {
         .kind = BR_FILTER_PREDICATE, .select = bitmap_select, .context = keys};
     return add_filter(run, column, &filter, err);
 }
 
-br_status br_join_push_filters(br_run *run, const br_join_stage *stage, const br_plan *probe,
-                               br_error *err)
+static br_status push_key(br_run *run, const br_join_stage *stage, uint32_t k,
+                          const br_plan *probe, br_error *err)
 {
-    const br_join_table *table = &stage->table;
-    bool drops_unmatched = stage->join == BR_JOIN_INNER || stage->join == BR_JOIN_SEMI ||
-                           (stage->build_left && stage->join != BR_JOIN_FULL);
-    if (!drops_unmatched || !table->has_range) return BR_OK;
-    const br_expr *key = stage->build_left ? stage->plan->join.right_keys[0]
-                                           : stage->plan->join.left_keys[0];
-    if (key->kind != BR_EXPR_COLUMN ||
+    const br_plan *plan = stage->plan;
+    const br_expr *key =
+        stage->build_left ? plan->join.right_keys[k] : plan->join.left_keys[k];
+    key_range range;
+    if (stage->table.null_safe[k] || key->kind != BR_EXPR_COLUMN ||
         (key->type.class_mask & ~(BR_MASK_INT | BR_MASK_NULL)) != 0)
         return BR_OK;
     scan_column column = find_scan(probe, key->column_id);
     if (column.scan == NULL) return BR_OK;
     unsigned mask = column.scan->columns[column.position].type.class_mask;
     if ((mask & ~(unsigned)(BR_MASK_INT | BR_MASK_NULL)) != 0) return BR_OK;
-    br_filter range = {
-        .kind = BR_FILTER_RANGE, .int_min = table->key_min, .int_max = table->key_max};
-    BR_TRY(add_filter(run, column, &range, err));
-    return add_bitmap(run, table, column, err);
+    if (!find_range(&stage->table, k, &range)) return BR_OK;
+    br_filter filter = {
+        .kind = BR_FILTER_RANGE, .int_min = range.least, .int_max = range.most};
+    BR_TRY(add_filter(run, column, &filter, err));
+    return add_bitmap(run, &stage->table, &range, column, err);
+}
+
+br_status br_join_push_filters(br_run *run, const br_join_stage *stage, const br_plan *probe,
+                               br_error *err)
+{
+    bool drops_unmatched = stage->join == BR_JOIN_INNER || stage->join == BR_JOIN_SEMI ||
+                           (stage->build_left && stage->join != BR_JOIN_FULL);
+    if (!drops_unmatched || stage->table.rows.row_count == 0) return BR_OK;
+    for (uint32_t k = 0; k < stage->table.key_count; k++) {
+        BR_TRY(push_key(run, stage, k, probe, err));
+    }
+    return BR_OK;
 }

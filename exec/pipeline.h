@@ -54,6 +54,7 @@ typedef struct br_run {
     const br_query *query;
     const br_exec_env *env;
     br_expr_env expr_env;
+    const br_exec_kernels *kernels;
     uint32_t worker_count;
     br_arena *arena;          // the caller's thread only
     br_memory *scratch;       // per worker, rewound batch by batch

@@ -10,6 +10,7 @@ enum {
     // Copies of dictionary entries are shared between rows up to this size of a dictionary: the
     // table of copies must not cost more than the rows.
     SHARED_ENTRIES_MAX = 8192,
+    WHOLE_ROWS_MIN = BR_BATCH_ROWS / 2,
 };
 
 // Rows of one column that are not stored yet.
@@ -288,17 +289,12 @@ static br_status store_column(br_collector *collector, builder *column, br_vecto
     return BR_OK;
 }
 
-static br_status store_open(br_collector *collector, br_error *err)
+static br_status add_to_list(br_collector *collector, br_vector *columns, uint32_t row_count,
+                             br_error *err)
 {
-    if (collector->open_rows == 0) return BR_OK;
     br_kept_batch *kept = BR_ALLOC(collector->keep, br_kept_batch, 1);
-    br_vector *columns = BR_ALLOC(collector->keep, br_vector, collector->column_count);
-    if (kept == NULL || columns == NULL)
-        return br_run_no_memory(collector->run, "stored rows", err);
-    for (uint32_t i = 0; i < collector->column_count; i++) {
-        BR_TRY(store_column(collector, &collector->builders[i], &columns[i], err));
-    }
-    kept->batch = (br_batch){.row_count = collector->open_rows,
+    if (kept == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    kept->batch = (br_batch){.row_count = row_count,
                              .column_count = collector->column_count,
                              .columns = columns};
     br_batch_list *list = &collector->list;
@@ -306,9 +302,50 @@ static br_status store_open(br_collector *collector, br_error *err)
     else list->last->next = kept;
     list->last = kept;
     list->batch_count++;
-    list->row_count += collector->open_rows;
+    list->row_count += row_count;
+    return BR_OK;
+}
+
+static br_status store_open(br_collector *collector, br_error *err)
+{
+    if (collector->open_rows == 0) return BR_OK;
+    br_vector *columns = BR_ALLOC(collector->keep, br_vector, collector->column_count);
+    if (columns == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    for (uint32_t i = 0; i < collector->column_count; i++) {
+        BR_TRY(store_column(collector, &collector->builders[i], &columns[i], err));
+    }
+    BR_TRY(add_to_list(collector, columns, collector->open_rows, err));
     collector->open_rows = 0;
     return BR_OK;
+}
+
+// A batch that is nearly full is stored as it is: columns are built right where they stay.
+static br_status store_whole(br_collector *collector, const br_batch *batch, br_error *err)
+{
+    br_vector *columns = BR_ALLOC(collector->keep, br_vector, collector->column_count);
+    if (columns == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    for (uint32_t i = 0; i < collector->column_count; i++) {
+        builder whole = collector->builders[i];
+        const br_vector *vector = &batch->columns[i];
+        uint8_t kind = br_is_time_kind(vector->kind) ? vector->kind : BR_VECTOR_FLAT;
+        uint32_t item_bytes = br_item_bytes(vector->class_, kind);
+        columns[i] = br_vector_null();
+        if (vector->class_ == BR_NULL) continue;
+        whole.items = br_arena_alloc(collector->keep, (size_t)batch->row_count * item_bytes, 64);
+        if (whole.items == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+        whole.item_capacity_bytes = item_bytes;
+        BR_TRY(append_column(collector, &whole, vector, batch->row_count, err));
+        columns[i] = open_vector(&whole);
+        size_t word_bytes = br_bitmap_words(batch->row_count) * sizeof(uint64_t);
+        if (columns[i].validity != NULL)
+            columns[i].validity = br_arena_copy(collector->keep, whole.validity, word_bytes);
+        // What the builder learned for the batches to come.
+        collector->builders[i].validity = whole.validity;
+        collector->builders[i].dictionary_id = whole.dictionary_id;
+        collector->builders[i].copies = whole.copies;
+        collector->builders[i].copy_capacity = whole.copy_capacity;
+    }
+    return add_to_list(collector, columns, batch->row_count, err);
 }
 
 br_status br_collector_add(br_collector *collector, const br_batch *batch, br_error *err)
@@ -317,11 +354,15 @@ br_status br_collector_add(br_collector *collector, const br_batch *batch, br_er
     br_assert(batch->row_count <= BR_BATCH_ROWS);
     if (collector->open_rows + batch->row_count > BR_BATCH_ROWS)
         BR_TRY(store_open(collector, err));
-    for (uint32_t i = 0; i < collector->column_count; i++) {
-        BR_TRY(append_column(collector, &collector->builders[i], &batch->columns[i],
-                             batch->row_count, err));
+    if (collector->open_rows == 0 && batch->row_count >= WHOLE_ROWS_MIN) {
+        BR_TRY(store_whole(collector, batch, err));
+    } else {
+        for (uint32_t i = 0; i < collector->column_count; i++) {
+            BR_TRY(append_column(collector, &collector->builders[i], &batch->columns[i],
+                                 batch->row_count, err));
+        }
+        collector->open_rows += batch->row_count;
     }
-    collector->open_rows += batch->row_count;
     if (br_arena_failed(collector->keep) || br_arena_failed(collector->bytes))
         return br_run_no_memory(collector->run, "stored rows", err);
     return BR_OK;

@@ -62,6 +62,9 @@ struct br_exec_kernels {
                          uint64_t *bits);
     // The 64-bit word at byte 8 of each 16-byte item (size and prefix of a br_text) equals `word`.
     void (*equal_text_word)(const void *items, uint32_t count, uint64_t word, uint64_t *bits);
+    // bits[i] = table bit (values[i] - least), 0 when that is not in 0..span (as unsigned).
+    void (*in_bitmap_i64)(const int64_t *values, uint32_t count, int64_t least, uint64_t span,
+                          const uint64_t *table, uint64_t *bits);
     // bits[i] = table bit codes[i].
     void (*lookup_bits)(const uint32_t *codes, uint32_t count, const uint64_t *table,
                         uint64_t *bits);

@@ -180,6 +180,7 @@ const br_exec_kernels br_exec_kernels_avx2 = {
     .equal_i64 = equal_i64, .less_i64 = less_i64, .equal_f64 = equal_f64, .less_f64 = less_f64,
     .in_range_i64 = in_range_i64, .in_range_f64 = in_range_f64,
     .equal_text_word = equal_text_word_avx2,
+    .in_bitmap_i64 = in_bitmap_i64,
     .lookup_bits = lookup_bits, .expand_bits = expand_bits_avx2, .compact_u64 = compact_u64,
     .compact_u32 = compact_u32, .blend_u64 = blend_u64_avx2, .fill_u64 = fill_u64_avx2,
     .sum_f64 = sum_f64_avx2,

@@ -57,6 +57,24 @@ static void lookup_bits_avx512(const uint32_t *codes, uint32_t count, const uint
     }
 }
 
+static void in_bitmap_i64_avx512(const int64_t *values, uint32_t count, int64_t least,
+                                 uint64_t span, const uint64_t *table, uint64_t *bits)
+{
+    const __m512i one = _mm512_set1_epi64(1), low_bits = _mm512_set1_epi64(63);
+    const __m512i base = _mm512_set1_epi64(least), last = _mm512_set1_epi64((int64_t)span);
+    memset(bits, 0, (count + 63) / 64 * sizeof *bits);
+    for (uint32_t i = 0; i < count; i += 8) {
+        __mmask8 lanes = first_lanes(count - i);
+        __m512i offset = _mm512_sub_epi64(_mm512_maskz_loadu_epi64(lanes, &values[i]), base);
+        lanes = _mm512_mask_cmple_epu64_mask(lanes, offset, last);
+        __m512i words = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes,
+                                                    _mm512_srli_epi64(offset, 6), table, 8);
+        __m512i bit = _mm512_srlv_epi64(words, _mm512_and_si512(offset, low_bits));
+        lanes = _mm512_mask_test_epi64_mask(lanes, bit, one);
+        bits[i >> 6] |= (uint64_t)lanes << (i & 63);
+    }
+}
+
 static void expand_bits_avx512(const uint64_t *bits, uint32_t count, int64_t *out)
 {
     const uint8_t *bytes = (const uint8_t *)bits;
@@ -236,7 +254,8 @@ const br_exec_kernels br_exec_kernels_avx512 = {
     BR_EXEC_LOOPS,
     .equal_i64 = equal_i64, .less_i64 = less_i64, .equal_f64 = equal_f64, .less_f64 = less_f64,
     .in_range_i64 = in_range_i64, .in_range_f64 = in_range_f64,
-    .equal_text_word = equal_text_word_avx512, .lookup_bits = lookup_bits_avx512,
+    .equal_text_word = equal_text_word_avx512, .in_bitmap_i64 = in_bitmap_i64_avx512,
+    .lookup_bits = lookup_bits_avx512,
     .expand_bits = expand_bits_avx512, .compact_u64 = compact_u64_avx512,
     .compact_u32 = compact_u32_avx512, .blend_u64 = blend_u64_avx512,
     .fill_u64 = fill_u64_avx512,

@@ -223,6 +223,19 @@ DEFINE_BITS_LOOP(in_range_f64, (const double *values, uint32_t count, double low
 DEFINE_BITS_LOOP(lookup_bits, (const uint32_t *codes, uint32_t count, const uint64_t *table,
                                uint64_t *bits), table[codes[i] >> 6] >> (codes[i] & 63) & 1)
 
+// No branches: which values pass is as good as random.
+static inline void in_bitmap_i64(const int64_t *values, uint32_t count, int64_t least,
+                                 uint64_t span, const uint64_t *table, uint64_t *bits)
+{
+    memset(bits, 0, (count + 63) / 64 * sizeof *bits);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t offset = (uint64_t)values[i] - (uint64_t)least;
+        uint64_t is_inside = offset <= span;
+        offset = is_inside ? offset : 0;
+        bits[i >> 6] |= (table[offset >> 6] >> (offset & 63) & is_inside) << (i & 63);
+    }
+}
+
 static inline void equal_text_word(const void *items, uint32_t count, uint64_t word, uint64_t *bits)
 {
     const char *at = (const char *)items + 8;

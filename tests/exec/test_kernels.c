@@ -148,6 +148,12 @@ static void check_comparisons(uint32_t count, uint32_t from)
     COMPARE_OUTPUTS(in_range_f64, in_range_f64(x, count, y[0], y[1], out->words));
     COMPARE_OUTPUTS(in_range_f64, in_range_f64(x, count, -INFINITY, y[1], out->words));
     COMPARE_OUTPUTS(equal_text_word, equal_text_word(words + from, count, 1, out->words));
+    for (uint64_t span = 1023; span > 0; span /= 7) {
+        COMPARE_OUTPUTS(in_bitmap_i64,
+                        in_bitmap_i64(ints[0] + from, count, -7, span, table, out->words));
+        COMPARE_OUTPUTS(in_bitmap_i64,
+                        in_bitmap_i64(ints[1] + from, count, 5, span, table, out->words));
+    }
     COMPARE_OUTPUTS(lookup_bits, lookup_bits(codes + from, count, table, out->words));
 }
 
