@@ -13,6 +13,7 @@
 static br_status status_of_code(int code, br_oltp_moment moment)
 {
     switch (code & 0xff) {
+    case SQLITE_SCHEMA:  // what a wrong text gets when the schema has just changed
     case SQLITE_ERROR: return moment == BR_OLTP_PREPARING ? BR_SQL : BR_RUNTIME;
     case SQLITE_NOMEM: return BR_NOMEM;
     case SQLITE_IOERR:
@@ -90,8 +91,11 @@ static br_status configure(br_oltp *oltp, const br_oltp_config *config, br_error
     if (code != SQLITE_OK)
         return br_oltp_fail(oltp->handle, oltp->path, code, BR_OLTP_RUNNING, err);
     BR_TRY(read_encoding(oltp, err));
-    if (!config->journal_as_is && br_oltp_can_write(oltp))
-        BR_TRY(run_pragma(oltp, "PRAGMA journal_mode=WAL", err));
+    if (!config->journal_as_is && br_oltp_can_write(oltp)) {
+        br_status status = run_pragma(oltp, "PRAGMA journal_mode=WAL", err);
+        // Where no file can be made beside it, it stays in the mode it is in, and is only read.
+        if (status != BR_OK && status != BR_READONLY) return status;
+    }
     return run_pragma(oltp, "PRAGMA synchronous=NORMAL", err);
 }
 

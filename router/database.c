@@ -170,7 +170,7 @@ void br_running_end(br_database *database, uint32_t slot)
 // Words after which the writer connection may see things that no other connection does.
 bool br_text_may_bind_session(const char *sql)
 {
-    return strcasestr(sql, "temp") != NULL || strcasestr(sql, "attach") != NULL ||
+    return strcasestr(sql, "temp") != NULL || strcasestr(sql, "tach") != NULL ||
            strcasestr(sql, "case_sensitive_like") != NULL;
 }
 

@@ -145,18 +145,20 @@ static br_status collector_begin(collector *self, br_oltp_statement *prepared, b
 static br_status collector_run(collector *self, br_database *database, br_oltp_statement *prepared,
                                uint64_t deadline_ns, br_error *err)
 {
+    bool has_row = false;
+    BR_TRY(br_oltp_step(prepared, &has_row, err));
+    // Only now: the first step compiles the statement anew when the schema has changed.
     bool has_columns = br_oltp_column_count(prepared) > 0;
     if (has_columns) BR_TRY(collector_begin(self, prepared, err));
-    for (;;) {
-        bool has_row = false;
-        BR_TRY(br_oltp_step(prepared, &has_row, err));
-        if (!has_row) return collector_flush(self, err);
+    while (has_row) {
         if (has_columns) BR_TRY(collector_add(self, prepared, err));
         if (atomic_load_explicit(&database->cancelled, memory_order_relaxed))
             return br_fail(err, BR_INTERRUPTED, "interrupted");
         if (deadline_ns != 0 && br_clock_ns() > deadline_ns)
             return br_fail(err, BR_INTERRUPTED, "timeout");
+        BR_TRY(br_oltp_step(prepared, &has_row, err));
     }
+    return collector_flush(self, err);
 }
 
 br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, uint64_t deadline_ns,

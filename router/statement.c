@@ -289,6 +289,23 @@ static bool failure_falls_back(br_status status)
            status == BR_FULL || status == BR_INTERNAL || status == BR_RETYPE;
 }
 
+// What the columnar engine does not run may also be wrong: SQLite tells.
+static br_status statement_ask_sqlite(br_statement *statement, br_error *err)
+{
+    br_oltp_pool *readers = statement->database->readers;
+    br_oltp *reader;
+    br_oltp_statement *prepared = NULL;
+    int64_t ignored;
+    BR_TRY(br_oltp_pool_take(readers, &reader, err));
+    // Running anything makes the reader look whether the schema has changed; compiling does not.
+    br_status status =
+        br_oltp_query_int(reader, "SELECT 1 FROM sqlite_master", 0, &ignored, err);
+    if (status == BR_OK) status = br_oltp_prepare(reader, statement->sql, NULL, &prepared, err);
+    br_oltp_finalize(prepared);
+    br_oltp_pool_give(readers, reader);
+    return status;
+}
+
 br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
 {
     uint64_t deadline_ns =
@@ -307,6 +324,7 @@ br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br
                            : br_fail(&problem, BR_UNSUPPORTED, "%s", rule);
     if (status == BR_OK) return BR_OK;
     if (!failure_falls_back(status) || statement->engine == BR_ENGINE_OLAP) {
+        if (status == BR_UNSUPPORTED && rule == NULL) BR_TRY(statement_ask_sqlite(statement, err));
         if (status == BR_RETYPE) problem.status = status = BR_INTERNAL;
         if (err != NULL) *err = problem;
         return status;
