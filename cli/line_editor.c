@@ -175,7 +175,8 @@ static void editor_open(cli_line_editor *editor)
     el_set(editor->edit, EL_PROMPT, prompt_of);
     el_set(editor->edit, EL_EDITOR, "emacs");
     el_set(editor->edit, EL_GETCFN, read_character);
-    el_set(editor->edit, EL_ADDFN, "braid-complete", "complete a word", complete_word);
+    // The wide form: el_set would make copies of the texts that libedit never frees.
+    el_wset(editor->edit, EL_ADDFN, L"braid-complete", L"complete a word", complete_word);
     el_set(editor->edit, EL_BIND, "^I", "braid-complete", NULL);
     el_set(editor->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     if (editor->history != NULL) el_set(editor->edit, EL_HIST, history, editor->history);

@@ -687,10 +687,19 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def end(self):
+        """Leaves with Ctrl-D at a prompt, gives the exit code."""
         self.type("\x04")
-        _, status = os.waitpid(self.child, 0)
+        end = time.time() + 60
+        done = (0, 0)
+        while done[0] == 0 and time.time() < end:
+            time.sleep(0.02)
+            done = os.waitpid(self.child, os.WNOHANG)
+        if done[0] == 0:
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
+            self.case.fail("the shell did not leave at Ctrl-D")
         os.close(self.master)
-        return os.waitstatus_to_exitcode(status)
+        return os.waitstatus_to_exitcode(done[1])
 
 
 class TestTerminal(Case):
@@ -753,6 +762,7 @@ class TestTerminal(Case):
         shell.expect("braid> ")
         shell.type("\x10\n")  # the line before
         shell.expect("x\r\nremember me\r\n")
+        shell.expect("braid> ")
         self.assertEqual(shell.end(), 0)
 
 
