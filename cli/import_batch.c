@@ -127,12 +127,27 @@ static int insert_one_by_one(cli_import_batch *batch)
     return CLI_OK;
 }
 
+// Finds the row to blame. Some failures end the whole transaction (an interrupt, a full disk, ON
+// CONFLICT ROLLBACK): no row may then go in on its own, outside of one.
+static int find_culprit(cli_import_batch *batch, braid_status status)
+{
+    if (status != BRAID_RUNTIME) return cli_report_failure(batch->db, batch->path, status);
+    bool was_rolled_back = braid_exec(batch->db, "BEGIN") == BRAID_OK;
+    int code = insert_one_by_one(batch);
+    if (code != CLI_OK || !was_rolled_back) return code;
+    fprintf(stderr, "braid: %s: the transaction was rolled back\n", batch->path);
+    return CLI_FAILED;
+}
+
 int cli_import_batch_flush(cli_import_batch *batch)
 {
     int code = CLI_OK;
-    bool is_full = batch->row_count == batch->rows_max;
-    if (!is_full || insert_rows(batch, batch->many, 0, batch->row_count) != BRAID_OK)
+    if (batch->row_count == batch->rows_max) {
+        braid_status status = insert_rows(batch, batch->many, 0, batch->row_count);
+        if (status != BRAID_OK) code = find_culprit(batch, status);
+    } else {
         code = insert_one_by_one(batch);
+    }
     batch->row_count = 0;
     cli_text_reset(&batch->texts);
     return code;

@@ -528,6 +528,31 @@ class TestImport(Case):
         _, err = self.load('id,x\n1,"two\nlines"\n2,\n', code=1)
         self.assertIn("n.csv:4: NOT NULL constraint failed: n.x", err)
 
+    def test_refusal_that_ends_the_transaction(self):
+        self.sqlite("CREATE TABLE n(id INTEGER PRIMARY KEY ON CONFLICT ROLLBACK)", "n.db")
+        rows = [f"{i}\n" for i in range(1, 1000)]
+        rows[700] = "5\n"
+        _, err = self.load("id\n" + "".join(rows), code=1)
+        self.assertIn("n.csv:", err)
+        self.assertIn("nothing was imported", err)
+        self.assertEqual(self.content(), [])
+
+    def test_interrupt_leaves_whole_transactions(self):
+        self.write("n.csv", "i\n" + "".join(f"{i}\n" for i in range(500000)))
+        for delay in [0.15, 0.3, 0.45]:
+            self.sqlite("DROP TABLE IF EXISTS n", "n.db")
+            process = subprocess.Popen([BRAID, "import", "n.db", "n", "n.csv"], cwd=self.folder,
+                                       text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+            tables = self.sqlite("SELECT name FROM sqlite_schema WHERE name = 'n'", "n.db")
+            count = self.sqlite("SELECT count(*) FROM n", "n.db")[0][0] if tables else 0
+            if process.returncode == 130:
+                reported = re.search(r"the first (\d+) rows were imported", err)
+                self.assertEqual(count, int(reported[1]) if reported else 0, err)
+            self.assertEqual(count % 200000, 0 if count != 500000 else 100000)
+
     def test_new_table_goes_with_the_failed_import(self):
         _, err = self.load("a,a\n1,2\n", code=1)
         self.assertIn("cannot create table 'n': duplicate column name: a", err)
