@@ -162,17 +162,35 @@ static void sort_keys(br_mirror *mirror)
     mirror->key_count = kept;
 }
 
+// Are there `count` rows above hi? Keys may be far apart, so their range alone does not tell.
+static br_status has_tail_of(const br_cdc *cdc, const br_mirror *mirror, uint64_t count,
+                             bool *has_out, br_error *err)
+{
+    *has_out = count <= range_above(mirror, mirror->hi);
+    if (!*has_out || count == 0) return BR_OK;
+    br_oltp_statement *next = NULL;
+    br_value first = br_value_int(mirror->hi + 1), skip = br_value_int((int64_t)count - 1);
+    BR_TRY(br_oltp_prepare(cdc->reader, mirror->select_next, NULL, &next, err));
+    br_status status = br_oltp_bind(next, 1, &first, err);
+    if (status == BR_OK) status = br_oltp_bind(next, 2, &skip, err);
+    if (status == BR_OK) status = br_oltp_step(next, has_out, err);
+    br_oltp_finalize(next);
+    return status;
+}
+
 // Reading a table again on all threads beats following its changes when most of it has changed.
-static void decide_reload(const br_cdc *cdc, br_mirror *mirror)
+static br_status decide_reload(const br_cdc *cdc, br_mirror *mirror, br_error *err)
 {
     if (!mirror->is_known || mirror->mode == BR_MIRROR_BLIND) mirror->must_reload = true;
-    if (mirror->must_reload || !br_cdc_is_maintainer(cdc)) return;
-    uint64_t changes = mirror->key_count + range_above(mirror, mirror->hi);
-    if (changes < RELOAD_KEYS_MIN) return;
+    if (mirror->must_reload || !br_cdc_is_maintainer(cdc)) return BR_OK;
+    if (mirror->key_count + range_above(mirror, mirror->hi) < RELOAD_KEYS_MIN) return BR_OK;
     br_snapshot *snapshot = br_snapshot_acquire(cdc->next_store);
     const br_table_view *view = br_snapshot_find(snapshot, mirror->table->name);
-    mirror->must_reload = view == NULL || br_table_view_rows(view) < 2 * changes;
+    uint64_t many = view == NULL ? 0 : br_table_view_rows(view) / 2 + 1;
     br_snapshot_drop(snapshot);
+    if (many < RELOAD_KEYS_MIN) many = RELOAD_KEYS_MIN;
+    uint64_t needed = mirror->key_count < many ? many - mirror->key_count : 0;
+    return has_tail_of(cdc, mirror, needed, &mirror->must_reload, err);
 }
 
 br_status br_pass_read_changes(br_pass *pass, bool *usable_out, br_error *err)
@@ -191,7 +209,7 @@ br_status br_pass_read_changes(br_pass *pass, bool *usable_out, br_error *err)
     for (uint32_t i = 0; i < cdc->set.count; i++) {
         br_mirror *mirror = &cdc->set.items[i];
         sort_keys(mirror);
-        decide_reload(cdc, mirror);
+        BR_TRY(decide_reload(cdc, mirror, err));
     }
     return BR_OK;
 }
