@@ -5,14 +5,30 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "exec/kernels/kernels.h"
 #include "exec/rows.h"
 
 enum { DATE_BYTES = 10, DATETIME_BYTES = 19 };
+
+static int64_t best_of_all(const br_state_spec *spec, const int64_t *values,
+                           const br_state_rows *rows)
+{
+    int64_t least, most;
+    rows->run->kernels->min_max_i64(values, rows->row_count, &least, &most);
+    return spec->is_max ? most : least;
+}
 
 static void update_int(const br_state_spec *spec, const br_argument *arg, br_state_array *array,
                        const br_state_rows *rows)
 {
     int64_t *bests = (int64_t *)(void *)array->items;
+    if (rows->groups == NULL && arg->vector.validity == NULL && arg->step == 1) {
+        int64_t value = best_of_all(spec, arg->vector.i64, rows);
+        bool is_better = spec->is_max ? value > bests[0] : value < bests[0];
+        if (is_better || !array->flags[0]) bests[0] = value;
+        array->flags[0] = BR_FLAG_PRESENT;
+        return;
+    }
     for (uint32_t i = 0; i < rows->row_count; i++) {
         if (!br_argument_is_valid(arg, i)) continue;
         uint32_t group = br_state_group(rows, i);
@@ -114,10 +130,14 @@ static void update_times(const br_state_spec *spec, br_state_array *array,
     br_best_text *bests = (br_best_text *)(void *)array->items;
     uint8_t own = vector->kind == BR_VECTOR_DATE ? BR_BEST_IS_DATE : BR_BEST_IS_DATETIME;
     char bytes[DATETIME_BYTES];
-    for (uint32_t i = 0; i < rows->row_count; i++) {
+    // The best of a batch is enough when there is one group.
+    int64_t batch_best = 0;
+    bool is_single = rows->groups == NULL && vector->validity == NULL;
+    if (is_single) batch_best = best_of_all(spec, vector->i64, rows);
+    for (uint32_t i = 0; i < (is_single ? 1 : rows->row_count); i++) {
         if (vector->validity != NULL && !br_bitmap_get(vector->validity, i)) continue;
         uint32_t group = br_state_group(rows, i);
-        br_best_text value = {.number = vector->i64[i]};
+        br_best_text value = {.number = is_single ? batch_best : vector->i64[i]};
         uint8_t flag = array->flags[group];
         bool is_better = flag == BR_BEST_NONE;
         if (flag == own) {

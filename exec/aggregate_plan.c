@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "exec/scan_filter.h"
 
 // Sums of numbers in this range cannot overflow: it would take 2^32 rows.
 #define NARROW_MAX 2147483647ll
@@ -212,6 +213,51 @@ static br_status add_aggregate(br_run *run, br_aggregate_plan *out, const br_agg
     return BR_OK;
 }
 
+static void note_column(void *context, uint32_t column_id)
+{
+    (void)column_id;
+    *(bool *)context = true;
+}
+
+static bool is_constant(const br_expr *expression)
+{
+    bool has_column = false;
+    br_expr_columns(expression, note_column, &has_column);
+    return !has_column && !expression->can_fail;
+}
+
+static br_status add_constant(br_run *run, const br_expr *key, br_vector *out, br_error *err)
+{
+    br_value *value = BR_ALLOC(run->arena, br_value, 1);
+    if (value == NULL) return br_run_no_memory(run, "aggregation", err);
+    BR_TRY(br_evaluate_constant(key, &run->expr_env, run->arena, value, err));
+    *out = br_vector_const(value);
+    return BR_OK;
+}
+
+// A constant among the keys does not make groups; but some key must, or there would be a group
+// even without rows.
+static br_status add_keys(br_run *run, const br_plan *plan, br_aggregate_plan *out, br_error *err)
+{
+    uint32_t count = plan->aggregate.key_count;
+    for (uint32_t i = 0; i < count; i++) {
+        const br_expr *key = plan->aggregate.keys[i];
+        bool is_last = i + 1 == count && out->key_count == 0;
+        out->key_of[i] = BR_STATE_NO_ARG;
+        if (is_constant(key) && !is_last) {
+            BR_TRY(add_constant(run, key, &out->constants[i], err));
+            continue;
+        }
+        out->key_of[i] = out->key_count;
+        out->expressions[out->key_count] = key;
+        if (plan->aggregate.key_collations != NULL)
+            out->key_collations[out->key_count] = plan->aggregate.key_collations[i];
+        out->key_count++;
+    }
+    out->expression_count = out->key_count;
+    return BR_OK;
+}
+
 br_status br_aggregate_plan_make(br_run *run, const br_plan *plan, br_aggregate_plan *out,
                                  br_error *err)
 {
@@ -219,22 +265,19 @@ br_status br_aggregate_plan_make(br_run *run, const br_plan *plan, br_aggregate_
     uint32_t expressions_max = key_count + 3 * count, states_max = 2 * count + 1;
     for (uint32_t i = 0; i < count; i++)
         expressions_max += plan->aggregate.aggregates[i].order_count;
-    *out = (br_aggregate_plan){.key_count = key_count, .expression_count = key_count};
+    *out = (br_aggregate_plan){0};
+    out->key_of = BR_ALLOC(run->arena, uint32_t, key_count);
+    out->constants = BR_ALLOC(run->arena, br_vector, key_count);
     out->key_collations = BR_ALLOC(run->arena, br_collation, key_count);
     out->expressions = BR_ALLOC(run->arena, const br_expr *, expressions_max);
     out->states = BR_ALLOC(run->arena, br_state_spec, states_max);
     out->from_rows = BR_ALLOC(run->arena, bool, states_max);
     out->outputs = BR_ALLOC(run->arena, br_aggregate_output, count);
     out->distincts = BR_ALLOC(run->arena, br_distinct_set, count);
-    if (out->key_collations == NULL || out->expressions == NULL || out->states == NULL ||
+    if (out->key_of == NULL || out->constants == NULL || out->key_collations == NULL || out->expressions == NULL || out->states == NULL ||
         out->from_rows == NULL || out->outputs == NULL || out->distincts == NULL)
         return br_run_no_memory(run, "aggregation", err);
-    for (uint32_t i = 0; i < key_count; i++) {
-        out->expressions[i] = plan->aggregate.keys[i];
-        out->key_collations[i] = plan->aggregate.key_collations != NULL
-                                     ? plan->aggregate.key_collations[i]
-                                     : BR_COLLATION_BINARY;
-    }
+    BR_TRY(add_keys(run, plan, out, err));
     for (uint32_t i = 0; i < count; i++) {
         BR_TRY(add_aggregate(run, out, &plan->aggregate.aggregates[i], states_max, err));
     }

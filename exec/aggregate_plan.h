@@ -21,7 +21,9 @@ typedef struct br_distinct_set {
 } br_distinct_set;
 
 typedef struct br_aggregate_plan {
-    uint32_t key_count;  // the first expressions are the keys
+    uint32_t key_count;  // the first expressions are the keys, but for those that are constant
+    uint32_t *key_of;    // by key of the node; BR_STATE_NO_ARG: a constant
+    br_vector *constants;
     br_collation *key_collations;
     uint32_t expression_count;
     const br_expr **expressions;

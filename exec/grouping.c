@@ -204,6 +204,8 @@ static br_status make_columns(const groups_source *source, const br_group_part *
         uint32_t key = source->columns.keys[i];
         if (key != BR_STATE_NO_ARG) {
             columns[i] = br_vector_slice(&part->keys[key], first);
+        } else if (source->columns.outputs[i].aggregate == NULL) {
+            columns[i] = source->columns.constants[i];
         } else {
             BR_TRY(br_aggregate_finish(&context, &source->columns.outputs[i], &columns[i], err));
         }

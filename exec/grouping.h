@@ -74,9 +74,11 @@ typedef enum br_group_select {
 
 typedef struct br_group_columns {
     uint32_t column_count;
-    // Column i is key keys[i], or the value of outputs[i] when keys[i] is BR_STATE_NO_ARG.
+    // Column i is key keys[i]; or, when that is BR_STATE_NO_ARG, the value of outputs[i]; or, when
+    // that has no aggregate, constants[i].
     const uint32_t *keys;
     const br_aggregate_output *outputs;
+    const br_vector *constants;
     br_group_select select;
 } br_group_columns;
 

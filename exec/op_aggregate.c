@@ -221,16 +221,19 @@ static br_status add_source(br_pipeline *pipeline, aggregate_stage *stage, const
                             br_stage *next, br_error *err)
 {
     br_run *run = pipeline->run;
-    uint32_t count = plan->column_count, key_count = stage->plan.key_count;
+    uint32_t count = plan->column_count, key_count = plan->aggregate.key_count;
     uint32_t *keys = BR_ALLOC(run->arena, uint32_t, count);
     br_aggregate_output *outputs = BR_ALLOC(run->arena, br_aggregate_output, count);
     br_source *source;
     if (keys == NULL || outputs == NULL) return br_run_no_memory(run, "a plan", err);
     for (uint32_t i = 0; i < count; i++) {
-        keys[i] = i < key_count ? i : BR_STATE_NO_ARG;
+        keys[i] = i < key_count ? stage->plan.key_of[i] : BR_STATE_NO_ARG;
         if (i >= key_count) outputs[i] = stage->plan.outputs[i - key_count];
     }
-    br_group_columns columns = {.column_count = count, .keys = keys, .outputs = outputs};
+    br_group_columns columns = {.column_count = count,
+                                .keys = keys,
+                                .outputs = outputs,
+                                .constants = stage->plan.constants};
     BR_TRY(br_source_of_groups(&stage->grouping, &columns, &source, err));
     return br_pipeline_add_branch(pipeline, source, next, err);
 }

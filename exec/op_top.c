@@ -13,11 +13,15 @@ enum {
     BOUND_TEXT_MAX = 64,      // longer texts make no bound
 };
 
-// The first key of an N-th row.
-typedef struct bound {
-    bool is_set;
+// The keys of an N-th row, as values whose bytes are the bound's own.
+typedef struct bound_key {
     br_value value;
     char text[BOUND_TEXT_MAX];
+} bound_key;
+
+typedef struct bound {
+    bool is_set;
+    bound_key *keys;
 } bound;
 
 typedef struct top_stage {
@@ -53,6 +57,8 @@ static br_status top_open(br_stage *base, br_worker *worker, void **state_out, b
     top_stage *stage = (top_stage *)base;
     top_worker *state = BR_ALLOC(worker->arena, top_worker, 1);
     if (state == NULL) return no_memory(worker->run, err);
+    state->best.keys = BR_ALLOC(worker->arena, bound_key, stage->spec.key_count);
+    if (state->best.keys == NULL) return no_memory(worker->run, err);
     BR_TRY(br_collector_new(worker->run, worker->arena, &stage->spec.keep, worker->index,
                             stage->spec.width + stage->spec.key_count, &state->collector, err));
     *state_out = state;
@@ -61,69 +67,116 @@ static br_status top_open(br_stage *base, br_worker *worker, void **state_out, b
 
 // ---- bounds ----------------------------------------------------------------------------------
 
-static void copy_bound(bound *to, const bound *from)
+static bool has_bytes(const br_value *value)
 {
-    *to = *from;
-    if (from->is_set && (from->value.class_ == BR_TEXT || from->value.class_ == BR_BLOB))
-        to->value.text.data = to->text;
+    return value->class_ == BR_TEXT || value->class_ == BR_BLOB;
+}
+
+static void set_key(bound_key *key, const br_value *value)
+{
+    key->value = *value;
+    if (!has_bytes(value)) return;
+    if (value->text.size > 0) memcpy(key->text, value->text.data, value->text.size);
+    key->value.text.data = key->text;
+}
+
+static void copy_bound(const top_stage *stage, bound *to, const bound *from)
+{
+    to->is_set = from->is_set;
+    for (uint32_t k = 0; from->is_set && k < stage->spec.key_count; k++)
+        set_key(&to->keys[k], &from->keys[k].value);
 }
 
 static bool is_better(const top_stage *stage, const bound *left, const bound *right)
 {
     if (!left->is_set || !right->is_set) return left->is_set;
-    return br_sort_compare(&left->value, &right->value, &stage->spec.keys[0]) < 0;
+    for (uint32_t k = 0; k < stage->spec.key_count; k++) {
+        int order = br_sort_compare(&left->keys[k].value, &right->keys[k].value,
+                                    &stage->spec.keys[k]);
+        if (order != 0) return order < 0;
+    }
+    return false;
 }
 
 // Lets the others know of a bound and takes over theirs when it is better.
 static void share_bound(top_stage *stage, bound *mine)
 {
     br_lock_take(&stage->lock);
-    if (is_better(stage, mine, &stage->best)) copy_bound(&stage->best, mine);
-    else if (is_better(stage, &stage->best, mine)) copy_bound(mine, &stage->best);
+    if (is_better(stage, mine, &stage->best)) copy_bound(stage, &stage->best, mine);
+    else if (is_better(stage, &stage->best, mine)) copy_bound(stage, mine, &stage->best);
     br_lock_give(&stage->lock);
 }
 
-static void note_bound(top_stage *stage, bound *mine, const br_value *value)
+// Of a row that N rows, itself one of them, do not come after. When a better bound was known, the
+// others know it too and give it back.
+static void note_bound(top_stage *stage, top_worker *state, const br_rows *rows, uint32_t row,
+                       br_arena *scratch)
 {
-    bound found = {.is_set = true, .value = *value};
-    if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) {
-        if (value->text.size > BOUND_TEXT_MAX) return;
-        if (value->text.size > 0) memcpy(found.text, value->text.data, value->text.size);
-        found.value.text.data = found.text;
+    state->best.is_set = false;
+    for (uint32_t k = 0; k < stage->spec.key_count; k++) {
+        br_value value = br_vector_value(&rows->columns[stage->spec.width + k], row, scratch);
+        bool is_long = has_bytes(&value) && value.text.size > BOUND_TEXT_MAX;
+        if (!is_long) set_key(&state->best.keys[k], &value);
+        state->best.is_set = !is_long;
+        if (is_long) break;
     }
-    if (is_better(stage, &found, mine)) copy_bound(mine, &found);
-    share_bound(stage, mine);
+    share_bound(stage, &state->best);
 }
 
-// Positions of rows that are not behind the bound.
-static uint32_t select_numbers(const br_vector *key, const br_value *value, bool descending,
-                               uint32_t row_count, uint16_t *positions)
+// -1: the row comes before the bound by this key, 1: behind it, 0: neither.
+static void compare_numbers(const br_vector *key, const bound_key *bound_, bool descending,
+                            const uint16_t *rows, uint32_t count, int8_t *orders)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < row_count; i++) {
-        positions[count] = (uint16_t)i;
-        if (key->class_ == BR_INT)
-            count += descending ? key->i64[i] >= value->i64 : key->i64[i] <= value->i64;
-        else count += descending ? key->f64[i] >= value->f64 : key->f64[i] <= value->f64;
+    int8_t sign = descending ? -1 : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = rows[i];
+        int order = key->class_ == BR_INT
+                        ? (key->i64[row] > bound_->value.i64) - (key->i64[row] < bound_->value.i64)
+                        : (key->f64[row] > bound_->value.f64) - (key->f64[row] < bound_->value.f64);
+        orders[i] = (int8_t)(order * sign);
     }
-    return count;
 }
 
-static uint32_t select_rows(const top_stage *stage, const bound *best, const br_vector *key,
-                            uint32_t row_count, br_arena *scratch, uint16_t *positions)
+static void compare_key(const top_stage *stage, const bound *best, uint32_t k,
+                        const br_vector *key, const uint16_t *rows, uint32_t count,
+                        br_arena *scratch, int8_t *orders)
 {
-    const br_sort_key *sort_key = &stage->spec.keys[0];
+    const br_sort_key *sort_key = &stage->spec.keys[k];
     bool is_number = key->class_ == BR_INT || key->class_ == BR_REAL;
     if (is_number && key->kind == BR_VECTOR_FLAT && key->validity == NULL &&
-        best->value.class_ == key->class_)
-        return select_numbers(key, &best->value, sort_key->descending, row_count, positions);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < row_count; i++) {
-        br_value value = br_vector_value(key, i, scratch);
-        positions[count] = (uint16_t)i;
-        count += br_sort_compare(&value, &best->value, sort_key) <= 0;
+        best->keys[k].value.class_ == key->class_) {
+        compare_numbers(key, &best->keys[k], sort_key->descending, rows, count, orders);
+        return;
     }
-    return count;
+    for (uint32_t i = 0; i < count; i++) {
+        br_value value = br_vector_value(key, rows[i], scratch);
+        int order = br_sort_compare(&value, &best->keys[k].value, sort_key);
+        orders[i] = (int8_t)((order > 0) - (order < 0));
+    }
+}
+
+// Positions of rows that are not behind the bound, in order.
+static uint32_t select_rows(const top_stage *stage, const bound *best, const br_batch *batch,
+                            br_arena *scratch, uint16_t *positions)
+{
+    uint16_t tied[BR_BATCH_ROWS];
+    int8_t orders[BR_BATCH_ROWS];
+    uint64_t kept[BR_BATCH_ROWS / 64] = {0};
+    uint32_t count = batch->row_count;
+    for (uint32_t i = 0; i < count; i++) tied[i] = (uint16_t)i;
+    for (uint32_t k = 0; k < stage->spec.key_count && count > 0; k++) {
+        uint32_t still_tied = 0;
+        compare_key(stage, best, k, &batch->columns[stage->spec.width + k], tied, count, scratch,
+                    orders);
+        for (uint32_t i = 0; i < count; i++) {
+            kept[tied[i] >> 6] |= (uint64_t)(orders[i] < 0) << (tied[i] & 63);
+            tied[still_tied] = tied[i];
+            still_tied += orders[i] == 0;
+        }
+        count = still_tied;
+    }
+    for (uint32_t i = 0; i < count; i++) br_bitmap_set(kept, tied[i]);
+    return br_bitmap_positions(kept, batch->row_count, positions);
 }
 
 // ---- rows ------------------------------------------------------------------------------------
@@ -133,11 +186,8 @@ static br_status put_back(top_stage *stage, br_worker *worker, top_worker *state
                           const br_rows *rows, const uint32_t *order, uint32_t count,
                           br_error *err)
 {
-    if (count == stage->spec.row_count && count > 0) {
-        br_value last = br_vector_value(&rows->columns[stage->spec.width], order[count - 1],
-                                        worker->scratch);
-        note_bound(stage, &state->best, &last);
-    }
+    if (count == stage->spec.row_count && count > 0)
+        note_bound(stage, state, rows, order[count - 1], worker->scratch);
     br_vector *columns = BR_ALLOC(worker->scratch, br_vector, rows->column_count);
     if (columns == NULL) return no_memory(worker->run, err);
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
@@ -190,8 +240,8 @@ static br_status top_process(br_stage *base, br_worker *worker, const br_batch *
     br_batch kept = *batch;
     if (state->best.is_set) {
         uint16_t positions[BR_BATCH_ROWS];
-        uint32_t count = select_rows(stage, &state->best, &batch->columns[stage->spec.width],
-                                     batch->row_count, worker->scratch, positions);
+        uint32_t count =
+            select_rows(stage, &state->best, batch, worker->scratch, positions);
         if (count == 0) return BR_OK;
         if (count < batch->row_count)
             BR_TRY(br_batch_gather(batch, positions, count, worker->scratch, &kept, err));
@@ -227,6 +277,8 @@ br_status br_top_new(br_pipeline *pipeline, const br_top_spec *spec, br_stage **
     br_assert(spec->key_count > 0 && spec->row_count <= BR_TOP_ROWS_MAX);
     top_stage *stage = br_stage_new(pipeline, &top_kind, NULL, sizeof *stage);
     if (stage == NULL) return no_memory(pipeline->run, err);
+    stage->best.keys = BR_ALLOC(pipeline->run->arena, bound_key, spec->key_count);
+    if (stage->best.keys == NULL) return no_memory(pipeline->run, err);
     stage->run = pipeline->run;
     stage->spec = *spec;
     br_lock_init(&stage->lock);

@@ -110,6 +110,9 @@ static void test_groups(void)
     CHECK(world_check(&world, "SELECT a, count(*) FROM e GROUP BY a"));
     CHECK(world_check(&world, "SELECT n, max(id), s FROM t GROUP BY n"));
     CHECK(world_check(&world, "SELECT i / 10, sum(n) FILTER (WHERE r > 100) FROM t GROUP BY 1"));
+    CHECK(world_check(&world, "SELECT 'x' AS k, n, 7 AS l, sum(i) FROM t GROUP BY k, n, l"));
+    CHECK(world_check(&world, "SELECT 'x' AS k, count(*) FROM t GROUP BY k"));
+    CHECK(world_check(&world, "SELECT 'x' AS k, 1 AS l, count(*) FROM e GROUP BY k, l"));
     CHECK(world_check(&world, "SELECT DISTINCT s, c FROM t"));
     CHECK(world_check(&world, "SELECT DISTINCT x FROM t"));
     CHECK(world_check(&world, "SELECT DISTINCT i, n, d FROM t"));
@@ -180,6 +183,9 @@ static void test_sorts_and_limits(void)
     CHECK(world_check(&world, "SELECT k FROM v LIMIT 2.5"));
     CHECK(world_check(&world, "SELECT k FROM v ORDER BY k LIMIT 1 OFFSET 'x'"));
     CHECK(world_check(&world, "SELECT a FROM e ORDER BY a LIMIT 3"));
+    CHECK(world_check(&world, "/*ordered*/SELECT 1 AS one, s, id FROM t ORDER BY one, s, id LIMIT 9"));
+    CHECK(world_check(&world, "/*ordered*/SELECT i % 3 AS m, d, x, id FROM t"
+                              " ORDER BY m DESC, d, x DESC, id LIMIT 40"));
 }
 
 static void test_sets(void)
