@@ -274,8 +274,9 @@ br_status br_aggregate_plan_make(br_run *run, const br_plan *plan, br_aggregate_
     out->from_rows = BR_ALLOC(run->arena, bool, states_max);
     out->outputs = BR_ALLOC(run->arena, br_aggregate_output, count);
     out->distincts = BR_ALLOC(run->arena, br_distinct_set, count);
-    if (out->key_of == NULL || out->constants == NULL || out->key_collations == NULL || out->expressions == NULL || out->states == NULL ||
-        out->from_rows == NULL || out->outputs == NULL || out->distincts == NULL)
+    if (out->key_of == NULL || out->constants == NULL || out->key_collations == NULL ||
+        out->expressions == NULL || out->states == NULL || out->from_rows == NULL ||
+        out->outputs == NULL || out->distincts == NULL)
         return br_run_no_memory(run, "aggregation", err);
     BR_TRY(add_keys(run, plan, out, err));
     for (uint32_t i = 0; i < count; i++) {

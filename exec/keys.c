@@ -37,15 +37,20 @@ static inline uint64_t hash_datetime(int64_t seconds)
     return br_hash_u64((uint64_t)seconds ^ DATETIME_SEED);
 }
 
-// Text that is a date hashes like the DATE it would be in another vector.
-static uint64_t hash_binary(br_text text)
+// Text that is a date hashes like the DATE it would be in another vector, whatever the collation:
+// none takes a date for another text.
+static bool hash_time(br_text text, uint64_t *hash_out)
 {
     int64_t number;
-    if (text.size == 10 && text.data[4] == '-' && br_date_parse(text.data, 10, &number))
-        return hash_date(number);
-    if (text.size == 19 && text.data[4] == '-' && br_datetime_parse(text.data, 19, &number))
-        return hash_datetime(number);
-    return br_hash_bytes(text.data, text.size);
+    if (text.size == 10 && text.data[4] == '-' && br_date_parse(text.data, 10, &number)) {
+        *hash_out = hash_date(number);
+        return true;
+    }
+    if (text.size == 19 && text.data[4] == '-' && br_datetime_parse(text.data, 19, &number)) {
+        *hash_out = hash_datetime(number);
+        return true;
+    }
+    return false;
 }
 
 // Letters folded, up to a NUL byte: behind it the collation looks at sizes only.
@@ -67,11 +72,13 @@ static uint64_t hash_nocase(br_text text)
 
 static uint64_t hash_text(br_text text, br_collation collation)
 {
-    if (collation == BR_COLLATION_NOCASE) return hash_nocase(text);
+    uint64_t hash;
     if (collation == BR_COLLATION_RTRIM) {
         while (text.size > 0 && text.data[text.size - 1] == ' ') text.size--;
     }
-    return hash_binary(text);
+    if (hash_time(text, &hash)) return hash;
+    return collation == BR_COLLATION_NOCASE ? hash_nocase(text)
+                                            : br_hash_bytes(text.data, text.size);
 }
 
 static inline uint64_t hash_blob(br_text blob)
