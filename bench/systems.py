@@ -145,7 +145,7 @@ class ClickHouse:
         self.session = session.Session(self.path)
         self.session.query("CREATE DATABASE IF NOT EXISTS b")
         self.settings = (f" SETTINGS max_threads = {threads}, joined_subquery_requires_alias = 0,"
-                         " allow_experimental_correlated_subqueries = 1")
+                         " allow_experimental_correlated_subqueries = 1, join_use_nulls = 1")
 
     def load(self):
         begin = time.perf_counter()
