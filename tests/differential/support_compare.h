@@ -16,6 +16,7 @@ typedef struct compare_tally {
 // Runs `sql` on the columnar engine and on SQLite and compares rows: as they come when `ordered`,
 // as a multiset otherwise; value and storage class exactly, or, when `approximate`, numbers within
 // 1e-12 (whatever their class) and text without regard to case. Prints what differs.
-void compare_engines(braid *db, const char *sql, bool ordered, bool approximate, compare_tally *tally);
+void compare_engines(braid *db, const char *sql, bool ordered, bool approximate,
+                     compare_tally *tally);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "tests/differential/support_world.h"
 
-typedef struct query_scope {  // columns an expression may name
+typedef struct query_scope { // columns an expression may name
     uint32_t count;
     struct {
         char name[40];
@@ -23,14 +23,18 @@ static void scope_add(query_scope *self, const char *alias, const char *name, va
     self->columns[self->count++].flavour = flavour;
 }
 
-static uint32_t pick(test_world *self, const query_scope *scope) { return world_below(self, scope->count); }
+static uint32_t pick(test_world *self, const query_scope *scope)
+{
+    return world_below(self, scope->count);
+}
 
 // ---- expressions -------------------------------------------------------------------------------
 
 static void function_call(test_world *self, const query_scope *scope, int depth, sql_text *out)
 {
-    static const char *const one[] = {"abs", "length", "lower", "upper", "typeof", "trim", "date",
-                                      "hex", "julianday", "sign", "unicode", "quote", "ltrim"};
+    static const char *const one[] = {"abs",     "length", "lower", "upper",     "typeof",
+                                      "trim",    "date",   "hex",   "julianday", "sign",
+                                      "unicode", "quote",  "ltrim"};
     static const char *const two[] = {"ifnull", "nullif", "min", "max", "instr", "substr", "round"};
     uint32_t choice = world_below(self, 10);
     if (choice < 5) {
@@ -40,8 +44,10 @@ static void function_call(test_world *self, const query_scope *scope, int depth,
         uint32_t which = world_below(self, 7);
         text_add(out, "%s(", two[which]);
         expression(self, scope, depth - 1, out);
-        if (which < 5) text_add(out, ", "), expression(self, scope, depth - 1, out);
-        else text_add(out, ", %d", (int)world_below(self, 6) - (which == 5 ? 2 : 0));
+        if (which < 5)
+            text_add(out, ", "), expression(self, scope, depth - 1, out);
+        else
+            text_add(out, ", %d", (int)world_below(self, 6) - (which == 5 ? 2 : 0));
     } else if (choice == 8) {
         text_add(out, "coalesce(");
         expression(self, scope, depth - 1, out);
@@ -121,8 +127,14 @@ static void subquery_predicate(test_world *self, const query_scope *scope, sql_t
 static void simple_predicate(test_world *self, const query_scope *scope, int depth, sql_text *out)
 {
     static const char *const compare[] = {"=", "<", ">", "<=", ">=", "<>", "IS", "IS NOT"};
-    static const char *const patterns[] = {"'%a%'", "'a%'", "'%st'", "'_b_'", "'%special%requests%'",
-                                           "''", "'1996%'", "'%\\%%' ESCAPE '\\'"};
+    static const char *const patterns[] = {"'%a%'",
+                                           "'a%'",
+                                           "'%st'",
+                                           "'_b_'",
+                                           "'%special%requests%'",
+                                           "''",
+                                           "'1996%'",
+                                           "'%\\%%' ESCAPE '\\'"};
     uint32_t column = pick(self, scope);
     const char *name = scope->columns[column].name;
     value_flavour flavour = scope->columns[column].flavour;
@@ -146,9 +158,13 @@ static void simple_predicate(test_world *self, const query_scope *scope, int dep
         }
         text_add(out, ")");
         break;
-    case 5: text_add(out, "%s %sLIKE %s", name, world_chance(self, 30) ? "NOT " : "",
-                     patterns[world_below(self, 8)]); break;
-    case 6: text_add(out, "%s IS %sNULL", name, world_chance(self, 50) ? "NOT " : ""); break;
+    case 5:
+        text_add(out, "%s %sLIKE %s", name, world_chance(self, 30) ? "NOT " : "",
+                 patterns[world_below(self, 8)]);
+        break;
+    case 6:
+        text_add(out, "%s IS %sNULL", name, world_chance(self, 50) ? "NOT " : "");
+        break;
     default:
         expression(self, scope, depth - 1, out);
         text_add(out, " %s ", compare[world_below(self, 6)]);
@@ -173,8 +189,8 @@ static void predicate(test_world *self, const query_scope *scope, int depth, sql
 // ---- sources -----------------------------------------------------------------------------------
 
 // A column of `scope` from `first` on, of the flavour if there is one.
-static const char *column_like(test_world *self, const query_scope *scope, uint32_t first, uint32_t end,
-                               value_flavour flavour)
+static const char *column_like(test_world *self, const query_scope *scope, uint32_t first,
+                               uint32_t end, value_flavour flavour)
 {
     for (uint32_t i = first; i < end; i++) {
         if (scope->columns[i].flavour == flavour) return scope->columns[i].name;
@@ -256,7 +272,8 @@ static void aggregate(test_world *self, const query_scope *scope, sql_text *out)
         text_add(out, "%s(%s", names[which], world_chance(self, 20) ? "DISTINCT " : "");
         if (which >= 3 || world_chance(self, 70))
             text_add(out, "%s", allowed->columns[pick(self, allowed)].name);
-        else expression(self, allowed, 1, out);
+        else
+            expression(self, allowed, 1, out);
         text_add(out, ")");
     }
     if (world_chance(self, 12)) {
@@ -331,7 +348,8 @@ void world_query(test_world *self, sql_text *out)
     self->ordered = !self->approximate;
     if (!self->approximate && world_chance(self, 50)) {
         text_add(out, " LIMIT %u", world_below(self, 30));
-        self->approximate = true;  // which of 0, 0.0 and -0.0 makes it into the limit is open
+        self->approximate = true; // which of 0, 0.0 and -0.0 makes it into the limit is open
+        self->ordered = false;
         if (world_chance(self, 30)) text_add(out, " OFFSET %u", world_below(self, 10));
     }
 }

@@ -46,33 +46,65 @@ uint32_t world_below(test_world *self, uint32_t limit)
     return (uint32_t)(test_random(&self->random) % limit);
 }
 
-bool world_chance(test_world *self, uint32_t percent) { return world_below(self, 100) < percent; }
+bool world_chance(test_world *self, uint32_t percent)
+{
+    return world_below(self, 100) < percent;
+}
 
 // ---- values ------------------------------------------------------------------------------------
 
 static void value_big(test_world *self, sql_text *out)
 {
-    static const char *const extremes[] = {
-        "9223372036854775807", "-9223372036854775808", "4611686018427387904", "9007199254740993",
-        "-9007199254740993", "2147483648", "-2147483649", "65536", "255", "-1", "0"};
-    if (world_chance(self, 40)) text_add(out, "%s", extremes[world_below(self, 11)]);
-    else text_add(out, "%lld", (long long)(test_random(&self->random) >> world_below(self, 40)) / 8);
+    static const char *const extremes[] = {"9223372036854775807",
+                                           "-9223372036854775808",
+                                           "4611686018427387904",
+                                           "9007199254740993",
+                                           "-9007199254740993",
+                                           "2147483648",
+                                           "-2147483649",
+                                           "65536",
+                                           "255",
+                                           "-1",
+                                           "0"};
+    if (world_chance(self, 40))
+        text_add(out, "%s", extremes[world_below(self, 11)]);
+    else
+        text_add(out, "%lld", (long long)(test_random(&self->random) >> world_below(self, 40)) / 8);
 }
 
 static void value_word(test_world *self, sql_text *out)
 {
-    static const char *const words[] = {
-        "", "a", "A", "ab", "Ab", "abc", "abd", "north", "North", "south", "east", "west wind",
-        "east wind", "special requests", "very special long requests", "naïve", "ÄÖ", "x  ", "x",
-        "%per_cent%", "it''s", "zebra", "a longer text that does not fit into sixteen bytes"};
+    static const char *const words[] = {"",
+                                        "a",
+                                        "A",
+                                        "ab",
+                                        "Ab",
+                                        "abc",
+                                        "abd",
+                                        "north",
+                                        "North",
+                                        "south",
+                                        "east",
+                                        "west wind",
+                                        "east wind",
+                                        "special requests",
+                                        "very special long requests",
+                                        "naïve",
+                                        "ÄÖ",
+                                        "x  ",
+                                        "x",
+                                        "%per_cent%",
+                                        "it''s",
+                                        "zebra",
+                                        "a longer text that does not fit into sixteen bytes"};
     text_add(out, "'%s'", words[world_below(self, 23)]);
 }
 
 static void value_date(test_world *self, bool with_time, sql_text *out)
 {
     if (world_chance(self, 4)) {
-        static const char *const odd[] = {"", "1996-2-3", "1996-13-01", "0000-01-01", "9999-12-31",
-                                          "1996-02-30", "hello", "1996-02-29 "};
+        static const char *const odd[] = {"",           "1996-2-3",   "1996-13-01", "0000-01-01",
+                                          "9999-12-31", "1996-02-30", "hello",      "1996-02-29 "};
         text_add(out, "'%s'", odd[world_below(self, 8)]);
         return;
     }
@@ -86,8 +118,18 @@ static void value_date(test_world *self, bool with_time, sql_text *out)
 
 static void value_digits(test_world *self, sql_text *out)
 {
-    static const char *const texts[] = {"'12'", "'7'", "'-3'", "'1.5'", "' 5 '", "'5x'", "'0x10'",
-                                        "'1e2'", "'+4'", "'.5'", "'9223372036854775808'", "'00'"};
+    static const char *const texts[] = {"'12'",
+                                        "'7'",
+                                        "'-3'",
+                                        "'1.5'",
+                                        "' 5 '",
+                                        "'5x'",
+                                        "'0x10'",
+                                        "'1e2'",
+                                        "'+4'",
+                                        "'.5'",
+                                        "'9223372036854775808'",
+                                        "'00'"};
     text_add(out, "%s", texts[world_below(self, 12)]);
 }
 
@@ -98,18 +140,38 @@ void world_value(test_world *self, value_flavour flavour, sql_text *out)
         return;
     }
     switch (flavour) {
-    case FLAVOUR_SMALL: text_add(out, "%d", (int)world_below(self, 40) - 10); break;
-    case FLAVOUR_BIG: value_big(self, out); break;
+    case FLAVOUR_SMALL:
+        text_add(out, "%d", (int)world_below(self, 40) - 10);
+        break;
+    case FLAVOUR_BIG:
+        value_big(self, out);
+        break;
     // Fractions of a half, so that no REAL equals an INTEGER of another row: which of two equal
     // values a group shows is not defined.
-    case FLAVOUR_REAL: text_add(out, "%d.5", (int)world_below(self, 60) - 20); break;
-    case FLAVOUR_DECIMAL: text_add(out, "%u.%02u1", world_below(self, 900), world_below(self, 100)); break;
-    case FLAVOUR_WORD: value_word(self, out); break;
-    case FLAVOUR_DATE: value_date(self, false, out); break;
-    case FLAVOUR_DATETIME: value_date(self, true, out); break;
-    case FLAVOUR_DIGITS: value_digits(self, out); break;
-    case FLAVOUR_BLOB: text_add(out, "x'%04x'", world_below(self, 64)); break;
-    default: world_value(self, (value_flavour)world_below(self, FLAVOUR_MIXED), out); break;
+    case FLAVOUR_REAL:
+        text_add(out, "%d.5", (int)world_below(self, 60) - 20);
+        break;
+    case FLAVOUR_DECIMAL:
+        text_add(out, "%u.%02u1", world_below(self, 900), world_below(self, 100));
+        break;
+    case FLAVOUR_WORD:
+        value_word(self, out);
+        break;
+    case FLAVOUR_DATE:
+        value_date(self, false, out);
+        break;
+    case FLAVOUR_DATETIME:
+        value_date(self, true, out);
+        break;
+    case FLAVOUR_DIGITS:
+        value_digits(self, out);
+        break;
+    case FLAVOUR_BLOB:
+        text_add(out, "x'%04x'", world_below(self, 64));
+        break;
+    default:
+        world_value(self, (value_flavour)world_below(self, FLAVOUR_MIXED), out);
+        break;
     }
 }
 
@@ -188,12 +250,14 @@ void world_insert(test_world *self, uint32_t t, uint32_t rows, sql_text *out)
         text_add(out, "%s(", row == 0 ? "" : ",");
         for (uint32_t c = 0; c < table->column_count; c++) {
             text_add(out, "%s", c == 0 ? "" : ", ");
-            if (c == 0 && table->key == KEY_ROWID && world_chance(self, 70)) text_add(out, "NULL");
+            if (c == 0 && table->key == KEY_ROWID && world_chance(self, 70))
+                text_add(out, "NULL");
             else if (c == 0 && table->key == KEY_WITHOUT_ROWID)
                 text_add(out, "%u", world_below(self, 5000));
             else if (c == 1 && table->key == KEY_WITHOUT_ROWID)
                 text_add(out, "%u", world_below(self, 10));
-            else world_value(self, table->columns[c].flavour, out);
+            else
+                world_value(self, table->columns[c].flavour, out);
         }
         text_add(out, ")");
     }
@@ -219,14 +283,18 @@ void world_change(test_world *self, sql_text *out)
     case 0:
     case 1:
     case 2:
-    case 3: world_insert(self, t, 1 + world_below(self, 20), out); return;
+    case 3:
+        world_insert(self, t, 1 + world_below(self, 20), out);
+        return;
     case 4:
     case 5:
         text_add(out, "UPDATE OR REPLACE %s SET %s = ", table->name, column->name);
         world_value(self, column->flavour, out);
         change_where(self, table, out);
         break;
-    case 6: text_add(out, "DELETE FROM %s", table->name), change_where(self, table, out); break;
+    case 6:
+        text_add(out, "DELETE FROM %s", table->name), change_where(self, table, out);
+        break;
     case 7:
         text_add(out, "BEGIN; SAVEPOINT s; DELETE FROM %s", table->name);
         change_where(self, table, out);
@@ -234,10 +302,13 @@ void world_change(test_world *self, sql_text *out)
                  column->name, column->name);
         break;
     case 8:
-        if (world_chance(self, 20)) text_add(out, "DELETE FROM %s", table->name);
-        else text_add(out, "BEGIN; DELETE FROM %s; ROLLBACK", table->name);
+        if (world_chance(self, 20))
+            text_add(out, "DELETE FROM %s", table->name);
+        else
+            text_add(out, "BEGIN; DELETE FROM %s; ROLLBACK", table->name);
         break;
-    default: text_add(out, "UPDATE OR IGNORE %s SET %s = %s", table->name, column->name, column->name);
+    default:
+        text_add(out, "UPDATE OR IGNORE %s SET %s = %s", table->name, column->name, column->name);
     }
     text_add(out, ";\n");
 }

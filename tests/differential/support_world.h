@@ -15,8 +15,17 @@
 enum { WORLD_TABLES_MAX = 4, WORLD_COLUMNS_MAX = 7, WORLD_SCOPE_MAX = 40 };
 
 typedef enum value_flavour {
-    FLAVOUR_SMALL, FLAVOUR_BIG, FLAVOUR_REAL, FLAVOUR_DECIMAL, FLAVOUR_WORD, FLAVOUR_DATE,
-    FLAVOUR_DATETIME, FLAVOUR_DIGITS, FLAVOUR_BLOB, FLAVOUR_MIXED, FLAVOUR_COUNT,
+    FLAVOUR_SMALL,
+    FLAVOUR_BIG,
+    FLAVOUR_REAL,
+    FLAVOUR_DECIMAL,
+    FLAVOUR_WORD,
+    FLAVOUR_DATE,
+    FLAVOUR_DATETIME,
+    FLAVOUR_DIGITS,
+    FLAVOUR_BLOB,
+    FLAVOUR_MIXED,
+    FLAVOUR_COUNT,
 } value_flavour;
 
 typedef struct world_column {
@@ -24,8 +33,15 @@ typedef struct world_column {
     value_flavour flavour;
 } world_column;
 
-typedef enum world_key { KEY_NONE, KEY_ROWID, KEY_COMPOSITE, KEY_TEXT, KEY_WITHOUT_ROWID,
-                         KEY_UNIQUE, KEY_COUNT } world_key;
+typedef enum world_key {
+    KEY_NONE,
+    KEY_ROWID,
+    KEY_COMPOSITE,
+    KEY_TEXT,
+    KEY_WITHOUT_ROWID,
+    KEY_UNIQUE,
+    KEY_COUNT
+} world_key;
 
 typedef struct world_table {
     char name[24];
@@ -38,11 +54,11 @@ typedef struct test_world {
     uint64_t random;
     uint32_t table_count;
     world_table tables[WORLD_TABLES_MAX];
-    bool approximate;  // the query last made may show any of several equal values, or REAL sums
-    bool ordered;      // its rows come in one order only
+    bool approximate; // the query last made may show any of several equal values, or REAL sums
+    bool ordered;     // its rows come in one order only
 } test_world;
 
-typedef struct sql_text {  // growing SQL text
+typedef struct sql_text { // growing SQL text
     char *bytes;
     size_t size, capacity;
 } sql_text;
@@ -51,14 +67,14 @@ void text_add(sql_text *self, const char *format, ...) __attribute__((format(pri
 void text_clear(sql_text *self);
 void text_release(sql_text *self);
 
-uint32_t world_below(test_world *self, uint32_t limit);  // 0..limit-1
+uint32_t world_below(test_world *self, uint32_t limit); // 0..limit-1
 bool world_chance(test_world *self, uint32_t percent);
 
 void world_init(test_world *self, uint64_t seed);
 void world_create(test_world *self, sql_text *out);                       // CREATE TABLE statements
-void world_value(test_world *self, value_flavour flavour, sql_text *out);       // one literal
+void world_value(test_world *self, value_flavour flavour, sql_text *out); // one literal
 void world_insert(test_world *self, uint32_t table, uint32_t rows, sql_text *out);
-void world_change(test_world *self, sql_text *out);                       // any statement that changes rows
-void world_query(test_world *self, sql_text *out);                        // a SELECT; sets the two flags
+void world_change(test_world *self, sql_text *out); // any statement that changes rows
+void world_query(test_world *self, sql_text *out);  // a SELECT; sets the two flags
 
 #endif

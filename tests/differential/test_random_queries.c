@@ -59,7 +59,8 @@ static void round_run(uint64_t seed, uint32_t query_count, compare_tally *tally)
     execute(db, &sql);
     for (uint32_t t = 0; t < world.table_count; t++) {
         text_clear(&sql);
-        world_insert(&world, t, world_chance(&world, 10) ? 0 + 1 : 30 + world_below(&world, 400), &sql);
+        world_insert(&world, t, world_chance(&world, 10) ? 0 + 1 : 30 + world_below(&world, 400),
+                     &sql);
         execute(db, &sql);
     }
     for (uint32_t i = 0; i < query_count; i++) {
@@ -97,8 +98,8 @@ int main(int argument_count, char **arguments)
         round_run(seed + round, queries, &tally);
         if (tally.failed > failed) printf("seed %" PRIu64 " differs\n", seed + round);
     }
-    printf("seed %" PRIu64 ": %" PRIu64 " queries, %" PRIu64 " native, %" PRIu64 " refused, %" PRIu64
-           " too long, %" PRIu64 " different\n",
+    printf("seed %" PRIu64 ": %" PRIu64 " queries, %" PRIu64 " native, %" PRIu64
+           " refused, %" PRIu64 " too long, %" PRIu64 " different\n",
            seed, tally.queries, tally.native, tally.refused, tally.interrupted, tally.failed);
     return tally.failed != 0 || tally.native < tally.queries / 2;
 }

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint32_t rotate(uint32_t value, uint32_t bits) { return value << bits | value >> (32 - bits); }
+static uint32_t rotate(uint32_t value, uint32_t bits)
+{
+    return value << bits | value >> (32 - bits);
+}
 
 // One 64-byte block, as RFC 1321 section 3.4 describes; T[i] is floor(2^32 * |sin(i + 1)|).
 static void md5_block(md5 *self, const uint8_t *bytes)
@@ -18,10 +21,18 @@ static void md5_block(md5 *self, const uint8_t *bytes)
     for (uint32_t i = 0; i < 64; i++) {
         uint32_t mix, word;
         switch (i / 16) {
-        case 0: mix = (b & c) | (~b & d), word = i; break;
-        case 1: mix = (d & b) | (~d & c), word = (5 * i + 1) % 16; break;
-        case 2: mix = b ^ c ^ d, word = (3 * i + 5) % 16; break;
-        default: mix = c ^ (b | ~d), word = 7 * i % 16; break;
+        case 0:
+            mix = (b & c) | (~b & d), word = i;
+            break;
+        case 1:
+            mix = (d & b) | (~d & c), word = (5 * i + 1) % 16;
+            break;
+        case 2:
+            mix = b ^ c ^ d, word = (3 * i + 5) % 16;
+            break;
+        default:
+            mix = c ^ (b | ~d), word = 7 * i % 16;
+            break;
         }
         uint32_t constant = (uint32_t)(4294967296.0 * fabs(sin(i + 1.0)));
         uint32_t sum = a + mix + constant + words[word];
