@@ -7,11 +7,12 @@ typedef struct limits {
     uint64_t limit, offset;
 } limits;
 
-// ORDER BY over rows kept with their keys as the last columns.
+// ORDER BY over rows kept with their keys as the last columns. Frees their arrays.
 static br_status order_rows(br_run *run, const br_plan *plan, const br_batches *batches,
-                            const limits *limits_, br_memory *memory, br_batches *batches_out,
-                            br_error *err)
+                            const limits *limits_, const br_keep *input_keep,
+                            br_batches *batches_out, br_error *err)
 {
+    br_memory *memory = input_keep->bytes;
     br_memory *work;
     br_rows rows;
     uint32_t *order, width = br_plan_width(plan->left);
@@ -19,6 +20,7 @@ static br_status order_rows(br_run *run, const br_plan *plan, const br_batches *
     BR_TRY(br_memory_new(run, &work, err));
     const br_keep keep = {.rows = work, .bytes = memory};
     BR_TRY(br_rows_build(run, batches, &keep, &rows, err));
+    br_memory_free(run, input_keep->rows);
     br_arena *arena = br_memory_arena(work, 0);
     if (arena == NULL) return br_run_no_memory(run, "sorting", err);
     br_sort_columns columns = {.key_count = plan->sort.key_count,
@@ -87,7 +89,5 @@ br_status br_materialise_sort(br_run *run, const br_plan *plan, br_memory *memor
     BR_TRY(br_memory_new(run, &input, err));
     const br_keep keep = {.rows = input, .bytes = memory};
     BR_TRY(collect_input(run, plan, &limits_, &keep, &batches, err));
-    BR_TRY(order_rows(run, plan, &batches, &limits_, memory, batches_out, err));
-    br_memory_free(run, input);
-    return BR_OK;
+    return order_rows(run, plan, &batches, &limits_, &keep, batches_out, err);
 }

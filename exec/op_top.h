@@ -11,7 +11,7 @@
 
 #include "exec/sort.h"
 
-enum { BR_TOP_ROWS_MAX = 262144 };  // beyond, sorting everything at once is as good
+enum { BR_TOP_ROWS_MAX = 32768 };  // beyond, a morsel has hardly more rows than that
 
 typedef struct br_top_spec {
     uint32_t width;      // columns of the rows; the keys follow

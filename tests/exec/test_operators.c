@@ -206,8 +206,8 @@ static void test_sets(void)
 int main(int argc, char **argv)
 {
     make_world();
+    for (int i = 1; i < argc; i++) CHECK(world_check(&world, argv[i]));  // queries to try out
     if (argc > 1) {
-        CHECK(world_check(&world, argv[1]));
         world_close(&world);
         return test_result();
     }
