@@ -345,12 +345,10 @@ braid_status braid_run(braid_statement *statement, braid_result **result_out)
     br_outcome *outcome = NULL;
     if (result_out != NULL) *result_out = NULL;
     br_status status = handle_begin(db);
-    if (status == BR_OK) status = br_statement_run(statement->statement, &outcome, error_of(db));
-    if (status != BR_OK) return status_of(status);
-    if (result_out == NULL) {
-        br_outcome_free(outcome);
-        return BRAID_OK;
-    }
+    if (status == BR_OK)
+        status = br_statement_run(statement->statement, result_out == NULL ? NULL : &outcome,
+                                  error_of(db));
+    if (status != BR_OK || result_out == NULL) return status_of(status);
     return status_of(br_result_wrap(outcome, result_out, error_of(db)));
 }
 

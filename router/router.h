@@ -94,6 +94,7 @@ void br_statement_set_engine(br_statement *statement, br_engine engine);
 void br_statement_set_freshness(br_statement *statement, int64_t freshness);
 void br_statement_set_timeout(br_statement *statement, uint32_t timeout_ms);
 
+// `outcome_out` may be NULL: nobody wants the rows.
 BR_CHECKED br_status br_statement_run(br_statement *statement, br_outcome **outcome_out,
                                       br_error *err);
 // Engine, reason, costs, freshness and operator tree, appended to `out`.

@@ -176,6 +176,18 @@ br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, ui
     return BR_OK;
 }
 
+// For callers who want no rows: nothing is built.
+static br_status skip_rows(br_database *database, br_oltp_statement *prepared, br_error *err)
+{
+    bool has_row = true;
+    while (has_row) {
+        BR_TRY(br_oltp_step(prepared, &has_row, err));
+        if (has_row && atomic_load_explicit(&database->cancelled, memory_order_relaxed))
+            return br_fail(err, BR_INTERRUPTED, "interrupted");
+    }
+    return BR_OK;
+}
+
 static br_status run_prepared(br_statement *statement, br_oltp *oltp, br_oltp_statement *prepared,
                               uint64_t deadline_ns, br_outcome **outcome_out, br_error *err)
 {
@@ -187,7 +199,9 @@ static br_status run_prepared(br_statement *statement, br_oltp *oltp, br_oltp_st
     }
     uint32_t slot = br_running_begin(database, oltp);
     if (deadline_ns != 0) br_oltp_set_deadline(oltp, deadline_ns);
-    br_status status = br_collect_rows(database, prepared, deadline_ns, outcome_out, err);
+    br_status status = outcome_out == NULL
+                           ? skip_rows(database, prepared, err)
+                           : br_collect_rows(database, prepared, deadline_ns, outcome_out, err);
     if (deadline_ns != 0) br_oltp_set_deadline(oltp, 0);
     br_running_end(database, slot);
     return status;
@@ -204,7 +218,9 @@ static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadlin
     }
     br_oltp_statement *prepared;
     BR_TRY(br_oltp_prepare(oltp, statement->sql, NULL, &prepared, err));
-    if (prepared == NULL) return br_outcome_new(statement->database, outcome_out, err);
+    if (prepared == NULL)
+        return outcome_out == NULL ? BR_OK
+                                   : br_outcome_new(statement->database, outcome_out, err);
     status = run_prepared(statement, oltp, prepared, deadline_ns, outcome_out, err);
     br_oltp_finalize(prepared);
     return status;
@@ -219,7 +235,7 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
                      atomic_load_explicit(&database->in_transaction, memory_order_relaxed);
     br_oltp *reader = NULL;
     br_status status;
-    uint64_t began_ns = br_clock_ns();
+    uint64_t began_ns = outcome_out == NULL ? 0 : br_clock_ns();
     if (on_writer) {
         br_lock_take(&database->writer_lock);
         status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
@@ -231,7 +247,7 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
         status = run_on(statement, reader, deadline_ns, outcome_out, err);
         br_oltp_pool_give(database->readers, reader);
     }
-    if (status != BR_OK) return status;
+    if (status != BR_OK || outcome_out == NULL) return status;
     br_outcome *outcome = *outcome_out;
     outcome->engine = BR_ENGINE_OLTP;
     outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;

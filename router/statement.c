@@ -170,23 +170,35 @@ const char *br_statement_parameter_name(const br_statement *statement, uint32_t 
     return statement->ast.parameter_names[index - 1];
 }
 
+static br_status parameter_set(br_value *parameter, const br_value *value, br_error *err)
+{
+    br_value copy = *value;
+    if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) {
+        bool has_bytes = parameter->class_ == BR_TEXT || parameter->class_ == BR_BLOB;
+        // A statement that runs often mostly has the room from before.
+        char *bytes = has_bytes && parameter->text.size >= value->text.size
+                          ? (char *)(uintptr_t)parameter->text.data
+                          : br_heap_alloc(value->text.size + 1u);
+        if (bytes == NULL)
+            return br_fail(err, BR_NOMEM, "parameter of %u bytes", value->text.size);
+        memmove(bytes, value->text.data, value->text.size);
+        bytes[value->text.size] = '\0';
+        copy.text = br_text_make(bytes, value->text.size);
+        if (has_bytes && bytes == parameter->text.data) *parameter = br_value_null();
+    }
+    parameter_release(parameter);
+    *parameter = copy;
+    return BR_OK;
+}
+
 br_status br_statement_bind(br_statement *statement, uint32_t index, const br_value *value,
                             br_error *err)
 {
     if (index == 0 || index > statement->ast.parameter_count)
         return br_fail(err, BR_MISUSE, "parameter %u: the statement has 1 to %u", index,
                        statement->ast.parameter_count);
-    br_value copy = *value;
-    if (value->class_ == BR_TEXT || value->class_ == BR_BLOB) {
-        char *bytes = br_heap_alloc(value->text.size + 1u);
-        if (bytes == NULL) return br_fail(err, BR_NOMEM, "parameter of %u bytes", value->text.size);
-        memcpy(bytes, value->text.data, value->text.size);
-        bytes[value->text.size] = '\0';
-        copy.text = br_text_make(bytes, value->text.size);
-    }
-    parameter_release(&statement->parameters[index - 1]);
-    statement->parameters[index - 1] = copy;
-    uint8_t mask = (uint8_t)(1u << copy.class_);
+    BR_TRY(parameter_set(&statement->parameters[index - 1], value, err));
+    uint8_t mask = (uint8_t)(1u << value->class_);
     if (statement->parameter_masks[index - 1] != mask) {
         statement->parameter_masks[index - 1] = mask;
         statement->plan_version = 0; // the plan may not fit this class
@@ -306,7 +318,7 @@ static br_status statement_ask_sqlite(br_statement *statement, br_error *err)
     return status;
 }
 
-br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
+static br_status statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
 {
     uint64_t deadline_ns =
         statement->timeout_ms == 0 ? 0 : br_clock_ns() + (uint64_t)statement->timeout_ms * 1000000;
@@ -332,4 +344,14 @@ br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br
     if (!(statement->query != NULL && statement->route == BR_ENGINE_OLTP))
         br_database_note_fallback(statement->database, problem.message);
     return br_run_oltp(statement, deadline_ns, problem.message, outcome_out, err);
+}
+
+br_status br_statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
+{
+    if (outcome_out != NULL || statement->ast.kind == BR_STATEMENT_OTHER)
+        return statement_run(statement, outcome_out, err);
+    br_outcome *unwanted = NULL;
+    BR_TRY(statement_run(statement, &unwanted, err));
+    br_outcome_free(unwanted);
+    return BR_OK;
 }
