@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "exec/evaluate.h"
 #include "exec/group_block.h"
 #include "exec/rows.h"
 
@@ -226,6 +227,18 @@ static uint32_t select_groups(const groups_source *source, const br_group_part *
     return kept;
 }
 
+// The groups that are left may be of fewer classes than those of both sides together, and whoever
+// comes next counts on that.
+static br_status narrow(br_batch *batch, br_arena *arena, br_error *err)
+{
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        br_vector *column = &batch->columns[i];
+        if (column->class_ == BR_ANY)
+            BR_TRY(br_vector_of_values(column->any, batch->row_count, arena, column, err));
+    }
+    return BR_OK;
+}
+
 static br_status groups_run_morsel(br_source *base, br_worker *worker, uint32_t morsel,
                                    br_stage *next, br_error *err)
 {
@@ -247,6 +260,7 @@ static br_status groups_run_morsel(br_source *base, br_worker *worker, uint32_t 
             uint16_t positions[BR_BATCH_ROWS];
             uint32_t kept = select_groups(source, part, first, batch.row_count, positions);
             BR_TRY(br_batch_gather(&batch, positions, kept, worker->scratch, &batch, err));
+            BR_TRY(narrow(&batch, worker->scratch, err));
         }
         BR_TRY(br_push(next, worker, &batch, err));
     }

@@ -225,6 +225,52 @@ static uint32_t real_to_text(double value, char *text_out)
     return (uint32_t)strlen(text_out);
 }
 
+static void bind(sqlite3_stmt *statement, int index, const br_value *value)
+{
+    switch (value->class_) {
+    case BR_INT: sqlite3_bind_int64(statement, index, value->i64); break;
+    case BR_REAL: sqlite3_bind_double(statement, index, value->f64); break;
+    case BR_TEXT:
+        sqlite3_bind_text(statement, index, value->text.data, (int)value->text.size,
+                          SQLITE_TRANSIENT);
+        break;
+    case BR_BLOB:
+        sqlite3_bind_blob(statement, index, value->text.data, (int)value->text.size,
+                          SQLITE_TRANSIENT);
+        break;
+    default: sqlite3_bind_null(statement, index); break;
+    }
+}
+
+// SQLite's connection serves several threads at once (its default threading mode).
+static br_status call_function(void *context, uint32_t worker, const char *function,
+                               const br_value *arguments, uint32_t argument_count,
+                               br_arena *arena, br_value *result_out, br_error *err)
+{
+    query_world *world = context;
+    sqlite3_stmt *statement;
+    char sql[200] = "";
+    (void)worker;
+    int size = snprintf(sql, sizeof sql, "SELECT %s(", function);
+    for (uint32_t i = 0; i < argument_count; i++)
+        size += snprintf(sql + size, sizeof sql - (size_t)size, i > 0 ? ",?" : "?");
+    snprintf(sql + size, sizeof sql - (size_t)size, ")");
+    if (sqlite3_prepare_v2(world->sqlite, sql, -1, &statement, NULL) != SQLITE_OK)
+        return br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(world->sqlite));
+    for (uint32_t i = 0; i < argument_count; i++) bind(statement, (int)i + 1, &arguments[i]);
+    br_status status = BR_OK;
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        *result_out = value_of(statement, 0);
+        if (result_out->class_ == BR_TEXT || result_out->class_ == BR_BLOB)
+            result_out->text.data =
+                br_arena_copy_text(arena, result_out->text.data, result_out->text.size);
+    } else {
+        status = br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(world->sqlite));
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
 br_status world_run_query(query_world *world, const br_query *query, uint32_t pool, br_isa isa,
                           br_result **result_out, br_error *err)
 {
@@ -235,7 +281,9 @@ br_status world_run_query(query_world *world, const br_query *query, uint32_t po
                        .quota = &world->query_quota,
                        .cancelled = world->cancelled,
                        .deadline_ns = world->deadline_ns,
-                       .bridge = {.real_to_text = real_to_text}};
+                       .bridge = {.call = call_function,
+                                  .real_to_text = real_to_text,
+                                  .context = world}};
     return br_exec_run(query, &env, result_out, err);
 }
 

@@ -198,6 +198,8 @@ static void test_sets(void)
     CHECK(world_check(&world, "SELECT a FROM w EXCEPT SELECT k FROM v"));
     CHECK(world_check(&world, "SELECT a FROM w INTERSECT SELECT z FROM v"));
     CHECK(world_check(&world, "SELECT b FROM w UNION SELECT 'A'"));
+    CHECK(world_check(&world, "SELECT sum(q) FROM (SELECT n AS q FROM t EXCEPT SELECT name FROM u)"));
+    CHECK(world_check(&world, "SELECT sum(q) FROM (SELECT n AS q FROM t INTERSECT SELECT x FROM t)"));
     CHECK(world_check(&world, "SELECT 1 UNION SELECT 1.0"));
     CHECK(world_check(&world, "SELECT id FROM t WHERE id < 10 UNION ALL SELECT k FROM v UNION ALL SELECT a FROM e"));
     CHECK(world_check(&world, "SELECT sum(q) FROM (SELECT id AS q FROM t UNION ALL SELECT k FROM u)"));
