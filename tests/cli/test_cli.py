@@ -712,13 +712,19 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def end(self):
-        """Leaves with Ctrl-D at a prompt, gives the exit code."""
-        self.type("\x04")
-        end = time.time() + 60
+        """Leaves with Ctrl-D at a prompt, gives the exit code.
+
+        The prompt may show a moment before the terminal hands out single keys, and a Ctrl-D that
+        comes in between is lost: it is pressed again, as a person would.
+        """
         done = (0, 0)
+        end = time.time() + 60
         while done[0] == 0 and time.time() < end:
-            time.sleep(0.02)
-            done = os.waitpid(self.child, os.WNOHANG)
+            self.type("\x04")
+            pause = time.time() + 1
+            while done[0] == 0 and time.time() < pause:
+                time.sleep(0.02)
+                done = os.waitpid(self.child, os.WNOHANG)
         if done[0] == 0:
             os.kill(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
