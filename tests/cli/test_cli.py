@@ -715,16 +715,19 @@ class Terminal:
         """Leaves with Ctrl-D at a prompt, gives the exit code.
 
         The prompt may show a moment before the terminal hands out single keys, and a Ctrl-D that
-        comes in between is lost: it is pressed again, as a person would.
+        comes in between is lost: a pause comes first, and .quit if that was not enough.
         """
+        time.sleep(0.3)
+        self.type("\x04")
         done = (0, 0)
-        end = time.time() + 60
-        while done[0] == 0 and time.time() < end:
-            self.type("\x04")
-            pause = time.time() + 1
-            while done[0] == 0 and time.time() < pause:
-                time.sleep(0.02)
-                done = os.waitpid(self.child, os.WNOHANG)
+        begin = time.time()
+        asked = False
+        while done[0] == 0 and time.time() < begin + 60:
+            if not asked and time.time() > begin + 5:
+                self.type(".quit\n")
+                asked = True
+            time.sleep(0.02)
+            done = os.waitpid(self.child, os.WNOHANG)
         if done[0] == 0:
             os.kill(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
