@@ -180,7 +180,7 @@ static int compare_row(const void *left, const void *right, void *columns)
 
 static void values_sort(values *self, const char *mode)
 {
-    if (self->columns == 0) return;
+    if (self->count == 0) return;
     if (strcmp(mode, "valuesort") == 0)
         qsort(self->items, self->count, sizeof *self->items, compare_value);
     else if (strcmp(mode, "rowsort") == 0)
