@@ -16,6 +16,8 @@ def common_queries(measured, left, right):
 def cell(query, name):
     if name in query["errors"]:
         return "failed"
+    if name in query["over_limit"]:
+        return "over limit"
     ms = query["ms"].get(name)
     if ms is None:
         return "-"
