@@ -2,6 +2,7 @@
 #include "line_editor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum { HISTORY_LINES = 2000 };
 struct cli_line_editor {
     braid *db;
     bool is_terminal;
+    bool is_line_new;    // nothing of the line has been read yet
     const char *prompt;
     EditLine *edit;      // NULL: lines are just read
     History *history;
@@ -80,16 +82,27 @@ static bool wait_for_input(void)
     return !cli_interrupt_pending();
 }
 
-// libedit's own reader goes on after Ctrl-C; this one gives the line up.
+static bool is_input_waiting(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&input, 1, 0) > 0;
+}
+
+// libedit's own reader goes on after Ctrl-C; this one gives the line up. A Ctrl-D typed before
+// libedit took the terminal out of line mode stands there as a zero byte.
 static int read_character(EditLine *edit, wchar_t *character_out)
 {
     mbstate_t state = {0};
-    (void)edit;
+    cli_line_editor *editor;
+    el_get(edit, EL_CLIENTDATA, &editor);
+    bool is_typed_ahead = editor->is_line_new && is_input_waiting();
+    editor->is_line_new = false;
     for (;;) {
         char byte;
         if (!wait_for_input()) return -1;
         ssize_t count = read(STDIN_FILENO, &byte, 1);
         if (count <= 0) return (int)count;
+        if (byte == '\0' && is_typed_ahead) return 0;
         size_t used = mbrtowc(character_out, &byte, 1, &state);
         if (used == (size_t)-2) continue;
         if (used == (size_t)-1) {
@@ -197,6 +210,7 @@ static cli_line_outcome read_edited(cli_line_editor *editor, cli_text *line_out)
 {
     int size = 0;
     el_resize(editor->edit);
+    editor->is_line_new = true;
     const char *line = el_gets(editor->edit, &size);
     if (line == NULL || size <= 0) {
         if (!cli_interrupt_pending()) return CLI_LINE_END;
