@@ -38,6 +38,7 @@ br_status br_produce(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
     case BR_PLAN_SORT:
     case BR_PLAN_LIMIT: return produce_materialised(pipeline, plan, next, err);
     case BR_PLAN_SET: return br_produce_set(pipeline, plan, next, err);
+    case BR_PLAN_WINDOW: return br_fail(err, BR_UNSUPPORTED, "window functions are not native");
     }
     return br_fail(err, BR_INTERNAL, "unknown plan node %d", (int)plan->kind);
 }

@@ -75,6 +75,7 @@ static double plan_cost(const cost_context *context, const br_plan *plan)
     }
     case BR_PLAN_AGGREGATE:
     case BR_PLAN_SORT:
+    case BR_PLAN_WINDOW:
     case BR_PLAN_SET: {
         double rows = plan->left == NULL ? 0 : plan->left->rows;
         return below + rows * row_work_ns * log2(rows + 2);

@@ -186,6 +186,25 @@ static br_status visit_join(br_plan *plan, br_expr_visit visit, void *context, b
     return visit_optional(&plan->join.residual, visit, context, err);
 }
 
+static br_status visit_call(br_window_call *call, br_expr_visit visit, void *context,
+                            br_error *err)
+{
+    BR_TRY(visit_aggregate(&call->aggregate, visit, context, err));
+    BR_TRY(visit_list(call->args, call->arg_count, visit, context, err));
+    BR_TRY(visit_optional(&call->frame.start_offset, visit, context, err));
+    return visit_optional(&call->frame.end_offset, visit, context, err);
+}
+
+static br_status visit_window(br_plan *plan, br_expr_visit visit, void *context, br_error *err)
+{
+    BR_TRY(visit_list(plan->window.partitions, plan->window.partition_count, visit, context, err));
+    for (uint32_t i = 0; i < plan->window.order_count; i++)
+        BR_TRY(visit(context, &plan->window.order_by[i].expression, err));
+    for (uint32_t i = 0; i < plan->window.call_count; i++)
+        BR_TRY(visit_call(&plan->window.calls[i], visit, context, err));
+    return BR_OK;
+}
+
 br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context, br_error *err)
 {
     switch (plan->kind) {
@@ -206,6 +225,7 @@ br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context, b
             BR_TRY(visit_aggregate(&plan->aggregate.aggregates[i], visit, context, err));
         return BR_OK;
     case BR_PLAN_JOIN: return visit_join(plan, visit, context, err);
+    case BR_PLAN_WINDOW: return visit_window(plan, visit, context, err);
     case BR_PLAN_SORT:
         for (uint32_t i = 0; i < plan->sort.key_count; i++)
             BR_TRY(visit(context, &plan->sort.keys[i].expression, err));

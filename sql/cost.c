@@ -52,6 +52,8 @@ static double node_cost(const br_rewrite *rewrite, const br_plan *plan)
     case BR_PLAN_SORT:
         if (plan->sort.limit != NULL) return input * 3;
         return input * 10 * (1 + log2(input < 1 ? 1 : input) / 4);
+    case BR_PLAN_WINDOW:
+        return input * (10 * (1 + log2(input < 1 ? 1 : input) / 4) + 10 * plan->window.call_count);
     case BR_PLAN_LIMIT: return 0;
     case BR_PLAN_SET:
         if (plan->set.set == BR_SET_UNION_ALL) return 0;

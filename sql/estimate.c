@@ -484,6 +484,15 @@ static void estimate_project(br_rewrite *rewrite, br_plan *plan)
             expression_fact(rewrite, plan, plan->project.expressions[i], plan->rows);
 }
 
+static void estimate_window(br_rewrite *rewrite, br_plan *plan)
+{
+    plan->rows = plan->left->rows;
+    for (uint32_t i = plan->column_count - plan->window.call_count; i < plan->column_count; i++)
+        rewrite->facts[plan->columns[i].id] =
+            (br_column_fact){.base = plan, .base_rows = plan->rows, .distinct = plan->rows,
+                             .class_mask = plan->columns[i].type.class_mask};
+}
+
 void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
 {
     switch (plan->kind) {
@@ -500,5 +509,6 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
     case BR_PLAN_SORT: plan->rows = limited_rows(plan->sort.limit, plan->left->rows); break;
     case BR_PLAN_LIMIT: plan->rows = limited_rows(plan->limit.limit, plan->left->rows); break;
     case BR_PLAN_SET: estimate_set(rewrite, plan); break;
+    case BR_PLAN_WINDOW: estimate_window(rewrite, plan); break;
     }
 }

@@ -126,6 +126,66 @@ static void explain_join(br_explainer *self, const br_plan *plan)
     if (plan->join.mark_nulls) br_explain_text(self, ", nulls count");
 }
 
+static void explain_bound(br_explainer *self, br_frame_bound bound, const br_expr *offset)
+{
+    static const char *const names[] = {"unbounded preceding", "preceding", "current row",
+                                        "following", "unbounded following"};
+    if (offset != NULL) {
+        br_explain_expr(self, offset);
+        br_explain_text(self, " ");
+    }
+    br_explain_text(self, "%s", names[bound]);
+}
+
+static void explain_frame(br_explainer *self, const br_window_frame *frame)
+{
+    static const char *const units[] = {"range", "rows", "groups"};
+    static const char *const excluded[] = {"", " exclude current row", " exclude group",
+                                           " exclude ties"};
+    br_explain_text(self, " %s ", units[frame->unit]);
+    explain_bound(self, frame->start, frame->start_offset);
+    br_explain_text(self, " to ");
+    explain_bound(self, frame->end, frame->end_offset);
+    br_explain_text(self, "%s", excluded[frame->exclude]);
+}
+
+static bool has_frame(br_window_function function)
+{
+    return function == BR_WINDOW_AGGREGATE || function >= BR_WINDOW_FIRST_VALUE;
+}
+
+static void explain_call(br_explainer *self, const br_window_call *call)
+{
+    static const char *const names[] = {
+        "", "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag",
+        "lead", "first_value", "last_value", "nth_value",
+    };
+    if (call->function == BR_WINDOW_AGGREGATE) {
+        explain_aggregate_call(self, &call->aggregate);
+    } else {
+        br_explain_text(self, "%s(", names[call->function]);
+        br_explain_list(self, call->args, call->arg_count, ", ");
+        br_explain_text(self, ")");
+    }
+    if (has_frame(call->function)) explain_frame(self, &call->frame);
+}
+
+static void explain_window(br_explainer *self, const br_plan *plan)
+{
+    uint32_t count = plan->window.call_count;
+    br_explain_text(self, "window");
+    if (plan->window.partition_count > 0) br_explain_text(self, " partition by ");
+    br_explain_list(self, plan->window.partitions, plan->window.partition_count, ", ");
+    if (plan->window.order_count > 0) br_explain_text(self, " order by ");
+    explain_sort_keys(self, plan->window.order_by, plan->window.order_count);
+    for (uint32_t i = 0; i < count; i++) {
+        br_explain_text(self, i > 0 ? ", " : ": ");
+        explain_call(self, &plan->window.calls[i]);
+        br_explain_text(self, " as ");
+        br_explain_column(self, plan->columns[plan->column_count - count + i].id);
+    }
+}
+
 static void explain_limit(br_explainer *self, const br_expr *limit, const br_expr *offset)
 {
     if (limit != NULL) {
@@ -162,6 +222,7 @@ static void explain_node(br_explainer *self, const br_plan *plan)
         br_explain_text(self, "rows");
         explain_limit(self, plan->limit.limit, plan->limit.offset);
         break;
+    case BR_PLAN_WINDOW: explain_window(self, plan); break;
     case BR_PLAN_SET: br_explain_text(self, "%s", sets[plan->set.set]); break;
     }
 }

@@ -71,7 +71,7 @@ static br_status prune_scan(br_rewrite *rewrite, br_plan *scan, id_set needed, b
 
 // ---- inner nodes -----------------------------------------------------------------------------
 
-// FILTER, SORT, LIMIT: what parents read and what they read themselves.
+// FILTER, SORT, LIMIT, WINDOW: what parents read and what they read themselves.
 static br_status prune_through(br_rewrite *rewrite, br_plan *plan, id_set needed, br_error *err)
 {
     id_set inner;
@@ -143,6 +143,24 @@ static br_status prune_aggregate(br_rewrite *rewrite, br_plan *plan, id_set need
     BR_TRY(set_copy(rewrite, NULL, &inner, err));
     BR_TRY(br_plan_each_expr(plan, set_add_expression, &inner, err));
     return prune(rewrite, &plan->left, inner, err);
+}
+
+// Calls that nobody reads go, and with the last of them the node.
+static br_status prune_window(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err)
+{
+    br_plan *window = *plan;
+    uint32_t count = window->window.call_count, kept = 0;
+    br_plan_column *added = window->columns + window->column_count - count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!set_has(needed, added[i].id)) continue;
+        added[kept] = added[i];
+        window->window.calls[kept++] = window->window.calls[i];
+    }
+    window->column_count -= count - kept;
+    window->window.call_count = kept;
+    if (kept > 0) return prune_through(rewrite, window, needed, err);
+    *plan = window->left;
+    return prune(rewrite, plan, needed, err);
 }
 
 static br_status prune_join(br_rewrite *rewrite, br_plan *join, id_set needed, br_error *err)
@@ -274,6 +292,7 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
     case BR_PLAN_AGGREGATE: return prune_aggregate(rewrite, *plan, needed, err);
     case BR_PLAN_JOIN: return prune_join(rewrite, *plan, needed, err);
     case BR_PLAN_SET: return prune_set(rewrite, *plan, needed, err);
+    case BR_PLAN_WINDOW: return prune_window(rewrite, plan, needed, err);
     }
     return BR_OK;
 }

@@ -34,10 +34,24 @@ static br_status refresh_join(br_rewrite *rewrite, br_plan *join, br_error *err)
     return BR_OK;
 }
 
+static br_status refresh_window(br_rewrite *rewrite, br_plan *window, br_error *err)
+{
+    uint32_t calls = window->window.call_count, left = br_plan_output_count(window->left);
+    const br_plan_column *added = window->columns + window->column_count - calls;
+    br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, left + calls);
+    BR_NEED_NODE(columns, err);
+    memcpy(columns, window->left->columns, left * sizeof *columns);
+    memcpy(columns + left, added, calls * sizeof *columns);
+    window->columns = columns;
+    window->column_count = left + calls;
+    return BR_OK;
+}
+
 br_status br_plan_refresh(br_rewrite *rewrite, br_plan *plan, br_error *err)
 {
     switch (plan->kind) {
     case BR_PLAN_JOIN: return refresh_join(rewrite, plan, err);
+    case BR_PLAN_WINDOW: return refresh_window(rewrite, plan, err);
     case BR_PLAN_FILTER:
     case BR_PLAN_SORT:
     case BR_PLAN_LIMIT:
@@ -160,6 +174,7 @@ bool br_plan_is_unique(br_rewrite *rewrite, const br_plan *plan, uint32_t stamp)
         return br_plan_is_unique(rewrite, plan->left, stamp);
     case BR_PLAN_FILTER:
     case BR_PLAN_SORT:
+    case BR_PLAN_WINDOW:
     case BR_PLAN_LIMIT: return br_plan_is_unique(rewrite, plan->left, stamp);
     case BR_PLAN_VALUES: return plan->values.row_count <= 1;
     default: return false;

@@ -148,6 +148,29 @@ static br_status push_aggregate(br_rewrite *rewrite, br_plan **plan, br_conjunct
     return br_add_filter(rewrite, plan, &kept, err);
 }
 
+// A condition on what all rows of a partition have in common drops whole partitions: it may as well
+// come first. Of the columns that pass through, those are the partitions themselves.
+static br_status push_window(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
+                             br_error *err)
+{
+    br_plan *window = *plan;
+    br_conjuncts inner = {0}, kept = {0};
+    uint32_t stamp = ++rewrite->stamp;
+    for (uint32_t i = 0; i < window->window.partition_count; i++) {
+        const br_expr *key = window->window.partitions[i];
+        bool is_exact = key_is_exact(key, window->window.partition_collations[i]);
+        if (key->kind == BR_EXPR_COLUMN && is_exact) rewrite->owners[key->column_id] = stamp;
+    }
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        bool outside = false;
+        bool moves =
+            br_expr_sets(rewrite, conditions->items[i], stamp, 1, &outside) == 1 && !outside;
+        BR_TRY(br_conjuncts_add(rewrite, moves ? &inner : &kept, conditions->items[i], err));
+    }
+    BR_TRY(push_into_left(rewrite, window, &inner, err));
+    return br_add_filter(rewrite, plan, &kept, err);
+}
+
 static bool is_limited(const br_plan *plan)
 {
     if (plan->kind == BR_PLAN_LIMIT) return true;
@@ -235,6 +258,7 @@ br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *condit
     case BR_PLAN_SORT:
     case BR_PLAN_LIMIT: return push_order(rewrite, plan, conditions, err);
     case BR_PLAN_SET: return push_set(rewrite, plan, conditions, err);
+    case BR_PLAN_WINDOW: return push_window(rewrite, plan, conditions, err);
     case BR_PLAN_VALUES:
     case BR_PLAN_SHARED: break;
     }

@@ -133,6 +133,39 @@ typedef struct br_aggregate {
     br_sort_key *order_by;
 } br_aggregate;
 
+typedef enum br_window_function {
+    BR_WINDOW_AGGREGATE,  // `aggregate` over the frame
+    BR_WINDOW_ROW_NUMBER, BR_WINDOW_RANK, BR_WINDOW_DENSE_RANK, BR_WINDOW_PERCENT_RANK,
+    BR_WINDOW_CUME_DIST, BR_WINDOW_NTILE, BR_WINDOW_LAG, BR_WINDOW_LEAD, BR_WINDOW_FIRST_VALUE,
+    BR_WINDOW_LAST_VALUE, BR_WINDOW_NTH_VALUE,
+} br_window_function;
+
+typedef enum br_frame_unit { BR_FRAME_RANGE, BR_FRAME_ROWS, BR_FRAME_GROUPS } br_frame_unit;
+
+typedef enum br_frame_bound {
+    BR_FRAME_UNBOUNDED_PRECEDING, BR_FRAME_PRECEDING, BR_FRAME_CURRENT_ROW, BR_FRAME_FOLLOWING,
+    BR_FRAME_UNBOUNDED_FOLLOWING,
+} br_frame_bound;
+
+typedef enum br_frame_exclude {
+    BR_EXCLUDE_NO_OTHERS, BR_EXCLUDE_CURRENT_ROW, BR_EXCLUDE_GROUP, BR_EXCLUDE_TIES,
+} br_frame_exclude;
+
+typedef struct br_window_frame {
+    br_frame_unit unit;
+    br_frame_bound start, end;
+    br_expr *start_offset, *end_offset;  // for PRECEDING and FOLLOWING: constant per run; exec
+    br_frame_exclude exclude;            // checks them and fails with SQLite's wording
+} br_window_frame;
+
+typedef struct br_window_call {
+    br_window_function function;
+    br_aggregate aggregate;  // AGGREGATE: kind, args, filter (never distinct: SQLite refuses that)
+    uint32_t arg_count;      // the others: ntile(n), lag/lead(value, offset, default),
+    br_expr *args[3];        // first_value/last_value(value), nth_value(value, n)
+    br_window_frame frame;
+} br_window_call;
+
 typedef enum br_join_kind {
     BR_JOIN_INNER,  // also cross: no keys, no residual
     BR_JOIN_LEFT,
@@ -149,7 +182,7 @@ typedef enum br_set_kind {
 
 typedef enum br_plan_kind {
     BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
-    BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET,
+    BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET, BR_PLAN_WINDOW,
 } br_plan_kind;
 
 struct br_plan {
@@ -208,6 +241,15 @@ struct br_plan {
         struct {               // SET: column i of both sides together; compares like DISTINCT does
             br_set_kind set;
         } set;
+        struct {               // WINDOW: puts out the columns of left, then one per call. Rows of
+            uint32_t partition_count;       // a partition are those with equal partitions; order
+            br_expr **partitions;           // among peers is that of the input. Calls with another
+            br_collation *partition_collations;  // PARTITION BY or ORDER BY are in a node of their
+            uint32_t order_count;                // own
+            br_sort_key *order_by;
+            uint32_t call_count;
+            br_window_call *calls;
+        } window;
     };
 };
 

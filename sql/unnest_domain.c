@@ -385,6 +385,32 @@ static br_status cross_with_domain(br_domain *domain, br_plan **plan, uint32_t *
     return BR_OK;
 }
 
+// Each value of D has the windows of its own rows: D's columns are further partitions.
+static br_status push_window(br_domain *domain, br_plan *plan, uint32_t *ids, br_error *err)
+{
+    br_arena *arena = domain->binder->arena;
+    BR_TRY(br_domain_push(domain, &plan->left, ids, err));
+    BR_TRY(rename_node(domain, plan, ids, err));
+    uint32_t old = plan->window.partition_count, count = old + domain->count;
+    br_expr **partitions = BR_ALLOC(arena, br_expr *, count);
+    br_collation *collations = BR_ALLOC(arena, br_collation, count);
+    BR_NEED(partitions, err);
+    BR_NEED(collations, err);
+    for (uint32_t i = 0; i < old; i++) {
+        partitions[i] = plan->window.partitions[i];
+        collations[i] = plan->window.partition_collations[i];
+    }
+    for (uint32_t i = 0; i < domain->count; i++) {
+        partitions[old + i] = domain_expr(domain, i, ids[i]);
+        BR_NEED(partitions[old + i], err);
+        collations[old + i] = BR_COLLATION_BINARY;
+    }
+    plan->window.partitions = partitions;
+    plan->window.partition_collations = collations;
+    plan->window.partition_count = count;
+    return br_refresh_node(domain->binder, plan, err);
+}
+
 br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, br_error *err)
 {
     br_plan *node = *plan;
@@ -395,6 +421,7 @@ br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, b
     case BR_PLAN_JOIN: return push_join(domain, node, ids_out, err);
     case BR_PLAN_SET: return push_set(domain, node, ids_out, err);
     case BR_PLAN_VALUES: return push_values(domain, node, ids_out, err);
+    case BR_PLAN_WINDOW: return push_window(domain, node, ids_out, err);
     case BR_PLAN_SORT:
         if (node->sort.limit != NULL || node->sort.offset != NULL) break;
         // fall through
