@@ -105,6 +105,8 @@ static uint64_t clock_read_ns(clockid_t clock)
 
 uint64_t br_clock_ns(void) { return clock_read_ns(CLOCK_MONOTONIC); }
 
+uint64_t br_clock_thread_ns(void) { return clock_read_ns(CLOCK_THREAD_CPUTIME_ID); }
+
 uint64_t br_clock_wall_us(void) { return clock_read_ns(CLOCK_REALTIME) / 1000; }
 
 void br_sleep_ms(uint32_t ms)

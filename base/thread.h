@@ -44,6 +44,7 @@ void br_thread_join(br_thread *thread);
 uint64_t br_thread_self(void);  // tells the calling thread from all others that run now
 
 uint64_t br_clock_ns(void);       // monotonic
+uint64_t br_clock_thread_ns(void);  // CPU time of the calling thread
 uint64_t br_clock_wall_us(void);  // since 1970
 void br_sleep_ms(uint32_t ms);
 void br_random_bytes(void *bytes_out, uint32_t size_bytes);  // from the operating system

@@ -1,5 +1,5 @@
-// The commands that look after the columnar copy: sync, status, explain, check, checkpoint,
-// compact, rebuild, detach.
+// The commands that look after the columnar copy: sync, status, check, checkpoint, compact,
+// rebuild, detach.
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
@@ -112,31 +112,6 @@ static int status_run(const cli_command *command, const cli_items *items)
     return admin_run(command, items, status_step);
 }
 
-static int explain_step(braid *db, const cli_items *items, const cli_settings *settings)
-{
-    (void)settings;
-    cli_script script;
-    int code = CLI_OK;
-    cli_script_init(&script, NULL, cli_positional(items, 1));
-    for (uint32_t count = 0; code == CLI_OK && cli_script_next(&script); count++) {
-        char *text;
-        braid_status status = braid_explain(db, script.statement.data, &text);
-        if (status != BRAID_OK) {
-            code = cli_report_error(db, &script, status);
-        } else {
-            printf("%s%s", count > 0 ? "\n" : "", text);
-            braid_free(text);
-        }
-    }
-    cli_script_release(&script);
-    return code;
-}
-
-static int explain_run(const cli_command *command, const cli_items *items)
-{
-    return admin_run(command, items, explain_step);
-}
-
 static int detach_run(const cli_command *command, const cli_items *items)
 {
     (void)command;
@@ -164,15 +139,6 @@ static const cli_option machine_options[] = {
 
 static const cli_option status_options[] = {
     {"format", 0, "NAME", "table (the default) or json"},
-    CLI_OPTION_READ_ONLY,
-    CLI_OPTIONS_END,
-};
-
-static const cli_option explain_options[] = {
-    CLI_OPTION_ENGINE,
-    CLI_OPTION_FRESHNESS,
-    CLI_OPTION_THREADS,
-    CLI_OPTION_MEMORY,
     CLI_OPTION_READ_ONLY,
     CLI_OPTIONS_END,
 };
@@ -243,17 +209,6 @@ const cli_command cli_command_status = {
     .positional_max = 1,
     .options = status_options,
     .run = status_run,
-};
-
-const cli_command cli_command_explain = {
-    .name = "explain",
-    .arguments = "PATH SQL",
-    .summary = "Tell which engine would run a statement, why, and how",
-    .details = "",
-    .positional_min = 2,
-    .positional_max = 2,
-    .options = explain_options,
-    .run = explain_run,
 };
 
 const cli_command cli_command_detach = {

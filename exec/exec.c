@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "exec/kernels/kernels.h"
 #include "exec/pipeline.h"
+#include "exec/profile.h"
 #include "exec/rows.h"
 
 static br_status run_init(br_run *run, const br_query *query, const br_exec_env *env,
@@ -22,6 +23,7 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     run->shared = BR_ALLOC(run->arena, br_batches, query->shared_count);
     if (run->subqueries == NULL || run->shared == NULL)
         return br_run_no_memory(run, "a query", err);
+    BR_TRY(br_profiler_start(run, err));
     run->expr_env = (br_expr_env){.exec = env, .subqueries = run->subqueries};
     return br_memory_new(run, &run->scratch, err);
 }
@@ -29,6 +31,7 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
 static void run_release(br_run *run)
 {
     while (run->memories != NULL) br_memory_free(run, run->memories);
+    br_profiler_finish(run);
     br_arena_free(run->arena);
 }
 

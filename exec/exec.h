@@ -43,6 +43,7 @@ typedef struct br_exec_env {
     _Atomic bool *cancelled;          // polled once per batch (relaxed: a flag, orders nothing)
     uint64_t deadline_ns;             // br_clock_ns; 0: none
     br_exec_bridge bridge;
+    br_query_profile *profile;        // filled when not NULL: EXPLAIN ANALYZE
 } br_exec_env;
 
 // Rows of a query, materialised: FLAT, CONST or ANY vectors in batches of up to BR_BATCH_ROWS.

@@ -3,6 +3,7 @@
 #include "exec/op_join.h"
 
 #include "base/assert.h"
+#include "exec/profile.h"
 #include "exec/scan_filter.h"
 
 enum { EMIT_ROWS = 65536 };  // build rows per morsel
@@ -74,6 +75,8 @@ static br_status build_table(br_run *run, const br_plan *plan, const join_sides 
                              .collations = collations,
                              .null_safe = null_safe};
     BR_TRY(store_build(run, sides, key_count, memory, key_columns, &table->rows, err));
+    br_node_figures *figures = br_run_figures(run, 0, run->node);
+    if (figures != NULL) figures->build_rows += table->rows.row_count;
     return br_join_table_build(table, key_columns, err);
 }
 

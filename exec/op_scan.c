@@ -1,11 +1,13 @@
 // op_scan.c - the chunks of a table in the snapshot, as a source of batches.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
+#include "exec/profile.h"
 #include "exec/scan_filter.h"
 
 typedef struct scan_source {
     br_source base;
     br_run *run;
+    uint32_t node;
     const br_table_view *view;
     br_scan_request request;
     uint32_t output_count;  // columns that go on; the others are for the residual condition
@@ -15,6 +17,7 @@ typedef struct scan_source {
 typedef struct scan_state {
     br_scan *scan;
     br_evaluator *residual;
+    br_node_figures *figures;  // NULL: not analysed
 } scan_state;
 
 static br_status scan_open(br_source *base, br_worker *worker, void **state_out, br_error *err)
@@ -27,13 +30,26 @@ static br_status scan_open(br_source *base, br_worker *worker, void **state_out,
                                 err));
     BR_TRY(br_scan_open(source->view, &source->request, worker->index, worker->run->env->quota,
                         &state->scan, err));
+    state->figures = br_run_figures(worker->run, worker->index, source->node);
     *state_out = state;
     return BR_OK;
 }
 
-static void scan_close(void *state)
+static void count_reads(br_node_figures *figures, const br_scan *scan)
 {
-    br_scan_close(((scan_state *)state)->scan);
+    br_scan_stats stats = br_scan_get_stats(scan);
+    figures->rows_read += stats.rows_read;
+    figures->zones_read += stats.zones_read;
+    figures->zones_pruned += stats.zones_pruned;
+    figures->pages_loaded += stats.pages_loaded;
+    figures->bytes_loaded += stats.bytes_loaded;
+}
+
+static void scan_close(void *base)
+{
+    scan_state *state = base;
+    if (state->figures != NULL) count_reads(state->figures, state->scan);
+    br_scan_close(state->scan);
 }
 
 static br_status push_batch(const scan_source *source, br_worker *worker, br_batch *batch,
@@ -183,6 +199,7 @@ br_status br_produce_scan(br_pipeline *pipeline, const br_plan *plan, br_stage *
                                      .morsel_count = br_table_view_chunks(view),
                                      .row_count = br_table_view_rows(view)},
                             .run = run,
+                            .node = run->node,
                             .view = view,
                             .output_count = plan->scan.output_count};
     if (filters.is_never) source->base.morsel_count = 0;
@@ -195,5 +212,7 @@ br_status br_produce_scan(br_pipeline *pipeline, const br_plan *plan, br_stage *
                                   &source->residual, err));
     }
     run->delta_rows += br_table_view_delta_rows(view);
+    br_node_figures *figures = br_run_figures(run, 0, run->node);
+    if (figures != NULL) figures->delta_rows += br_table_view_delta_rows(view);
     return br_pipeline_add_branch(pipeline, &source->base, next, err);
 }

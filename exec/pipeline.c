@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/thread.h"
+#include "exec/profile.h"
 
 enum { BATCHES_PER_MORSEL = 32 };  // 32 batches of 2048 rows: as many as a chunk has
 
@@ -18,6 +19,7 @@ br_status br_memory_new(br_run *run, br_memory **memory_out, br_error *err)
     if (memory == NULL) return br_run_no_memory(run, "a pipeline", err);
     memory->quota = run->env->quota;
     memory->worker_count = run->worker_count;
+    memory->node = run->node;
     memory->next = run->memories;
     run->memories = memory;
     *memory_out = memory;
@@ -30,6 +32,10 @@ void br_memory_free(br_run *run, br_memory *memory)
     br_memory **link = &run->memories;
     while (*link != NULL && *link != memory) link = &(*link)->next;
     if (*link != NULL) *link = memory->next;
+    br_node_figures *figures = br_run_figures(run, 0, memory->node);
+    for (uint32_t i = 0; figures != NULL && i < memory->worker_count; i++) {
+        if (memory->arenas[i] != NULL) figures->memory_bytes += br_arena_bytes(memory->arenas[i]);
+    }
     for (uint32_t i = 0; i < memory->worker_count; i++) br_arena_free(memory->arenas[i]);
     br_heap_free(memory);
 }
@@ -60,10 +66,32 @@ br_status br_run_poll(const br_run *run, br_error *err)
     return BR_OK;
 }
 
+typedef struct measured_task {
+    br_run *run;
+    br_task task;
+    void *context;
+} measured_task;
+
+static br_status run_measured(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    const measured_task *measured = context;
+    br_profiler_begin(measured->run->profiler, worker);
+    br_status status = measured->task(measured->context, worker, index, err);
+    br_profiler_charge(measured->run->profiler, worker, measured->run->node);
+    return status;
+}
+
 br_status br_run_tasks(br_run *run, uint32_t count, br_task task, void *context, br_error *err)
 {
     if (count == 0) return BR_OK;
-    return br_task_pool_run(run->env->pool, run->env->threads, count, task, context, err);
+    if (run->profiler == NULL)
+        return br_task_pool_run(run->env->pool, run->env->threads, count, task, context, err);
+    measured_task measured = {.run = run, .task = task, .context = context};
+    br_profiler_charge_serial(run);
+    br_status status =
+        br_task_pool_run(run->env->pool, run->env->threads, count, run_measured, &measured, err);
+    br_profiler_begin_serial(run);
+    return status;
 }
 
 // ---- building --------------------------------------------------------------------------------
@@ -87,6 +115,7 @@ void *br_stage_new(br_pipeline *pipeline, const br_stage_kind *kind, br_stage *n
     op->kind = kind;
     op->next = next;
     op->slot = pipeline->slot_count++;
+    op->node = pipeline->run->node;
     return op;
 }
 
@@ -97,7 +126,7 @@ br_status br_pipeline_add_branch(br_pipeline *pipeline, br_source *source, br_st
 {
     br_branch *branch = BR_ALLOC(pipeline->run->arena, br_branch, 1);
     if (branch == NULL) return br_run_no_memory(pipeline->run, "a pipeline", err);
-    *branch = (br_branch){.source = source, .first = first};
+    *branch = (br_branch){.source = source, .first = first, .node = pipeline->run->node};
     *pipeline->last_branch = branch;
     pipeline->last_branch = &branch->next;
     return BR_OK;
@@ -182,9 +211,13 @@ static br_status run_morsel(void *context, uint32_t index, uint32_t morsel, br_e
     worker->morsel = running_->first_morsel + morsel;
     worker->is_morsel_done = false;
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
+    br_profiler *profiler = worker->run->profiler;
     BR_TRY(branch->source->kind->run_morsel(branch->source, worker, morsel, branch->first, err));
+    if (profiler != NULL) br_profiler_charge(profiler, index, branch->node);
     for (br_stage *op = branch->first; op != NULL; op = op->next) {
-        if (op->kind->end_morsel != NULL) BR_TRY(op->kind->end_morsel(op, worker, err));
+        if (op->kind->end_morsel == NULL) continue;
+        BR_TRY(op->kind->end_morsel(op, worker, err));
+        if (profiler != NULL) br_profiler_charge(profiler, index, op->node);
     }
     br_arena_rewind(worker->scratch, mark);
     return BR_OK;

@@ -29,6 +29,7 @@
 typedef struct br_memory {
     struct br_memory *next;  // of the run
     br_quota *quota;
+    uint32_t node;  // of the plan, that asked for it
     uint32_t worker_count;
     br_arena *arenas[];
 } br_memory;
@@ -50,6 +51,8 @@ typedef struct br_join_filter {
     br_filter filter;
 } br_join_filter;
 
+typedef struct br_profiler br_profiler;  // profile.h
+
 typedef struct br_run {
     const br_query *query;
     const br_exec_env *env;
@@ -63,6 +66,8 @@ typedef struct br_run {
     br_batches *shared;
     br_join_filter *join_filters;
     uint64_t delta_rows;
+    br_profiler *profiler;    // NULL: not analysed
+    uint32_t node;            // being produced; only kept up when analysed
 } br_run;
 
 BR_CHECKED br_status br_memory_new(br_run *run, br_memory **memory_out, br_error *err);
@@ -115,6 +120,7 @@ struct br_stage {
     const br_stage_kind *kind;
     br_stage *next;  // NULL: a sink
     uint32_t slot;      // of its state in the workers
+    uint32_t node;      // of the plan
 };
 
 static inline void *br_worker_state(const br_worker *worker, const br_stage *op)
@@ -150,6 +156,7 @@ typedef struct br_branch {
     struct br_branch *next;
     br_source *source;
     br_stage *first;
+    uint32_t node;  // of the plan
 } br_branch;
 
 struct br_pipeline {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
 #include "exec/pipeline.h"
+#include "exec/profile.h"
 #include "exec/rows.h"
 
 static br_status produce_batches(br_pipeline *pipeline, const br_batches *batches,
@@ -24,7 +25,8 @@ static br_status produce_materialised(br_pipeline *pipeline, const br_plan *plan
     return produce_batches(pipeline, &batches, next, err);
 }
 
-br_status br_produce(br_pipeline *pipeline, const br_plan *plan, br_stage *next, br_error *err)
+static br_status produce_node(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                              br_error *err)
 {
     switch (plan->kind) {
     case BR_PLAN_SCAN: return br_produce_scan(pipeline, plan, next, err);
@@ -43,8 +45,26 @@ br_status br_produce(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
     return br_fail(err, BR_INTERNAL, "unknown plan node %d", (int)plan->kind);
 }
 
-br_status br_materialise(br_run *run, const br_plan *plan, br_memory *memory,
-                         br_batches *batches_out, br_error *err)
+// Sorts and limits are counted where they are materialised.
+static bool is_metered(const br_plan *plan)
+{
+    return plan->kind != BR_PLAN_SORT && plan->kind != BR_PLAN_LIMIT;
+}
+
+br_status br_produce(br_pipeline *pipeline, const br_plan *plan, br_stage *next, br_error *err)
+{
+    br_run *run = pipeline->run;
+    if (run->profiler == NULL) return produce_node(pipeline, plan, next, err);
+    uint32_t before = br_profiler_enter(run, plan);
+    br_status status = BR_OK;
+    if (is_metered(plan)) status = br_profiler_meter(pipeline, before, next, &next, err);
+    if (status == BR_OK) status = produce_node(pipeline, plan, next, err);
+    br_profiler_leave(run, before);
+    return status;
+}
+
+static br_status materialise_node(br_run *run, const br_plan *plan, br_memory *memory,
+                                  br_batches *batches_out, br_error *err)
 {
     if (plan->kind == BR_PLAN_SORT)
         return br_materialise_sort(run, plan, memory, batches_out, err);
@@ -59,6 +79,20 @@ br_status br_materialise(br_run *run, const br_plan *plan, br_memory *memory,
     BR_TRY(br_produce(pipeline, plan, sink, err));
     BR_TRY(br_pipeline_run(pipeline, err));
     return br_collect_batches(sink, batches_out, err);
+}
+
+br_status br_materialise(br_run *run, const br_plan *plan, br_memory *memory,
+                         br_batches *batches_out, br_error *err)
+{
+    uint32_t before = br_profiler_enter(run, plan);
+    br_status status = materialise_node(run, plan, memory, batches_out, err);
+    br_node_figures *figures = br_run_figures(run, 0, run->node);
+    if (status == BR_OK && figures != NULL && !is_metered(plan)) {
+        figures->rows += batches_out->row_count;
+        figures->batches += batches_out->batch_count;
+    }
+    br_profiler_leave(run, before);
+    return status;
 }
 
 // ---- shared helpers --------------------------------------------------------------------------

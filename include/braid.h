@@ -141,8 +141,19 @@ BRAID_API braid_status braid_run(braid_statement *statement, braid_result **resu
 // Stops everything running on the handle; callable from any thread and from signal handlers.
 BRAID_API void braid_interrupt(braid *db);
 
-// The plan of a statement as text: engine, why, costs, freshness, operator tree. Freed with braid_free.
+// The plan of a statement as text: engine, why, costs, freshness, operator tree. Freed with
+// braid_free. A text that begins with EXPLAIN ANALYZE is run, and each operator tells what it took.
 BRAID_API braid_status braid_explain(braid *db, const char *sql, char **text_out);
+
+typedef enum braid_explain_format {
+    BRAID_EXPLAIN_TEXT = 0,
+    BRAID_EXPLAIN_JSON = 1,  // one object
+    BRAID_EXPLAIN_HTML = 2,  // a page that needs no other file
+} braid_explain_format;
+
+// The same in a format, and run when `analyze` is not 0.
+BRAID_API braid_status braid_explain_as(braid *db, const char *sql, braid_explain_format format,
+                                        int analyze, char **text_out);
 BRAID_API void braid_free(void *memory);
 
 // ---- results ---------------------------------------------------------------------------------

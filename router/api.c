@@ -374,7 +374,14 @@ static br_status text_hand_out(br_buffer *buffer, br_status status, char **text_
 
 braid_status braid_explain(braid *db, const char *sql, char **text_out)
 {
+    return braid_explain_as(db, sql, BRAID_EXPLAIN_TEXT, 0, text_out);
+}
+
+braid_status braid_explain_as(braid *db, const char *sql, braid_explain_format format, int analyze,
+                              char **text_out)
+{
     *text_out = NULL;
+    br_explain_request request = {.format = (br_explain_format)format, .analyze = analyze != 0};
     br_statement *statement = NULL;
     br_buffer buffer = {0};
     br_status status = handle_begin(db);
@@ -382,7 +389,9 @@ braid_status braid_explain(braid *db, const char *sql, char **text_out)
         status = br_statement_new(db->database, sql, &statement, NULL, error_of(db));
     if (status == BR_OK && statement == NULL)
         status = br_fail(error_of(db), BR_MISUSE, "no statement in the text");
-    if (status == BR_OK) status = br_statement_explain(statement, &buffer, error_of(db));
+    if (status == BR_OK && (unsigned)format > BRAID_EXPLAIN_HTML)
+        status = br_fail(error_of(db), BR_MISUSE, "explain format %d", (int)format);
+    if (status == BR_OK) status = br_statement_explain(statement, &request, &buffer, error_of(db));
     br_statement_free(statement);
     return status_of(text_hand_out(&buffer, status, text_out, error_of(db)));
 }

@@ -91,8 +91,15 @@ struct br_statement {
 
 BR_CHECKED br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char *reason,
                                  br_outcome **outcome_out, br_error *err);
-BR_CHECKED br_status br_run_olap(br_statement *statement, const br_snapshot *snapshot,
-                                 uint64_t deadline_ns, br_outcome **outcome_out, br_error *err);
+typedef struct br_olap_run {
+    const br_snapshot *snapshot;
+    uint64_t deadline_ns;
+    br_quota *quota;            // must outlive the outcome
+    br_query_profile *profile;  // NULL: not analysed
+} br_olap_run;
+
+BR_CHECKED br_status br_run_olap(br_statement *statement, const br_olap_run *run,
+                                 br_outcome **outcome_out, br_error *err);
 // Collects the rows of a prepared SQLite statement into an outcome.
 BR_CHECKED br_status br_collect_rows(br_database *database, br_oltp_statement *prepared,
                                      uint64_t deadline_ns, br_outcome **outcome_out, br_error *err);

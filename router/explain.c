@@ -1,4 +1,4 @@
-// Which engine a statement would take, and why.
+// Which engine a statement would take, and why; with ANALYZE, what its run took.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
@@ -9,56 +9,136 @@ static const char *engine_name(br_engine engine)
     return engine == BR_ENGINE_OLTP ? "oltp (SQLite)" : "olap (columnar)";
 }
 
+// The text that is explained, without EXPLAIN itself.
+static const char *explained_sql(const br_statement *statement)
+{
+    bool is_explain = statement->ast.kind == BR_STATEMENT_EXPLAIN;
+    return statement->sql + (is_explain ? statement->ast.query_offset : 0);
+}
+
+// ---- in SQLite ---------------------------------------------------------------------------------
+
+// A run in SQLite tells its time and its rows, no more.
+static br_status analyze_oltp(br_statement *statement, br_explanation *what, br_error *err)
+{
+    br_statement *query;
+    br_outcome *outcome;
+    BR_TRY(br_statement_new(statement->database, what->sql, &query, NULL, err));
+    br_statement_set_engine(query, BR_ENGINE_OLTP);
+    br_statement_set_timeout(query, statement->timeout_ms);
+    br_status status = br_statement_run(query, &outcome, err);
+    if (status == BR_OK) {
+        what->was_run = true;
+        what->run_ms = outcome->run_ms;
+        what->row_count = outcome->result->row_count;
+        br_outcome_free(outcome);
+    }
+    br_statement_free(query);
+    return status;
+}
+
 // What the columnar engine does not run may also be wrong: SQLite tells.
-static br_status explain_oltp(br_statement *statement, br_buffer *out, br_error *err)
+static br_status check_oltp(br_statement *statement, const char *sql, br_error *err)
 {
     br_database *database = statement->database;
     br_oltp_statement *prepared = NULL;
     br_lock_take(&database->writer_lock);
-    br_status status = br_oltp_prepare(database->writer, statement->sql, NULL, &prepared, err);
+    br_status status = br_oltp_prepare(database->writer, sql, NULL, &prepared, err);
     br_oltp_finalize(prepared);
     br_lock_give(&database->writer_lock);
-    if (status != BR_OK) return status;
-    bool ok = br_buffer_format(out, "engine: %s\nreason: %s\n", engine_name(BR_ENGINE_OLTP),
-                               statement->unsupported);
-    return ok ? BR_OK : br_fail(err, BR_NOMEM, "explain text");
+    return status;
+}
+
+static br_status explain_oltp(br_statement *statement, const br_explain_request *request,
+                              br_explanation *what, br_buffer *out, br_error *err)
+{
+    bool is_query = statement->ast.kind != BR_STATEMENT_OTHER;
+    what->engine = engine_name(BR_ENGINE_OLTP);
+    if (is_query && statement->unsupported != NULL) BR_TRY(check_oltp(statement, what->sql, err));
+    if (is_query && request->analyze) BR_TRY(analyze_oltp(statement, what, err));
+    return br_explain(what, request->format, out, err);
+}
+
+// ---- columnar ----------------------------------------------------------------------------------
+
+static br_status analyze_once(br_statement *statement, const br_snapshot *snapshot,
+                              br_query_profile **profile_out, br_error *err)
+{
+    br_database *database = statement->database;
+    br_quota quota;
+    br_outcome *outcome = NULL;
+    uint64_t deadline_ns =
+        statement->timeout_ms == 0 ? 0 : br_clock_ns() + (uint64_t)statement->timeout_ms * 1000000;
+    BR_TRY(br_query_profile_new(statement->query, statement->plan_arena, profile_out, err));
+    br_quota_init(&quota, SIZE_MAX, &database->quota);
+    br_olap_run run = {
+        .snapshot = snapshot, .deadline_ns = deadline_ns, .quota = &quota, .profile = *profile_out};
+    br_status status = br_run_olap(statement, &run, &outcome, err);
+    br_outcome_free(outcome);
+    (*profile_out)->peak_bytes = atomic_load_explicit(&quota.peak_bytes, memory_order_relaxed);
+    return status;
+}
+
+// As a run does: planned again when an INTEGER turns out not to fit 64 bits.
+static br_status analyze_olap(br_statement *statement, const br_snapshot *snapshot,
+                              const br_schema_ref *schema, br_query_profile **profile_out,
+                              br_error *err)
+{
+    br_status status = analyze_once(statement, snapshot, profile_out, err);
+    if (status != BR_RETYPE) return status;
+    statement->checked_arithmetic = true;
+    br_statement_forget_plan(statement);
+    BR_TRY(br_statement_plan(statement, snapshot, schema, err));
+    if (statement->unsupported != NULL)
+        return br_fail(err, BR_UNSUPPORTED, "%s", statement->unsupported);
+    return analyze_once(statement, snapshot, profile_out, err);
 }
 
 static br_status explain_plan(br_statement *statement, const br_snapshot *snapshot,
-                              const br_schema_ref *schema, br_buffer *out, br_error *err)
+                              const br_schema_ref *schema, const br_explain_request *request,
+                              br_buffer *out, br_error *err)
 {
+    br_explanation what = {.sql = explained_sql(statement)};
+    br_query_profile *profile = NULL;
     BR_TRY(br_statement_plan(statement, snapshot, schema, err));
-    if (statement->unsupported != NULL) return explain_oltp(statement, out, err);
+    if (statement->unsupported != NULL) {
+        what.reason = statement->unsupported;
+        return explain_oltp(statement, request, &what, out, err);
+    }
     bool forced = statement->engine != BR_ENGINE_AUTO;
-    bool ok = br_buffer_format(out,
-                               "engine: %s\nreason: %s\ncost: columnar %.3f ms, SQLite %.3f ms\n"
-                               "freshness: seq %llu\n",
-                               engine_name(forced ? statement->engine : statement->route),
-                               forced ? "forced" : statement->route_reason,
-                               statement->cost_olap_ns / 1e6, statement->cost_oltp_ns / 1e6,
-                               (unsigned long long)br_snapshot_watermark(snapshot).seq);
-    if (!ok) return br_fail(err, BR_NOMEM, "explain text");
-    return br_query_explain(statement->query, out, err);
+    if (request->analyze) BR_TRY(analyze_olap(statement, snapshot, schema, &profile, err));
+    what.engine = engine_name(forced ? statement->engine : statement->route);
+    what.reason = forced ? "forced" : statement->route_reason;
+    what.query = statement->query;
+    what.cost_olap_ns = statement->cost_olap_ns;
+    what.cost_oltp_ns = statement->cost_oltp_ns;
+    what.seq = br_snapshot_watermark(snapshot).seq;
+    what.profile = profile;
+    return br_explain(&what, request->format, out, err);
 }
 
-br_status br_statement_explain(br_statement *statement, br_buffer *out, br_error *err)
+br_status br_statement_explain(br_statement *statement, const br_explain_request *asked,
+                               br_buffer *out, br_error *err)
 {
     br_database *database = statement->database;
+    br_explain_request request = *asked;
+    request.analyze = request.analyze || statement->ast.analyze;
     if (statement->ast.kind == BR_STATEMENT_OTHER || database->cdc == NULL) {
-        const char *reason = database->cdc == NULL ? database->cdc_problem : "not a query";
-        bool ok =
-            br_buffer_format(out, "engine: %s\nreason: %s\n", engine_name(BR_ENGINE_OLTP), reason);
-        return ok ? BR_OK : br_fail(err, BR_NOMEM, "explain text");
+        br_explanation what = {.sql = explained_sql(statement), .reason = "not a query"};
+        if (database->cdc == NULL) what.reason = database->cdc_problem;
+        return explain_oltp(statement, &request, &what, out, err);
     }
     BR_TRY(br_cdc_sync(database->cdc, err));
     br_snapshot *snapshot;
     const br_schema_ref *schema;
     br_cdc_snapshot(database->cdc, &snapshot, &schema);
-    br_status status = explain_plan(statement, snapshot, schema, out, err);
+    br_status status = explain_plan(statement, snapshot, schema, &request, out, err);
     br_snapshot_drop(snapshot);
     br_cdc_schema_drop(schema);
     return status;
 }
+
+// ---- as a statement ----------------------------------------------------------------------------
 
 static br_status explain_rows(br_result *result, const br_buffer *text, br_error *err)
 {
@@ -101,7 +181,7 @@ br_status br_run_explain(br_statement *statement, br_outcome **outcome_out, br_e
 {
     br_buffer text = {0};
     br_outcome *outcome = NULL;
-    br_status status = br_statement_explain(statement, &text, err);
+    br_status status = br_statement_explain(statement, &(br_explain_request){0}, &text, err);
     if (status == BR_OK) status = br_outcome_new(statement->database, &outcome, err);
     if (status == BR_OK) status = explain_rows(outcome->result, &text, err);
     br_buffer_release(&text);

@@ -97,8 +97,15 @@ void br_statement_set_timeout(br_statement *statement, uint32_t timeout_ms);
 // `outcome_out` may be NULL: nobody wants the rows.
 BR_CHECKED br_status br_statement_run(br_statement *statement, br_outcome **outcome_out,
                                       br_error *err);
+typedef struct br_explain_request {
+    br_explain_format format;
+    bool analyze;  // run it too; EXPLAIN ANALYZE as the statement's text says so by itself
+} br_explain_request;
+
 // Engine, reason, costs, freshness and operator tree, appended to `out`.
-BR_CHECKED br_status br_statement_explain(br_statement *statement, br_buffer *out, br_error *err);
+BR_CHECKED br_status br_statement_explain(br_statement *statement,
+                                          const br_explain_request *request, br_buffer *out,
+                                          br_error *err);
 
 struct br_outcome {
     br_result *result; // rows

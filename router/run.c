@@ -260,20 +260,21 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
 
 // ---- columnar ----------------------------------------------------------------------------------
 
-br_status br_run_olap(br_statement *statement, const br_snapshot *snapshot, uint64_t deadline_ns,
-                      br_outcome **outcome_out, br_error *err)
+br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcome **outcome_out,
+                      br_error *err)
 {
     br_database *database = statement->database;
     br_bridge_set bridges;
     br_exec_env env = {
-        .snapshot = snapshot,
+        .snapshot = run->snapshot,
         .pool = database->pool,
         .isa = database->isa,
-        .quota = &database->quota,
+        .quota = run->quota,
         .parameters = statement->parameters,
         .cancelled = &database->cancelled,
-        .deadline_ns = deadline_ns,
+        .deadline_ns = run->deadline_ns,
         .bridge = br_bridge_set_open(&bridges, database),
+        .profile = run->profile,
     };
     uint64_t began_ns = br_clock_ns();
     uint32_t slot = br_running_begin(database, NULL);

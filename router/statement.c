@@ -271,14 +271,15 @@ static br_status statement_run_olap(br_statement *statement, uint64_t deadline_n
     if (status == BR_OK && statement->engine == BR_ENGINE_AUTO &&
         statement->route == BR_ENGINE_OLTP)
         status = br_fail(err, BR_UNSUPPORTED, "%s", statement->route_reason);
-    if (status == BR_OK) status = br_run_olap(statement, snapshot, deadline_ns, outcome_out, err);
+    br_olap_run run = {
+        .snapshot = snapshot, .deadline_ns = deadline_ns, .quota = &database->quota};
+    if (status == BR_OK) status = br_run_olap(statement, &run, outcome_out, err);
     if (status == BR_RETYPE) {
         // A sum or product left 64 bits: plan again with arithmetic that may turn to REAL.
         statement->checked_arithmetic = true;
         br_statement_forget_plan(statement);
         status = statement_plan_native(statement, snapshot, schema, err);
-        if (status == BR_OK)
-            status = br_run_olap(statement, snapshot, deadline_ns, outcome_out, err);
+        if (status == BR_OK) status = br_run_olap(statement, &run, outcome_out, err);
     }
     if (status == BR_OK) {
         br_outcome *outcome = *outcome_out;

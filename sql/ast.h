@@ -182,6 +182,7 @@ typedef struct br_statement_ast {
     const char *text;         // as given: offsets count from here
     uint32_t size;            // up to its semicolon or the end
     const char *tail;         // behind its semicolon
+    uint32_t query_offset;    // EXPLAIN: of what is explained
     uint32_t parameter_count; // highest index
     const char **parameter_names;  // parameter_names[i-1] or NULL
 } br_statement_ast;

@@ -32,6 +32,84 @@ static void name_columns(br_explainer *self, const br_plan *plan)
 
 // ---- parts -----------------------------------------------------------------------------------
 
+// ---- figures ---------------------------------------------------------------------------------
+
+const br_node_figures *br_explain_measured(const br_explainer *self, const br_plan *plan)
+{
+    if (self->profile == NULL) return NULL;
+    uint32_t node = br_query_profile_find(self->profile, plan);
+    return node == BR_NODE_NONE ? NULL : &self->profile->figures[node];
+}
+
+uint64_t br_explain_total_ns(const br_query_profile *profile)
+{
+    uint64_t total_ns = 0;
+    for (uint32_t i = 0; i < profile->node_count; i++) total_ns += profile->figures[i].cpu_ns;
+    return total_ns;
+}
+
+double br_explain_share(const br_explainer *self, const br_node_figures *figures)
+{
+    uint64_t total_ns = br_explain_total_ns(self->profile);
+    return total_ns == 0 ? 0 : (double)figures->cpu_ns / (double)total_ns;
+}
+
+double br_explain_off(const br_plan *plan, const br_node_figures *figures)
+{
+    double estimate = plan->rows < 1 ? 1 : plan->rows;
+    double rows = figures->rows < 1 ? 1 : (double)figures->rows;
+    return estimate > rows ? estimate / rows : rows / estimate;
+}
+
+void br_explain_bytes(br_explainer *self, uint64_t bytes)
+{
+    if (bytes < 10000)
+        br_explain_text(self, "%llu bytes", (unsigned long long)bytes);
+    else if (bytes < 10000000)
+        br_explain_text(self, "%.0f kB", (double)bytes / 1e3);
+    else
+        br_explain_text(self, "%.0f MB", (double)bytes / 1e6);
+}
+
+void br_explain_extras(br_explainer *self, const br_plan *plan, const br_node_figures *figures)
+{
+    typedef unsigned long long number;
+    if (plan->kind == BR_PLAN_JOIN)
+        br_explain_text(self, "; build %llu rows", (number)figures->build_rows);
+    if (plan->kind == BR_PLAN_SCAN) {
+        uint64_t zones = figures->zones_read + figures->zones_pruned;
+        br_explain_text(self, "; %llu of %llu zones skipped, %llu pages loaded",
+                        (number)figures->zones_pruned, (number)zones,
+                        (number)figures->pages_loaded);
+    }
+    if (figures->delta_rows > 0)
+        br_explain_text(self, "; %llu rows in the delta", (number)figures->delta_rows);
+    if (figures->memory_bytes > 0) {
+        br_explain_text(self, "; ");
+        br_explain_bytes(self, figures->memory_bytes);
+    }
+    if (figures->spilled_bytes > 0) {
+        br_explain_text(self, "; spilled ");
+        br_explain_bytes(self, figures->spilled_bytes);
+    }
+}
+
+void br_explain_figures(br_explainer *self, const br_plan *plan)
+{
+    const br_node_figures *figures = br_explain_measured(self, plan);
+    if (figures == NULL) {
+        br_explain_text(self, "%.0f rows", plan->rows);
+        return;
+    }
+    br_explain_text(self, "%llu rows, estimated %.0f", (unsigned long long)figures->rows,
+                    plan->rows);
+    double off = br_explain_off(plan, figures);
+    if (off > BR_EXPLAIN_OFF_MAX) br_explain_text(self, " (%.0fx off)", off);
+    br_explain_text(self, "; %.3f ms, %.0f%%", (double)figures->cpu_ns / 1e6,
+                    100 * br_explain_share(self, figures));
+    br_explain_extras(self, plan, figures);
+}
+
 static void explain_columns(br_explainer *self, const br_plan_column *columns, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -197,9 +275,9 @@ static void explain_limit(br_explainer *self, const br_expr *limit, const br_exp
     br_explain_expr(self, offset);
 }
 
-// ---- the tree --------------------------------------------------------------------------------
+// ---- nodes -----------------------------------------------------------------------------------
 
-static void explain_node(br_explainer *self, const br_plan *plan)
+void br_explain_node(br_explainer *self, const br_plan *plan)
 {
     static const char *const sets[] = {"union all", "union", "intersect", "except"};
     switch (plan->kind) {
@@ -227,11 +305,22 @@ static void explain_node(br_explainer *self, const br_plan *plan)
     }
 }
 
+const char *br_explain_operator(const br_plan *plan)
+{
+    static const char *const kinds[] = {"scan",      "values", "shared", "filter", "project",
+                                        "aggregate", "join",   "sort",   "limit",  "set"};
+    return kinds[plan->kind];
+}
+
+// ---- the tree --------------------------------------------------------------------------------
+
 static void explain_plan(br_explainer *self, const br_plan *plan, uint32_t depth)
 {
     br_explain_text(self, "%*s", (int)(2 * depth), "");
-    explain_node(self, plan);
-    br_explain_text(self, "  (%.0f rows)\n", plan->rows);
+    br_explain_node(self, plan);
+    br_explain_text(self, "  (");
+    br_explain_figures(self, plan);
+    br_explain_text(self, ")\n");
     if (plan->left != NULL) explain_plan(self, plan->left, depth + 1);
     if (plan->right != NULL) explain_plan(self, plan->right, depth + 1);
 }
@@ -253,21 +342,66 @@ static uint32_t query_id_count(const br_query *query)
     return count;
 }
 
-br_status br_query_explain(const br_query *query, br_buffer *out, br_error *err)
+static void explain_tree(br_explainer *self, const br_query *query)
 {
-    br_explainer self = {.out = out, .name_count = query_id_count(query)};
-    self.names = br_heap_array(self.name_count + 1, sizeof *self.names);
-    if (self.names == NULL) return br_fail(err, BR_NOMEM, "no memory to explain a plan");
-    name_all(&self, query);
-    explain_plan(&self, query->root, 0);
+    explain_plan(self, query->root, 0);
     for (uint32_t i = 0; i < query->shared_count; i++) {
-        br_explain_text(&self, "shared %u:\n", i);
-        explain_plan(&self, query->shared[i], 1);
+        br_explain_text(self, "shared %u:\n", i);
+        explain_plan(self, query->shared[i], 1);
     }
     for (uint32_t i = 0; i < query->subquery_count; i++) {
-        br_explain_text(&self, "subquery %u:\n", i);
-        explain_plan(&self, query->subqueries[i], 1);
+        br_explain_text(self, "subquery %u:\n", i);
+        explain_plan(self, query->subqueries[i], 1);
     }
+}
+
+static void explain_head(br_explainer *self, const br_explanation *what)
+{
+    br_explain_text(self, "engine: %s\nreason: %s\n", what->engine, what->reason);
+    if (what->query != NULL)
+        br_explain_text(self, "cost: columnar %.3f ms, SQLite %.3f ms\nfreshness: seq %llu\n",
+                        what->cost_olap_ns / 1e6, what->cost_oltp_ns / 1e6,
+                        (unsigned long long)what->seq);
+    if (what->profile != NULL) {
+        br_explain_text(self, "time: %.3f ms, CPU %.3f ms on up to %u threads, memory ",
+                        (double)what->profile->wall_ns / 1e6,
+                        (double)br_explain_total_ns(what->profile) / 1e6, what->profile->threads);
+        br_explain_bytes(self, what->profile->peak_bytes);
+        br_explain_text(self, "\n");
+    } else if (what->was_run) {
+        br_explain_text(self, "time: %.3f ms, %llu rows\n", what->run_ms,
+                        (unsigned long long)what->row_count);
+    }
+}
+
+static void explain_all(br_explainer *self, const br_explanation *what, br_explain_format format)
+{
+    if (what->query != NULL) name_all(self, what->query);
+    if (format == BR_EXPLAIN_JSON) {
+        br_explain_json(self, what);
+    } else if (format == BR_EXPLAIN_HTML) {
+        br_explain_html(self, what);
+    } else {
+        if (what->engine != NULL) explain_head(self, what);
+        if (what->query != NULL) explain_tree(self, what->query);
+    }
+}
+
+br_status br_explain(const br_explanation *what, br_explain_format format, br_buffer *out,
+                     br_error *err)
+{
+    br_explainer self = {.out = out, .profile = what->profile};
+    if (what->query != NULL) self.name_count = query_id_count(what->query);
+    self.names = br_heap_array(self.name_count + 1, sizeof *self.names);
+    if (self.names == NULL) return br_fail(err, BR_NOMEM, "no memory to explain a plan");
+    explain_all(&self, what, format);
     br_heap_free(self.names);
+    br_buffer_release(&self.detail);
     return self.failed ? br_fail(err, BR_NOMEM, "no memory to explain a plan") : BR_OK;
+}
+
+br_status br_query_explain(const br_query *query, br_buffer *out, br_error *err)
+{
+    br_explanation what = {.query = query};
+    return br_explain(&what, BR_EXPLAIN_TEXT, out, err);
 }

@@ -17,6 +17,25 @@ void br_explain_text(br_explainer *self, const char *format, ...)
     if (!br_buffer_append(self->out, text, used)) self->failed = true;
 }
 
+void br_explain_raw(br_explainer *self, const char *text, size_t size)
+{
+    if (size > 0 && !br_buffer_append(self->out, text, size)) self->failed = true;
+}
+
+size_t br_explain_character(const char *text, size_t size)
+{
+    unsigned char first = (unsigned char)text[0];
+    size_t length = first < 0x80                    ? 1
+                    : first >= 0xc2 && first < 0xe0 ? 2
+                    : first >= 0xe0 && first < 0xf0 ? 3
+                    : first >= 0xf0 && first < 0xf5 ? 4
+                                                    : 0;
+    if (length > size) return 0;
+    for (size_t i = 1; i < length; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80) return 0;
+    return length;
+}
+
 void br_explain_column(br_explainer *self, uint32_t id)
 {
     const char *name = id < self->name_count ? self->names[id] : NULL;

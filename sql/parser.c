@@ -209,6 +209,7 @@ static void statement_explain(br_parser *parser, br_statement_ast *out)
     if (!br_parser_accept(parser, BR_TOKEN_EXPLAIN)) return;
     out->kind = BR_STATEMENT_EXPLAIN;
     out->analyze = br_parser_accept(parser, BR_TOKEN_ANALYZE);
+    out->query_offset = parser->token.offset;
     if (!br_parser_at_select(parser)) *parser = before;
 }
 

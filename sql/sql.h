@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "columnar/columnar.h"
+#include "sql/profile.h"
 
 // ---- types -----------------------------------------------------------------------------------
 
@@ -259,7 +260,8 @@ typedef struct br_query_table {  // an assumption the plan rests on
     br_type type;
 } br_query_table;
 
-typedef struct br_query {
+typedef struct br_query br_query;
+struct br_query {
     br_plan *root;               // its columns are the result's, with their names
     uint32_t subquery_count;     // uncorrelated scalar subqueries, in an order that can run:
     br_plan **subqueries;        // first column of the first row, NULL when there is none
@@ -272,7 +274,7 @@ typedef struct br_query {
     br_query_table *assumptions;
     uint8_t *parameter_masks;    // classes the parameters had, parameter_count of them
     double cost;                 // estimated ns of one thread
-} br_query;
+};
 
 enum { BR_RUN_SUBQUERY = 1u << 30 };
 
@@ -327,6 +329,27 @@ bool br_query_fits(const br_query *query, const br_snapshot *snapshot,
                    const uint8_t *parameter_masks, uint32_t parameter_count);
 // The plan as an indented tree with estimates.
 BR_CHECKED br_status br_query_explain(const br_query *query, br_buffer *out, br_error *err);
+
+typedef enum br_explain_format {
+    BR_EXPLAIN_TEXT, BR_EXPLAIN_JSON, BR_EXPLAIN_HTML,
+} br_explain_format;
+
+typedef struct br_explanation {  // of one statement
+    const char *sql;
+    const char *engine, *reason;
+    const br_query *query;             // NULL: only SQLite runs it
+    double cost_olap_ns, cost_oltp_ns; // with a query, as is seq
+    uint64_t seq;
+    const br_query_profile *profile;   // NULL: not analysed
+    bool was_run;                      // analysed in SQLite, which tells only:
+    double run_ms;
+    uint64_t row_count;
+} br_explanation;
+
+// Appends all of it: text as the head and br_query_explain's tree; JSON one object; HTML a page
+// that needs nothing else.
+BR_CHECKED br_status br_explain(const br_explanation *what, br_explain_format format,
+                                br_buffer *out, br_error *err);
 
 // The function and construct tables behind docs/sql.md.
 typedef struct br_function_info {

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 BRAID = os.path.abspath(sys.argv[1])
 HAS_LIBEDIT = sys.argv[2] == "1"
@@ -610,6 +611,103 @@ class TestAdmin(Case):
         self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(3,)])
         _, err = self.braid("explain", "t.db", "SELECT missing FROM t", code=1)
         self.assertIn("no such column: missing", err)
+
+    def fill(self):
+        """20,000 rows in t and a table u of 1,000."""
+        self.sqlite("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) "
+                    "INSERT INTO t SELECT i, 'row <' || (i % 100) || '> & \"more\"', i * 0.5 FROM n")
+        self.sqlite("CREATE TABLE u(k INTEGER PRIMARY KEY, name TEXT);"
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) "
+                    "INSERT INTO u SELECT i, 'u' || i FROM n")
+
+    def nodes(self, plan):
+        yield plan
+        for inner in plan["inputs"]:
+            yield from self.nodes(inner)
+
+    def test_explain_analyze_counts_what_operators_did(self):
+        self.fill()
+        sql = ("SELECT u.name, count(*) FROM t JOIN u ON t.a = u.k WHERE u.k <= 500 "
+               "AND t.b <> 'x\U0001f600\"\\' GROUP BY u.name ORDER BY 2, 1 LIMIT 7")
+        out, _ = self.braid("explain", "t.db", sql, "--analyze", "--format", "json")
+        top = json.loads(out)
+        self.assertEqual((top["sql"], top["analyzed"]), (sql, True))
+        self.assertGreater(top["wall_ms"], 0)
+        nodes = list(self.nodes(top["plan"][0]))
+        rows = {node["operator"]: node["rows"] for node in nodes}
+        self.assertEqual((rows["sort"], rows["aggregate"], rows["join"]), (7, 500, 502))
+        join = [node for node in nodes if node["operator"] == "join"][0]
+        self.assertIn(join["build_rows"], (500, 502))
+        scan = [node for node in nodes if node["detail"].startswith("scan t ")][0]
+        # What the join found out about its keys spares two of three zones.
+        self.assertEqual((scan["rows_read"], scan["zones_skipped"]), (8192, 2))
+        self.assertAlmostEqual(sum(node["share"] for node in nodes), 1, places=2)
+        self.assertAlmostEqual(sum(node["cpu_ms"] for node in nodes), top["cpu_ms"], places=3)
+        for node in nodes:
+            self.assertEqual(node["spilled_bytes"], 0)
+        # Rows that came after the copy was made durable are in the delta.
+        self.sqlite("INSERT INTO t VALUES (7, 'new', 0)")
+        out, _ = self.braid("explain", "t.db", "SELECT a + 1 FROM t WHERE c > 5000", "--analyze",
+                            "--format", "json")
+        scan = list(self.nodes(json.loads(out)["plan"][0]))[-1]
+        self.assertEqual(scan["delta_rows"], 1)
+        self.assertEqual(scan["rows"], 10001)
+        self.assertGreater(scan["zones_skipped"], 0)
+
+    def test_explain_analyze_tells_shared_plans_and_subqueries(self):
+        self.fill()
+        sql = ("WITH s AS (SELECT a, count(*) AS n FROM t GROUP BY a) SELECT x.a FROM s x, s y "
+               "WHERE x.a = y.a AND x.n >= (SELECT max(k) / 1000 FROM u)")
+        out, _ = self.braid("explain", "t.db", sql, "--analyze", "--format", "json",
+                            "--engine", "olap")
+        top = json.loads(out)
+        self.assertEqual(top["plan"][0]["rows"], 20000)
+        self.assertEqual([plan["rows"] for plan in top["shared"]], [20000])
+        self.assertEqual([plan["rows"] for plan in top["subqueries"]], [1])
+
+    def test_explain_analyze_as_text(self):
+        self.fill()
+        sql = "SELECT b, count(*) FROM t GROUP BY b"
+        out, _ = self.braid("explain", "t.db", sql, "--analyze", "--threads", "1")
+        self.assertRegex(out, r"(?m)^time: [0-9.]+ ms, CPU [0-9.]+ ms on up to 1 threads, memory ")
+        self.assertRegex(out, r"(?m)^ *aggregate by b.*\(103 rows, estimated \d+; ")
+        self.assertRegex(out, r"(?m)^ *scan t .*\(20003 rows, estimated 20003; .* zones skipped")
+        rows, _ = self.braid("query", "t.db", "EXPLAIN ANALYZE " + sql, "--format", "csv")
+        self.assertTrue(rows.startswith("plan\n"))
+        self.assertIn("(103 rows, estimated ", rows)
+        # Off by more than ten times is pointed out.
+        out, _ = self.braid("explain", "t.db", "EXPLAIN ANALYZE SELECT count(b) FROM t "
+                            "WHERE a % 2 + a % 3 + a % 5 < -9")
+        self.assertRegex(out, r"\(\d+x off\)")
+
+    def test_explain_analyze_in_sqlite_and_of_writes(self):
+        sql = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30) "
+               "SELECT i, random() FROM n")
+        out, _ = self.braid("explain", "t.db", sql, "--analyze")
+        self.assertRegex(out, r"^engine: oltp .*\nreason: .*\ntime: [0-9.]+ ms, 30 rows\n$")
+        out, _ = self.braid("explain", "t.db", sql, "--analyze", "--format", "json")
+        self.assertEqual(json.loads(out)["rows"], 30)
+        out, _ = self.braid("explain", "t.db", "DELETE FROM t", "--analyze", "--format", "json")
+        self.assertFalse(json.loads(out)["analyzed"])
+        self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(3,)])
+        _, err = self.braid("explain", "t.db", "SELECT 1", "--format", "yaml", code=2)
+        self.assertIn("--format 'yaml': expected text, json or html", err)
+
+    def test_explain_as_page(self):
+        self.fill()
+        sql = "SELECT b, count(*) FROM t WHERE b <> '<script>&' AND a % 2 < -9 GROUP BY b"
+        for options, headings in [([], 2), (["--analyze"], 6)]:
+            out, _ = self.braid("explain", "t.db", sql, "--format", "html", *options)
+            self.assertTrue(out.startswith("<!DOCTYPE html>\n"))
+            page = xml.etree.ElementTree.fromstring(out)
+            self.assertEqual(page.find("body/pre").text, sql)
+            rows = page.findall("body/table/tr")
+            self.assertEqual(len(rows[0].findall("th")), headings)
+            self.assertIn("'<script>&'", "".join(rows[-1].find("td").itertext()))
+            self.assertEqual(len(page.findall(".//svg")), len(rows) - 1 if options else 0)
+        self.assertTrue(page.findall(".//td[@class='n off']"))
+        out, _ = self.braid("explain", "t.db", "DELETE FROM t", "--format", "html")
+        xml.etree.ElementTree.fromstring(out)
 
     def test_looking_after_the_copy(self):
         for command in ["sync", "checkpoint", "compact", "rebuild"]:

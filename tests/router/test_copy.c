@@ -201,6 +201,13 @@ static void test_explain_tells_engine_reason_and_costs(void)
     CHECK(braid_row_count(result) >= 4);
     CHECK_TEXT(braid_column_name(result, 0), "plan");
     braid_result_free(result);
+    check_explain(db, "EXPLAIN ANALYZE SELECT a, count(*) FROM t GROUP BY a",
+                  (const char *const[]){"engine: olap", "time: ", "3000 rows, estimated", NULL});
+    CHECK_INT(braid_explain_as(db, "SELECT 1", (braid_explain_format)9, 0, &text), BRAID_MISUSE);
+    CHECK_INT(braid_explain_as(db, "SELECT sum(a) FROM t", BRAID_EXPLAIN_JSON, 1, &text),
+              BRAID_OK);
+    CHECK(strstr(text, "\"analyzed\":true") != NULL);
+    braid_free(text);
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
