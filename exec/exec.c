@@ -11,6 +11,23 @@
 #include "exec/profile.h"
 #include "exec/rows.h"
 
+// An environment whose parameters have room for what APPLY nodes set.
+static br_status add_arguments(br_run *run, br_error *err)
+{
+    const br_query *query = run->query;
+    if (query->argument_count == 0) return BR_OK;
+    size_t count = (size_t)query->parameter_count + query->argument_count;
+    br_value *parameters = BR_ALLOC(run->arena, br_value, count);
+    br_exec_env *env = br_arena_copy(run->arena, run->env, sizeof *env);
+    if (parameters == NULL || env == NULL) return br_run_no_memory(run, "a query", err);
+    if (query->parameter_count > 0)
+        memcpy(parameters, env->parameters, query->parameter_count * sizeof *parameters);
+    env->parameters = parameters;
+    run->arguments = parameters + query->parameter_count;
+    run->env = env;
+    return BR_OK;
+}
+
 static br_status run_init(br_run *run, const br_query *query, const br_exec_env *env,
                           br_error *err)
 {
@@ -24,7 +41,8 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     if (run->subqueries == NULL || run->shared == NULL)
         return br_run_no_memory(run, "a query", err);
     BR_TRY(br_profiler_start(run, err));
-    run->expr_env = (br_expr_env){.exec = env, .subqueries = run->subqueries};
+    BR_TRY(add_arguments(run, err));
+    run->expr_env = (br_expr_env){.exec = run->env, .subqueries = run->subqueries};
     return br_memory_new(run, &run->scratch, err);
 }
 

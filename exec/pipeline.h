@@ -63,6 +63,7 @@ typedef struct br_run {
     br_memory *scratch;       // per worker, rewound batch by batch
     br_memory *memories;      // all that are not freed yet
     br_value *subqueries;
+    br_value *arguments;      // parameters that APPLY nodes set, behind those of the statement
     br_batches *shared;
     br_join_filter *join_filters;
     uint64_t delta_rows;
@@ -208,6 +209,8 @@ br_status br_produce_join(br_pipeline *pipeline, const br_plan *plan, br_stage *
                           br_error *err);
 br_status br_produce_set(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                          br_error *err);
+br_status br_produce_apply(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                           br_error *err);
 br_status br_materialise_sort(br_run *run, const br_plan *plan, br_memory *memory,
                               br_batches *batches_out, br_error *err);
 br_status br_materialise_limit(br_run *run, const br_plan *plan, br_memory *memory,

@@ -14,6 +14,7 @@ static const double statement_ns = 6000; // prepare and start
 static const double row_work_ns = 60;    // one row through grouping or sorting
 
 typedef struct cost_context {
+    const br_query *query;
     const br_snapshot *snapshot;
     const br_schema *schema;
 } cost_context;
@@ -80,6 +81,9 @@ static double plan_cost(const cost_context *context, const br_plan *plan)
         double rows = plan->left == NULL ? 0 : plan->left->rows;
         return below + rows * row_work_ns * log2(rows + 2);
     }
+    case BR_PLAN_APPLY:
+        return below + fmax(plan->left->rows, 1) *
+                           plan_cost(context, context->query->applied[plan->apply.index]);
     default:
         return below;
     }
@@ -87,7 +91,7 @@ static double plan_cost(const cost_context *context, const br_plan *plan)
 
 double br_cost_oltp(const br_query *query, const br_snapshot *snapshot, const br_schema *schema)
 {
-    cost_context context = {.snapshot = snapshot, .schema = schema};
+    cost_context context = {.query = query, .snapshot = snapshot, .schema = schema};
     double cost = statement_ns + plan_cost(&context, query->root);
     for (uint32_t i = 0; i < query->subquery_count; i++)
         cost += plan_cost(&context, query->subqueries[i]);

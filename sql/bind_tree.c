@@ -234,6 +234,8 @@ br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context, b
     case BR_PLAN_LIMIT:
         BR_TRY(visit_optional(&plan->limit.limit, visit, context, err));
         return visit_optional(&plan->limit.offset, visit, context, err);
+    case BR_PLAN_APPLY:
+        return visit_list(plan->apply.arguments, plan->apply.argument_count, visit, context, err);
     }
     return BR_OK;
 }

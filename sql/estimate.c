@@ -458,6 +458,20 @@ static void estimate_shared(br_rewrite *rewrite, br_plan *plan)
     }
 }
 
+static void estimate_apply(br_rewrite *rewrite, br_plan *plan)
+{
+    const br_plan *applied = rewrite->query->applied[plan->apply.index];
+    uint32_t added = br_plan_output_count(applied), first = plan->column_count - added;
+    plan->rows = plan->left->rows * (applied->rows > 1 ? applied->rows : 1);
+    for (uint32_t i = 0; i < added; i++) {
+        br_column_fact fact = rewrite->facts[applied->columns[i].id];
+        fact.is_unique = fact.has_range = false;
+        fact.base = plan;
+        fact.base_rows = plan->rows;
+        rewrite->facts[plan->columns[first + i].id] = fact;
+    }
+}
+
 static double limited_rows(const br_expr *limit, double rows)
 {
     if (limit == NULL) return rows;
@@ -510,5 +524,6 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
     case BR_PLAN_LIMIT: plan->rows = limited_rows(plan->limit.limit, plan->left->rows); break;
     case BR_PLAN_SET: estimate_set(rewrite, plan); break;
     case BR_PLAN_WINDOW: estimate_window(rewrite, plan); break;
+    case BR_PLAN_APPLY: estimate_apply(rewrite, plan); break;
     }
 }

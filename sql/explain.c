@@ -264,6 +264,16 @@ static void explain_window(br_explainer *self, const br_plan *plan)
     }
 }
 
+static void explain_apply(br_explainer *self, const br_plan *plan)
+{
+    br_explain_text(self, "apply %u to ", plan->apply.index);
+    for (uint32_t i = 0; i < plan->apply.argument_count; i++) {
+        if (i > 0) br_explain_text(self, ", ");
+        br_explain_expr(self, plan->apply.arguments[i]);
+        br_explain_text(self, " as ?%u", plan->apply.first_parameter + i + 1);
+    }
+}
+
 static void explain_limit(br_explainer *self, const br_expr *limit, const br_expr *offset)
 {
     if (limit != NULL) {
@@ -302,6 +312,7 @@ void br_explain_node(br_explainer *self, const br_plan *plan)
         break;
     case BR_PLAN_WINDOW: explain_window(self, plan); break;
     case BR_PLAN_SET: br_explain_text(self, "%s", sets[plan->set.set]); break;
+    case BR_PLAN_APPLY: explain_apply(self, plan); break;
     }
 }
 
@@ -325,10 +336,20 @@ static void explain_plan(br_explainer *self, const br_plan *plan, uint32_t depth
     if (plan->right != NULL) explain_plan(self, plan->right, depth + 1);
 }
 
+static void explain_plans(br_explainer *self, const char *kind, br_plan *const *plans,
+                          uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        br_explain_text(self, "%s %u:\n", kind, i);
+        explain_plan(self, plans[i], 1);
+    }
+}
+
 static void name_all(br_explainer *self, const br_query *query)
 {
     for (uint32_t i = 0; i < query->shared_count; i++) name_columns(self, query->shared[i]);
     for (uint32_t i = 0; i < query->subquery_count; i++) name_columns(self, query->subqueries[i]);
+    for (uint32_t i = 0; i < query->applied_count; i++) name_columns(self, query->applied[i]);
     name_columns(self, query->root);
 }
 
@@ -339,20 +360,17 @@ static uint32_t query_id_count(const br_query *query)
         if ((other = plan_id_count(query->shared[i])) > count) count = other;
     for (uint32_t i = 0; i < query->subquery_count; i++)
         if ((other = plan_id_count(query->subqueries[i])) > count) count = other;
+    for (uint32_t i = 0; i < query->applied_count; i++)
+        if ((other = plan_id_count(query->applied[i])) > count) count = other;
     return count;
 }
 
 static void explain_tree(br_explainer *self, const br_query *query)
 {
     explain_plan(self, query->root, 0);
-    for (uint32_t i = 0; i < query->shared_count; i++) {
-        br_explain_text(self, "shared %u:\n", i);
-        explain_plan(self, query->shared[i], 1);
-    }
-    for (uint32_t i = 0; i < query->subquery_count; i++) {
-        br_explain_text(self, "subquery %u:\n", i);
-        explain_plan(self, query->subqueries[i], 1);
-    }
+    explain_plans(self, "shared", query->shared, query->shared_count);
+    explain_plans(self, "subquery", query->subqueries, query->subquery_count);
+    explain_plans(self, "applied", query->applied, query->applied_count);
 }
 
 static void explain_head(br_explainer *self, const br_explanation *what)

@@ -71,7 +71,7 @@ static br_status prune_scan(br_rewrite *rewrite, br_plan *scan, id_set needed, b
 
 // ---- inner nodes -----------------------------------------------------------------------------
 
-// FILTER, SORT, LIMIT, WINDOW: what parents read and what they read themselves.
+// FILTER, SORT, LIMIT, WINDOW, APPLY: what parents read and what they read themselves.
 static br_status prune_through(br_rewrite *rewrite, br_plan *plan, id_set needed, br_error *err)
 {
     id_set inner;
@@ -287,7 +287,8 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
     case BR_PLAN_SHARED: return BR_OK;
     case BR_PLAN_FILTER:
     case BR_PLAN_SORT:
-    case BR_PLAN_LIMIT: return prune_through(rewrite, *plan, needed, err);
+    case BR_PLAN_LIMIT:
+    case BR_PLAN_APPLY: return prune_through(rewrite, *plan, needed, err);
     case BR_PLAN_PROJECT: return prune_project(rewrite, plan, needed, err);
     case BR_PLAN_AGGREGATE: return prune_aggregate(rewrite, *plan, needed, err);
     case BR_PLAN_JOIN: return prune_join(rewrite, *plan, needed, err);

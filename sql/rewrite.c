@@ -203,9 +203,7 @@ static br_status optimize_plan(br_rewrite *rewrite, br_plan **plan, uint32_t col
     BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
     BR_TRY(reshape_all(rewrite, plan, err));
     BR_TRY(br_push_down(rewrite, plan, &none, err));
-    BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
-    rewrite->query->cost += br_cost_plan(rewrite, *plan);
-    return BR_OK;
+    return br_prune_columns(rewrite, plan, column_count, err);
 }
 
 static br_status rewrite_init(br_rewrite *rewrite, br_error *err)
@@ -216,6 +214,8 @@ static br_status rewrite_init(br_rewrite *rewrite, br_error *err)
         BR_TRY(count_ids(query->shared[i], &rewrite->id_count, err));
     for (uint32_t i = 0; i < query->subquery_count; i++)
         BR_TRY(count_ids(query->subqueries[i], &rewrite->id_count, err));
+    for (uint32_t i = 0; i < query->applied_count; i++)
+        BR_TRY(count_ids(query->applied[i], &rewrite->id_count, err));
     uint32_t count = rewrite->id_count;
     rewrite->alias = BR_ALLOC(rewrite->arena, uint32_t, count);
     rewrite->facts = BR_ALLOC(rewrite->arena, br_column_fact, count);
@@ -233,6 +233,9 @@ br_status br_optimize(br_query *query, const br_sql_catalog *catalog, br_arena *
 {
     br_rewrite rewrite = {.arena = arena, .query = query, .catalog = catalog, .id_count = 1};
     BR_TRY(rewrite_init(&rewrite, err));
+    for (uint32_t i = 0; i < query->applied_count; i++)
+        BR_TRY(optimize_plan(&rewrite, &query->applied[i],
+                             br_plan_output_count(query->applied[i]), err));
     query->cost = 0;
     for (uint32_t i = 0; i < query->run_count; i++) {
         uint32_t entry = query->run_order[i], index = entry & ~(uint32_t)BR_RUN_SUBQUERY;
@@ -240,6 +243,9 @@ br_status br_optimize(br_query *query, const br_sql_catalog *catalog, br_arena *
         br_plan **plan = is_subquery ? &query->subqueries[index] : &query->shared[index];
         uint32_t columns = is_subquery ? 1 : br_plan_output_count(*plan);
         BR_TRY(optimize_plan(&rewrite, plan, columns, err));
+        query->cost += br_cost_plan(&rewrite, *plan);
     }
-    return optimize_plan(&rewrite, &query->root, br_plan_output_count(query->root), err);
+    BR_TRY(optimize_plan(&rewrite, &query->root, br_plan_output_count(query->root), err));
+    query->cost += br_cost_plan(&rewrite, query->root);
+    return BR_OK;
 }

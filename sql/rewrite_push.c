@@ -186,6 +186,22 @@ static br_status push_order(br_rewrite *rewrite, br_plan **plan, br_conjuncts *c
     return br_add_filter(rewrite, plan, conditions, err);
 }
 
+// Conditions on the left side's columns go there, before the runs.
+static br_status push_apply(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
+                            br_error *err)
+{
+    br_conjuncts left = {0}, kept = {0};
+    uint32_t stamp = br_mark_outputs(rewrite, (*plan)->left);
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        bool outside = false;
+        br_expr_sets(rewrite, conditions->items[i], stamp, 1, &outside);
+        br_conjuncts *target = outside ? &kept : &left;
+        BR_TRY(br_conjuncts_add(rewrite, target, conditions->items[i], err));
+    }
+    BR_TRY(push_into_left(rewrite, *plan, &left, err));
+    return br_add_filter(rewrite, plan, &kept, err);
+}
+
 // ---- sets ------------------------------------------------------------------------------------
 
 // Rows that a set operation takes for one may differ unless their columns are exact.
@@ -259,6 +275,7 @@ br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *condit
     case BR_PLAN_LIMIT: return push_order(rewrite, plan, conditions, err);
     case BR_PLAN_SET: return push_set(rewrite, plan, conditions, err);
     case BR_PLAN_WINDOW: return push_window(rewrite, plan, conditions, err);
+    case BR_PLAN_APPLY: return push_apply(rewrite, plan, conditions, err);
     case BR_PLAN_VALUES:
     case BR_PLAN_SHARED: break;
     }

@@ -184,6 +184,7 @@ typedef enum br_set_kind {
 typedef enum br_plan_kind {
     BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
     BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET, BR_PLAN_WINDOW,
+    BR_PLAN_APPLY,
 } br_plan_kind;
 
 struct br_plan {
@@ -251,6 +252,13 @@ struct br_plan {
             uint32_t call_count;
             br_window_call *calls;
         } window;
+        struct {               // APPLY (dependent join): query->applied[index] is run anew for each
+            uint32_t index;    // row of left, and names its arguments as the parameters
+            uint32_t argument_count;  // first_parameter, first_parameter + 1, ... Puts out the
+            br_expr **arguments;      // left row beside each row of the run: left's columns, then
+            uint32_t first_parameter; // those of applied[index] by position. One run per row: feed
+            bool keeps_unmatched;     // it distinct rows. keeps_unmatched: NULLs beside a left row
+        } apply;                      // whose run has no rows, as in LEFT JOIN
     };
 };
 
@@ -269,7 +277,10 @@ struct br_query {
     br_plan **shared;            // they run before `subqueries` that use them: see run_order
     uint32_t run_count;          // run_order[i]: k: shared[k]; BR_RUN_SUBQUERY | k: subqueries[k]
     uint32_t *run_order;
-    uint32_t parameter_count;
+    uint32_t applied_count;      // plans that APPLY nodes run; each applies only plans before it
+    br_plan **applied;
+    uint32_t parameter_count;    // of the statement
+    uint32_t argument_count;     // parameters behind them, which APPLY nodes set
     uint32_t assumption_count;
     br_query_table *assumptions;
     uint8_t *parameter_masks;    // classes the parameters had, parameter_count of them

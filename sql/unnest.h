@@ -10,6 +10,8 @@
 //   domain     D = the distinct values of the outer columns; D is joined into the right side, in
 //              place of the outer columns, and the join matches rows with equal D
 //              (Neumann and Kemper, "Unnesting Arbitrary Queries")            (unnest_domain.c)
+//   apply      what D cannot be joined into (LIMIT, FULL JOIN) is run once for each row of D, by
+//              an APPLY node: the outer columns become its arguments           (unnest_apply.c)
 //
 // Invariants: 1. The left side of a join is free of outer columns when its right side is unnested.
 //             2. Rows and their multiplicity stay; D compares without collation, and columns that
@@ -80,6 +82,14 @@ BR_CHECKED br_status br_domain_init(br_domain *domain, br_binder *binder, const 
 // *plan joined with D: no outer columns any more; ids_out[i] stands for columns[i].
 BR_CHECKED br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out,
                                     br_error *err);
+// D itself; its columns' ids go to ids_out.
+BR_CHECKED br_status br_domain_make(br_domain *domain, br_plan **out, uint32_t *ids_out,
+                                    br_error *err);
+br_expr *br_domain_column(const br_domain *domain, uint32_t index, uint32_t id);
 BR_CHECKED br_status br_unnest_domain(br_binder *binder, br_plan *join, br_error *err);
+
+// unnest_apply.c: *plan run for each row of D; ids_out as for br_domain_push.
+BR_CHECKED br_status br_domain_apply(br_domain *domain, br_plan **plan, uint32_t *ids_out,
+                                     br_error *err);
 
 #endif

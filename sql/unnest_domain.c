@@ -95,8 +95,7 @@ static void map_columns(br_expr *expr, const uint32_t *map)
     for (uint32_t i = 0; i < expr->arg_count; i++) map_columns(expr->args[i], map);
 }
 
-// D: its columns' ids go to ids_out.
-static br_status make_domain(br_domain *domain, br_plan **out, uint32_t *ids_out, br_error *err)
+br_status br_domain_make(br_domain *domain, br_plan **out, uint32_t *ids_out, br_error *err)
 {
     br_binder *binder = domain->binder;
     br_plan *source;
@@ -156,7 +155,7 @@ static br_status rename_deep(br_domain *domain, br_plan *plan, const uint32_t *i
     return br_plan_each_expr_deep(plan, rename_visit, &rename, err);
 }
 
-static br_expr *domain_expr(const br_domain *domain, uint32_t index, uint32_t id)
+br_expr *br_domain_column(const br_domain *domain, uint32_t index, uint32_t id)
 {
     br_plan_column column = domain->columns[index];
     column.id = id;
@@ -172,7 +171,7 @@ static br_status push_project(br_domain *domain, br_plan *plan, uint32_t *ids, b
     uint32_t first = plan->column_count;
     BR_TRY(br_project_extend(domain->binder, plan, domain->count, err));
     for (uint32_t i = 0; i < domain->count; i++) {
-        plan->project.expressions[first + i] = domain_expr(domain, i, ids[i]);
+        plan->project.expressions[first + i] = br_domain_column(domain, i, ids[i]);
         BR_NEED(plan->project.expressions[first + i], err);
         plan->columns[first + i] = domain->columns[i];
         plan->columns[first + i].id = ids[i] = domain->binder->next_id++;
@@ -198,7 +197,7 @@ static br_status add_domain_keys(br_domain *domain, br_plan *plan, uint32_t *ids
         collations[i] = plan->aggregate.key_collations[i];
     }
     for (uint32_t i = 0; i < domain->count; i++) {
-        keys[old + i] = domain_expr(domain, i, ids[i]);
+        keys[old + i] = br_domain_column(domain, i, ids[i]);
         BR_NEED(keys[old + i], err);
         columns[old + i] = domain->columns[i];
         columns[old + i].id = ids[i] = domain->binder->next_id++;
@@ -239,13 +238,13 @@ static br_status join_groups(br_domain *domain, br_plan *grouped, const uint32_t
                              uint32_t *ids_out, br_plan **out, br_error *err)
 {
     br_plan *all;
-    BR_TRY(make_domain(domain, &all, ids_out, err));
+    BR_TRY(br_domain_make(domain, &all, ids_out, err));
     br_plan *join = br_plan_join(domain->binder, BR_JOIN_LEFT, all, grouped);
     BR_NEED(join, err);
     BR_TRY(br_join_add_keys(domain->binder, join, domain->count, err));
     for (uint32_t i = 0; i < domain->count; i++) {
-        join->join.left_keys[i] = domain_expr(domain, i, ids_out[i]);
-        join->join.right_keys[i] = domain_expr(domain, i, group_ids[i]);
+        join->join.left_keys[i] = br_domain_column(domain, i, ids_out[i]);
+        join->join.right_keys[i] = br_domain_column(domain, i, group_ids[i]);
         BR_NEED(join->join.left_keys[i], err);
         BR_NEED(join->join.right_keys[i], err);
         join->join.null_safe[i] = true;
@@ -275,7 +274,7 @@ static br_status restore_empty(br_domain *domain, br_plan **plan, uint32_t *ids,
     }
     BR_TRY(join_groups(domain, grouped, ids, all_ids, &project->left, err));
     for (uint32_t i = 0; i < domain->count; i++) {
-        project->project.expressions[aggregates + i] = domain_expr(domain, i, all_ids[i]);
+        project->project.expressions[aggregates + i] = br_domain_column(domain, i, all_ids[i]);
         BR_NEED(project->project.expressions[aggregates + i], err);
         project->columns[aggregates + i] = domain->columns[i];
         project->columns[aggregates + i].id = ids[i] = binder->next_id++;
@@ -298,8 +297,6 @@ static br_status push_aggregate(br_domain *domain, br_plan **plan, uint32_t *ids
 // right side that is correlated too stays so, but with the left side: that join is next.
 static br_status push_join(br_domain *domain, br_plan *join, uint32_t *ids, br_error *err)
 {
-    if (join->join.join == BR_JOIN_FULL)
-        return br_fail(err, BR_UNSUPPORTED, "correlated subquery with a FULL JOIN");
     bool left = br_plan_names(join->left, &domain->outer);
     bool right = br_plan_names(join->right, &domain->outer);
     bool to_right = join->join.join == BR_JOIN_INNER && right && !left;
@@ -326,7 +323,7 @@ static br_status push_set_side(br_domain *domain, br_plan **side, br_error *err)
         project->columns[i] = own ? columns[i] : domain->columns[i - count];
         project->columns[i].id = binder->next_id++;
         project->project.expressions[i] = own ? br_expr_column(binder->arena, &columns[i])
-                                              : domain_expr(domain, i - count, ids[i - count]);
+                                              : br_domain_column(domain, i - count, ids[i - count]);
         BR_NEED(project->project.expressions[i], err);
     }
     project->left = *side;
@@ -354,13 +351,11 @@ static br_status push_set(br_domain *domain, br_plan *set, uint32_t *ids, br_err
 }
 
 // One row of expressions over outer columns is a projection of D.
-static br_status push_values(br_domain *domain, br_plan *values, uint32_t *ids, br_error *err)
+static br_status push_row(br_domain *domain, br_plan *values, uint32_t *ids, br_error *err)
 {
-    if (values->values.row_count != 1)
-        return br_fail(err, BR_UNSUPPORTED, "correlated VALUES of several rows");
     br_expr **row = values->values.rows[0];
     br_plan *all;
-    BR_TRY(make_domain(domain, &all, ids, err));
+    BR_TRY(br_domain_make(domain, &all, ids, err));
     values->kind = BR_PLAN_PROJECT;
     values->left = all;
     values->project.expressions = row;
@@ -368,7 +363,7 @@ static br_status push_values(br_domain *domain, br_plan *values, uint32_t *ids, 
     uint32_t first = values->column_count;
     BR_TRY(br_project_extend(domain->binder, values, domain->count, err));
     for (uint32_t i = 0; i < domain->count; i++) {
-        values->project.expressions[first + i] = domain_expr(domain, i, ids[i]);
+        values->project.expressions[first + i] = br_domain_column(domain, i, ids[i]);
         BR_NEED(values->project.expressions[first + i], err);
         values->columns[first + i] = domain->columns[i];
         values->columns[first + i].id = ids[i] = domain->binder->next_id++;
@@ -376,10 +371,41 @@ static br_status push_values(br_domain *domain, br_plan *values, uint32_t *ids, 
     return BR_OK;
 }
 
+// Several rows are a UNION ALL of single ones.
+static br_status push_values(br_domain *domain, br_plan **plan, uint32_t *ids, br_error *err)
+{
+    br_binder *binder = domain->binder;
+    br_plan *values = *plan, *set = NULL;
+    uint32_t count = values->column_count;
+    if (values->values.row_count == 1) return push_row(domain, values, ids, err);
+    for (uint32_t row = 0; row < values->values.row_count; row++) {
+        bool is_last = row + 1 == values->values.row_count;
+        br_plan *single = br_plan_over(binder, BR_PLAN_VALUES, values);
+        BR_NEED(single, err);
+        single->left = NULL;
+        single->values.row_count = 1;
+        single->values.rows = &values->values.rows[row];
+        for (uint32_t i = 0; i < count; i++) single->columns[i].id = binder->next_id++;
+        if (row == 0) {
+            set = single;
+            continue;
+        }
+        br_plan *both = br_plan_over(binder, BR_PLAN_SET, values);
+        BR_NEED(both, err);
+        both->left = set;
+        both->right = single;
+        both->set.set = BR_SET_UNION_ALL;
+        for (uint32_t i = 0; i < count && !is_last; i++) both->columns[i].id = binder->next_id++;
+        set = both;
+    }
+    *plan = set;
+    return br_domain_push(domain, plan, ids, err);
+}
+
 static br_status cross_with_domain(br_domain *domain, br_plan **plan, uint32_t *ids, br_error *err)
 {
     br_plan *all;
-    BR_TRY(make_domain(domain, &all, ids, err));
+    BR_TRY(br_domain_make(domain, &all, ids, err));
     *plan = br_plan_join(domain->binder, BR_JOIN_INNER, all, *plan);
     BR_NEED(*plan, err);
     return BR_OK;
@@ -401,7 +427,7 @@ static br_status push_window(br_domain *domain, br_plan *plan, uint32_t *ids, br
         collations[i] = plan->window.partition_collations[i];
     }
     for (uint32_t i = 0; i < domain->count; i++) {
-        partitions[old + i] = domain_expr(domain, i, ids[i]);
+        partitions[old + i] = br_domain_column(domain, i, ids[i]);
         BR_NEED(partitions[old + i], err);
         collations[old + i] = BR_COLLATION_BINARY;
     }
@@ -418,9 +444,11 @@ br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, b
     switch (node->kind) {
     case BR_PLAN_PROJECT: return push_project(domain, node, ids_out, err);
     case BR_PLAN_AGGREGATE: return push_aggregate(domain, plan, ids_out, err);
-    case BR_PLAN_JOIN: return push_join(domain, node, ids_out, err);
+    case BR_PLAN_JOIN:
+        if (node->join.join == BR_JOIN_FULL) break;
+        return push_join(domain, node, ids_out, err);
     case BR_PLAN_SET: return push_set(domain, node, ids_out, err);
-    case BR_PLAN_VALUES: return push_values(domain, node, ids_out, err);
+    case BR_PLAN_VALUES: return push_values(domain, plan, ids_out, err);
     case BR_PLAN_WINDOW: return push_window(domain, node, ids_out, err);
     case BR_PLAN_SORT:
         if (node->sort.limit != NULL || node->sort.offset != NULL) break;
@@ -431,16 +459,16 @@ br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, b
         return br_refresh_node(domain->binder, node, err);
     case BR_PLAN_LIMIT:
     case BR_PLAN_SCAN:
-    case BR_PLAN_SHARED: break;
+    case BR_PLAN_SHARED:
+    case BR_PLAN_APPLY: break;
     }
-    return br_fail(err, BR_UNSUPPORTED, "correlated subquery with LIMIT");
+    return br_domain_apply(domain, plan, ids_out, err);
 }
 
 br_status br_unnest_domain(br_binder *binder, br_plan *join, br_error *err)
 {
     br_domain domain;
-    if (join->join.join == BR_JOIN_FULL)
-        return br_fail(err, BR_UNSUPPORTED, "correlated subquery with a FULL JOIN");
+    br_assert(join->join.join != BR_JOIN_FULL);  // the sides of a FULL JOIN do not see each other
     BR_TRY(br_domain_init(&domain, binder, join->left, join->right, err));
     uint32_t *ids = BR_ALLOC(binder->arena, uint32_t, domain.count);
     BR_NEED(ids, err);
@@ -449,7 +477,7 @@ br_status br_unnest_domain(br_binder *binder, br_plan *join, br_error *err)
     BR_TRY(br_join_add_keys(binder, join, domain.count, err));
     for (uint32_t i = 0; i < domain.count; i++) {
         join->join.left_keys[first + i] = br_expr_clone(binder->arena, domain.values[i]);
-        join->join.right_keys[first + i] = domain_expr(&domain, i, ids[i]);
+        join->join.right_keys[first + i] = br_domain_column(&domain, i, ids[i]);
         BR_NEED(join->join.left_keys[first + i], err);
         BR_NEED(join->join.right_keys[first + i], err);
         join->join.null_safe[first + i] = true;

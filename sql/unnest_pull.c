@@ -49,7 +49,8 @@ bool br_pull_is_possible(br_binder *binder, br_plan *plan, const br_unnest_ids *
     case BR_PLAN_AGGREGATE:
     case BR_PLAN_LIMIT:
     case BR_PLAN_WINDOW:
-    case BR_PLAN_SET: break;
+    case BR_PLAN_SET:
+    case BR_PLAN_APPLY: break;
     }
     return false;
 }

@@ -266,6 +266,7 @@ static br_status clone_lists(cloning *clone, br_plan *plan, br_error *err)
         COPY_LIST(plan->window.order_by, plan->window.order_count);
         COPY_LIST(plan->window.calls, plan->window.call_count);
         break;
+    case BR_PLAN_APPLY: COPY_LIST(plan->apply.arguments, plan->apply.argument_count); break;
     case BR_PLAN_SHARED:
     case BR_PLAN_FILTER:
     case BR_PLAN_LIMIT:

@@ -165,7 +165,7 @@ static inline const char *plan_head(const br_plan *plan)
     static const char *const joins[] = {"join", "left", "full", "semi", "anti", "mark", "single"};
     static const char *const sets[] = {"union all", "union", "intersect", "except"};
     static const char *const kinds[] = {"scan", "values", "shared", "filter", "project",
-                                        "aggregate", "", "sort", "limit", ""};
+                                        "aggregate", "", "sort", "limit", "", "window", "apply"};
     if (plan->kind == BR_PLAN_JOIN) return joins[plan->join.join];
     if (plan->kind == BR_PLAN_SET) return sets[plan->set.set];
     return kinds[plan->kind];
@@ -182,6 +182,7 @@ static inline void put_plan(plan_text *out, const br_plan *plan)
         put(out, " %u", plan->shared.index);
         return;
     }
+    if (plan->kind == BR_PLAN_APPLY) put(out, " %u", plan->apply.index);
     put(out, "(");
     if (plan->left != NULL) put_plan(out, plan->left);
     if (plan->right != NULL) put(out, ", ");
