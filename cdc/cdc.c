@@ -271,6 +271,26 @@ br_status br_cdc_sync_within(br_cdc *cdc, uint64_t max_lag_ms, br_error *err)
     return br_cdc_sync(cdc, err);
 }
 
+bool br_cdc_is_current(br_cdc *cdc, uint64_t snapshot_version)
+{
+    // A pass that holds the lock may be waiting for the caller's write transaction to end.
+    if (!br_lock_try(&cdc->sync_lock)) return false;
+    int64_t version;
+    bool is_current = cdc->is_fresh &&
+                      br_oltp_data_version(cdc->reader, &version, NULL) == BR_OK &&
+                      version == cdc->data_version;
+    if (is_current) {
+        br_snapshot *snapshot;
+        const br_schema_ref *schema;
+        br_cdc_snapshot(cdc, &snapshot, &schema);
+        is_current = br_snapshot_version(snapshot) == snapshot_version;
+        br_snapshot_drop(snapshot);
+        br_cdc_schema_drop(schema);
+    }
+    br_lock_give(&cdc->sync_lock);
+    return is_current;
+}
+
 br_status br_cdc_rebuild(br_cdc *cdc, br_error *err)
 {
     br_lock_take(&cdc->sync_lock);

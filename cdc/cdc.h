@@ -58,6 +58,9 @@ BR_CHECKED br_status br_cdc_sync(br_cdc *cdc, br_error *err);
 BR_CHECKED br_status br_cdc_sync_within(br_cdc *cdc, uint64_t max_lag_ms, br_error *err);
 BR_CHECKED br_status br_cdc_checkpoint(br_cdc *cdc, br_error *err);  // and prunes the log
 BR_CHECKED br_status br_cdc_compact(br_cdc *cdc, bool *did_work_out, br_error *err);
+// Is the snapshot of that version what a strict query would see? For a caller that keeps others
+// from committing. Never waits: false when that cannot be told at once.
+bool br_cdc_is_current(br_cdc *cdc, uint64_t snapshot_version);
 br_cdc_status br_cdc_get_status(br_cdc *cdc);
 
 // The schema as of the published versions, for binding (views, affinities, collations). Counted:

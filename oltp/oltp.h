@@ -72,6 +72,11 @@ const char *br_oltp_parameter_name(const br_oltp_statement *statement, uint32_t 
 // Indexes count from 1, as SQLite's. The bytes must stay until the statement is reset or rebound.
 BR_CHECKED br_status br_oltp_bind(br_oltp_statement *statement, uint32_t index,
                                   const br_value *value, br_error *err);
+// What FROM _braid_rows(?index) gives: columns c0, c1, ... of batches with FLAT, CONST and ANY
+// vectors. Borrowed until the statement is finalised; read once.
+enum { BR_OLTP_ROWS_COLUMNS_MAX = 1999 };
+BR_CHECKED br_status br_oltp_bind_batches(br_oltp_statement *statement, uint32_t index,
+                                          br_batch_source *source, br_error *err);
 BR_CHECKED br_status br_oltp_step(br_oltp_statement *statement, bool *row_out, br_error *err);
 uint32_t br_oltp_column_count(const br_oltp_statement *statement);
 const char *br_oltp_column_name(const br_oltp_statement *statement, uint32_t column);

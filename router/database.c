@@ -207,7 +207,12 @@ br_status br_writer_exec(br_database *database, const char *sql, br_error *err)
 
 br_status br_database_exec(br_database *database, const char *sql, br_error *err)
 {
-    return br_writer_exec(database, sql, err);
+    if (!br_text_may_be_fed(sql)) return br_writer_exec(database, sql, err);
+    br_statement *statement;
+    BR_TRY(br_statement_new(database, sql, &statement, NULL, err));
+    br_status status = br_statement_run(statement, NULL, err);
+    br_statement_free(statement);
+    return status;
 }
 
 int64_t br_database_changes(br_database *database)

@@ -69,6 +69,8 @@ struct br_statement {
     // writer connection, under writer_lock.
     br_oltp_statement *prepared;
     bool may_bind_session; // and is to be looked at after each run
+    br_write_ast *write;   // the SELECT that feeds it; NULL: none, or one for SQLite alone
+    br_statement *feed;    // that SELECT, from the first run on
 
     br_value *parameters; // bytes of text and blobs on the heap, owned
     uint8_t *parameter_masks;
@@ -116,6 +118,25 @@ void br_writer_note_transaction(br_database *database);
 // Marks the start of something an interrupt may stop; `oltp` may be NULL. Returns the slot to end.
 uint32_t br_running_begin(br_database *database, br_oltp *oltp);
 void br_running_end(br_database *database, uint32_t slot);
+
+// ---- statement.c -----------------------------------------------------------------------------
+
+// Rules that need no plan. NULL: the columnar engine may run it.
+const char *br_statement_rule(const br_statement *statement);
+// Runs on the columnar engine. BR_UNSUPPORTED, with the reason as message, leaves it to SQLite.
+BR_CHECKED br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
+                                           br_outcome **outcome_out, br_error *err);
+
+// ---- write.c ---------------------------------------------------------------------------------
+
+// Remembers the SELECT that feeds a write, when there is one.
+BR_CHECKED br_status br_write_find(br_statement *statement, br_error *err);
+// Runs a write whose SELECT is the columnar engine's: its rows go to SQLite in one transaction.
+// *is_done_out is false when SQLite has to run the statement as a whole.
+BR_CHECKED br_status br_write_run(br_statement *statement, uint64_t deadline_ns,
+                                  br_outcome **outcome_out, bool *is_done_out, br_error *err);
+// Is the text one statement that br_write_run may be for?
+bool br_text_may_be_fed(const char *sql);
 
 // ---- explain.c -------------------------------------------------------------------------------
 

@@ -112,6 +112,7 @@ struct br_outcome {
     br_engine engine;
     const char *reason; // in result->arena
     uint64_t seq;
+    uint64_t version;  // of the snapshot the columnar engine read
     double lag_ms;
     double run_ms;
 };

@@ -30,6 +30,7 @@ static br_status statement_prepare(br_statement *statement, const char *sql, br_
     };
     if (statement->ast.parameter_names == NULL) return br_fail(err, BR_NOMEM, "statement");
     statement->may_bind_session = br_text_may_bind_session(sql);
+    if (prepared != NULL && !br_oltp_is_readonly(prepared)) BR_TRY(br_write_find(statement, err));
     for (uint32_t i = 1; i <= parameter_count; i++) {
         const char *name = br_oltp_parameter_name(prepared, i);
         if (name == NULL) continue;
@@ -103,6 +104,7 @@ void br_statement_free(br_statement *statement)
 {
     if (statement == NULL) return;
     br_statement_forget_plan(statement);
+    br_statement_free(statement->feed);
     if (statement->prepared != NULL) {
         br_lock_take(&statement->database->writer_lock);
         br_oltp_finalize(statement->prepared);
@@ -237,8 +239,7 @@ static double database_lag_ms(br_database *database)
     return (double)(br_clock_ns() - status.synced_at_ns) / 1e6;
 }
 
-// Rules that need no plan. NULL: the columnar engine may run it.
-static const char *statement_rule(br_statement *statement)
+const char *br_statement_rule(const br_statement *statement)
 {
     br_database *database = statement->database;
     if (statement->ast.kind == BR_STATEMENT_OTHER) return "not a query";
@@ -258,9 +259,8 @@ static br_status statement_plan_native(br_statement *statement, const br_snapsho
     return br_fail(err, BR_UNSUPPORTED, "%s", statement->unsupported);
 }
 
-// Runs on the columnar engine. BR_UNSUPPORTED, with the reason as message, leaves it to SQLite.
-static br_status statement_run_olap(br_statement *statement, uint64_t deadline_ns,
-                                    br_outcome **outcome_out, br_error *err)
+br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
+                                br_outcome **outcome_out, br_error *err)
 {
     br_database *database = statement->database;
     BR_TRY(database_refresh(database, statement->freshness, err));
@@ -284,6 +284,7 @@ static br_status statement_run_olap(br_statement *statement, uint64_t deadline_n
     if (status == BR_OK) {
         br_outcome *outcome = *outcome_out;
         outcome->seq = br_snapshot_watermark(snapshot).seq;
+        outcome->version = br_snapshot_version(snapshot);
         const char *reason =
             statement->engine == BR_ENGINE_OLAP ? "forced" : statement->route_reason;
         outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
@@ -319,6 +320,16 @@ static br_status statement_ask_sqlite(br_statement *statement, br_error *err)
     return status;
 }
 
+static br_status statement_run_other(br_statement *statement, uint64_t deadline_ns,
+                                     br_outcome **outcome_out, br_error *err)
+{
+    bool is_done = false;
+    if (statement->write != NULL)
+        BR_TRY(br_write_run(statement, deadline_ns, outcome_out, &is_done, err));
+    if (is_done) return BR_OK;
+    return br_run_oltp(statement, deadline_ns, "not a query", outcome_out, err);
+}
+
 static br_status statement_run(br_statement *statement, br_outcome **outcome_out, br_error *err)
 {
     uint64_t deadline_ns =
@@ -329,11 +340,11 @@ static br_status statement_run(br_statement *statement, br_outcome **outcome_out
         return br_run_explain(statement, outcome_out, err);
 
     br_error problem;
-    const char *rule = statement_rule(statement);
+    const char *rule = br_statement_rule(statement);
     bool is_query = statement->ast.kind != BR_STATEMENT_OTHER;
-    if (!is_query) return br_run_oltp(statement, deadline_ns, rule, outcome_out, err);
+    if (!is_query) return statement_run_other(statement, deadline_ns, outcome_out, err);
     br_status status = rule == NULL
-                           ? statement_run_olap(statement, deadline_ns, outcome_out, &problem)
+                           ? br_statement_run_olap(statement, deadline_ns, outcome_out, &problem)
                            : br_fail(&problem, BR_UNSUPPORTED, "%s", rule);
     if (status == BR_OK) return BR_OK;
     if (!failure_falls_back(status) || statement->engine == BR_ENGINE_OLAP) {

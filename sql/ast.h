@@ -191,6 +191,24 @@ typedef struct br_statement_ast {
 // SQLite's wording (near "x": syntax error).
 BR_CHECKED br_status br_parse(const char *text, br_arena *arena, br_statement_ast *out,
                               br_error *err);
+
+typedef struct br_span {  // bytes begin..end-1 of a text
+    uint32_t begin, end;
+} br_span;
+
+// [WITH ...] INSERT INTO ... SELECT ..., or CREATE TABLE target AS SELECT ...
+typedef struct br_write_ast {
+    bool creates_table;
+    bool takes_limit;  // LIMIT may be written behind the SELECT
+    br_span with;      // in front of INSERT; empty when there is none
+    br_span target;    // CREATE TABLE: the name
+    br_span select;
+} br_write_ast;
+
+// Finds the SELECT that feeds a write, in a text that SQLite has accepted. BR_UNSUPPORTED: there is
+// none, or it is one that only SQLite can do (TEMP, IF NOT EXISTS).
+BR_CHECKED br_status br_parse_write(const char *text, br_arena *arena, br_write_ast *out,
+                                    br_error *err);
 // The SELECT of a CREATE VIEW text, and its column list when there is one.
 BR_CHECKED br_status br_parse_view(const char *text, br_arena *arena, br_ast_cte *out,
                                    br_error *err);
