@@ -165,6 +165,7 @@ struct br_scope {
     br_collation_source *sources;  // where each result's collation comes from, once bound
     bool aliases_visible;
     bool aggregates_allowed;
+    bool windows_allowed;      // in the result list and ORDER BY, not inside functions there
     bool in_aggregate;         // binding arguments of an aggregate function
     bool in_order;             // binding ORDER BY: SQLite words a misuse there differently
     bool is_aggregate;
@@ -179,6 +180,9 @@ struct br_scope {
     uint32_t key_count;        // GROUP BY
     br_expr **keys;
     br_plan_column *key_columns;
+    const br_ast_core *core;   // whose WINDOW clause counts; NULL: none can
+    uint32_t window_count;
+    br_plan **windows;         // WINDOW nodes, with calls and their columns but no input yet
 };
 
 // bind_expression.c
@@ -228,7 +232,9 @@ BR_CHECKED br_status br_bind_call(br_scope *scope, const br_ast *ast, const char
                                   const br_bound *args, uint32_t arg_count, br_bound *out,
                                   br_error *err);
 // Does the expression call an aggregate function (not inside subqueries)?
-bool br_ast_has_aggregate(const br_ast *ast);
+bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast);
+BR_CHECKED br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind,
+                                              br_error *err);
 
 // functions.c
 const br_function_info *br_function_find(const char *name);
@@ -237,7 +243,12 @@ br_type br_function_type(br_function function, const char *name, br_expr *const 
 bool br_function_can_fail(br_function function, br_expr *const *args, uint32_t arg_count);
 // An aggregate function by name, BR_AGG_COUNT_: none (min and max with one argument).
 br_aggregate_kind br_aggregate_find(const char *name, uint32_t arg_count);
-bool br_function_is_window(const char *name);
+typedef struct br_window_info {
+    const char *name;
+    br_window_function function;
+    uint32_t arguments_min, arguments_max;
+} br_window_info;
+const br_window_info *br_window_find(const char *name);  // NULL: none of that name
 // Why SQLite alone can run it; NULL: no reason.
 const char *br_function_unsupported(const char *name);
 
@@ -252,6 +263,7 @@ br_type br_type_affinity(br_type from, br_affinity to);
 // Sets type and assumes_no_overflow of an arithmetic, bit or concat operator from its arguments.
 void br_type_operator(br_expr *expr, bool checked_arithmetic);
 br_type br_type_aggregate(const br_aggregate *aggregate, bool has_keys);
+br_type br_type_window(const br_window_call *call);
 
 // bind_subquery.c
 BR_CHECKED br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
@@ -269,10 +281,27 @@ BR_CHECKED br_status br_scope_attach(br_scope *scope, br_attach_list *list, br_e
 // bind_aggregate.c
 BR_CHECKED br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kind kind,
                                        br_bound *out, br_error *err);
+// Arguments and FILTER; *first_out is the first argument.
+BR_CHECKED br_status br_bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
+                                       br_bound *first_out, br_error *err);
+void br_aggregate_simplify(br_aggregate *aggregate);
+bool br_aggregate_equal(const br_aggregate *left, const br_aggregate *right);
 // Replaces what belongs below the AGGREGATE node by its columns.
 BR_CHECKED br_status br_lift(br_scope *scope, br_expr **expr, br_error *err);
+BR_CHECKED br_status br_lift_node(br_scope *scope, br_plan *plan, br_error *err);
 BR_CHECKED br_status br_lift_joins(br_scope *scope, br_attach_list *list, br_error *err);
 BR_CHECKED br_status br_bind_aggregate_node(br_scope *scope, br_error *err);
+
+// bind_window.c
+// Are the bases in the WINDOW clause right? Nobody need use them.
+BR_CHECKED br_status br_check_windows(const br_ast_core *core, br_error *err);
+// A call with OVER: a column of one of the scope's windows.
+BR_CHECKED br_status br_bind_window(br_scope *scope, const br_ast *ast, br_bound *out,
+                                    br_error *err);
+bool br_window_has_aggregate(const br_scope *scope, const br_ast_window *window);
+bool br_ast_has_window(const br_ast *ast);  // not inside subqueries
+// Puts the scope's windows on top of its plan.
+BR_CHECKED br_status br_scope_add_windows(br_scope *scope, br_error *err);
 
 // bind_from.c
 BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err);
@@ -330,6 +359,8 @@ br_plan *br_plan_distinct(br_binder *binder, br_plan *input);
 br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_plan *right);
 // Sets what the join puts out from its sides; `mark` and others keep what they add.
 bool br_plan_join_columns(br_binder *binder, br_plan *join);
+// The same for a WINDOW, which keeps its last call_count columns; false: no memory.
+bool br_plan_window_columns(br_binder *binder, br_plan *window);
 br_plan_column br_column_of(br_binder *binder, const char *name, const br_bound *bound);
 
 // unnest_tree.c: gives everything that the plan puts out new ids, in place.

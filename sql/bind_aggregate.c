@@ -16,15 +16,19 @@ static br_status misuse(br_scope *scope, const br_ast *ast, br_error *err)
     return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate function %s()", ast->name);
 }
 
-static br_status bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
-                                br_error *err)
+br_status br_bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
+                            br_bound *first_out, br_error *err)
 {
     br_bound arg;
+    *first_out = (br_bound){.source = BR_COLLATED_NOT};
     for (uint32_t i = 0; i < ast->arg_count; i++) {
         BR_TRY(br_bind_expression(scope, ast->args[i], &arg, err));
         aggregate->args[i] = arg.expr;
-        if (i == 0 && arg.source != BR_COLLATED_NOT) aggregate->collation = arg.collation;
+        if (i > 0) continue;
+        *first_out = arg;
+        if (arg.source != BR_COLLATED_NOT) aggregate->collation = arg.collation;
     }
+    aggregate->arg_count = ast->arg_count;
     if (ast->filter == NULL) return BR_OK;
     BR_TRY(br_bind_expression(scope, ast->filter, &arg, err));
     aggregate->filter = arg.expr;
@@ -37,15 +41,18 @@ static br_status bind_below(br_scope *scope, const br_ast *ast, br_aggregate *ag
                             br_error *err)
 {
     br_attach_list *attach = scope->attach;
-    bool escapes = scope->escapes;
+    bool escapes = scope->escapes, windows_allowed = scope->windows_allowed;
     uint32_t references = scope->own_references;
+    br_bound first;
     scope->attach = scope->attach_below;
     scope->in_aggregate = true;
+    scope->windows_allowed = false;
     scope->escapes = false;
-    br_status status = bind_arguments(scope, ast, aggregate, err);
+    br_status status = br_bind_arguments(scope, ast, aggregate, &first, err);
     bool only_outer = scope->escapes && scope->own_references == references;
     scope->attach = attach;
     scope->in_aggregate = false;
+    scope->windows_allowed = windows_allowed;
     scope->escapes = scope->escapes || escapes;
     BR_TRY(status);
     if (only_outer)
@@ -59,7 +66,7 @@ static bool optional_equal(const br_expr *left, const br_expr *right)
     return br_expr_equal(left, right);
 }
 
-static bool aggregate_equal(const br_aggregate *left, const br_aggregate *right)
+bool br_aggregate_equal(const br_aggregate *left, const br_aggregate *right)
 {
     bool same = left->kind == right->kind && left->distinct == right->distinct &&
                 left->collation == right->collation && left->arg_count == right->arg_count &&
@@ -75,7 +82,8 @@ static br_status aggregate_column(br_scope *scope, const br_aggregate *aggregate
 {
     for (uint32_t i = 0; i < scope->aggregate_count; i++) {
         br_bound_aggregate *known = &scope->aggregates[i];
-        if (known->is_bare != is_bare || !aggregate_equal(&known->aggregate, aggregate)) continue;
+        if (known->is_bare != is_bare) continue;
+        if (!br_aggregate_equal(&known->aggregate, aggregate)) continue;
         *out = &known->column;
         return BR_OK;
     }
@@ -99,7 +107,7 @@ static bool never_null(const br_expr *expr)
 }
 
 // Counting what cannot be NULL is counting rows.
-static void simplify(br_aggregate *aggregate)
+void br_aggregate_simplify(br_aggregate *aggregate)
 {
     if (aggregate->kind == BR_AGG_MIN || aggregate->kind == BR_AGG_MAX) aggregate->distinct = false;
     if (aggregate->kind != BR_AGG_COUNT || aggregate->distinct) return;
@@ -117,11 +125,10 @@ br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kin
         return br_fail(err, BR_SQL, "DISTINCT aggregates must have exactly one argument");
     if (ast->order_count > 0)
         return br_fail(err, BR_UNSUPPORTED, "ORDER BY inside aggregate %s()", ast->name);
-    br_aggregate aggregate = {
-        .kind = kind, .distinct = ast->distinct, .arg_count = ast->arg_count};
+    br_aggregate aggregate = {.kind = kind, .distinct = ast->distinct};
     br_plan_column *column;
     BR_TRY(bind_below(scope, ast, &aggregate, err));
-    simplify(&aggregate);
+    br_aggregate_simplify(&aggregate);
     BR_TRY(aggregate_column(scope, &aggregate, false, &column, err));
     *out = (br_bound){.source = BR_COLLATED_NOT};
     out->expr = br_expr_column(scope->binder->arena, column);
@@ -165,6 +172,11 @@ br_status br_lift(br_scope *scope, br_expr **expr, br_error *err)
 static br_status lift_visit(void *context, br_expr **expr, br_error *err)
 {
     return br_lift(context, expr, err);
+}
+
+br_status br_lift_node(br_scope *scope, br_plan *plan, br_error *err)
+{
+    return br_plan_each_expr(plan, lift_visit, scope, err);
 }
 
 br_status br_lift_joins(br_scope *scope, br_attach_list *list, br_error *err)

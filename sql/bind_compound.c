@@ -134,6 +134,7 @@ static br_status order_by_arm(br_scope *scope, const br_plan *plan, const br_ast
     const br_ast *inner = br_ast_skip_collate(ast);
     *column_out = -1;
     scope->aliases_visible = false;
+    scope->windows_allowed = true;
     br_status status = br_bind_expression(scope, inner, &bound, err);
     if (status != BR_OK) return status == BR_NOMEM ? status : BR_OK;
     for (uint32_t i = 0; i < scope->result_count && i < plan->column_count; i++) {

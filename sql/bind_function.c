@@ -4,15 +4,17 @@
 
 #include "sql/bind.h"
 
-bool br_ast_has_aggregate(const br_ast *ast)
+bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast)
 {
     if (ast == NULL) return false;
-    if (ast->kind == BR_AST_FUNCTION && ast->window == NULL) {
+    if (ast->kind == BR_AST_FUNCTION) {
         bool is_aggregate = br_aggregate_find(ast->name, ast->arg_count) != BR_AGG_COUNT_;
-        if (is_aggregate) return true;
+        if (is_aggregate && ast->window == NULL) return true;
+        if (br_ast_has_aggregate(scope, ast->filter)) return true;
+        if (ast->window != NULL && br_window_has_aggregate(scope, ast->window)) return true;
     }
     for (uint32_t i = 0; i < ast->arg_count; i++) {
-        if (br_ast_has_aggregate(ast->args[i])) return true;
+        if (br_ast_has_aggregate(scope, ast->args[i])) return true;
     }
     return false;
 }
@@ -145,7 +147,7 @@ br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name, con
     return call_unknown(scope, ast, name, args, arg_count, out, err);
 }
 
-static br_status check_aggregate_count(const br_ast *ast, br_aggregate_kind kind, br_error *err)
+br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind, br_error *err)
 {
     uint32_t max = kind == BR_AGG_GROUP_CONCAT ? 2 : 1;
     uint32_t min = kind == BR_AGG_COUNT ? 0 : 1;
@@ -157,14 +159,13 @@ static br_status check_aggregate_count(const br_ast *ast, br_aggregate_kind kind
 
 br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
-    if (ast->window != NULL)
-        return br_fail(err, BR_UNSUPPORTED, "window function %s() is not native", ast->name);
+    if (ast->window != NULL) return br_bind_window(scope, ast, out, err);
     br_aggregate_kind kind = br_aggregate_find(ast->name, ast->arg_count);
     if (kind != BR_AGG_COUNT_) {
-        BR_TRY(check_aggregate_count(ast, kind, err));
+        BR_TRY(br_aggregate_check_count(ast, kind, err));
         return br_bind_aggregate(scope, ast, kind, out, err);
     }
-    if (br_function_is_window(ast->name))
+    if (br_window_find(ast->name) != NULL)
         return br_fail_at(err, BR_SQL, ast->offset, "misuse of window function %s()", ast->name);
     if (ast->filter != NULL)
         return br_fail_at(err, BR_SQL, ast->offset,

@@ -162,7 +162,10 @@ static const br_result_item *find_alias(const br_scope *scope, const char *name)
 static br_status bind_alias(br_scope *scope, const br_result_item *item, const br_ast *name,
                             br_bound *out, br_error *err)
 {
-    bool has_aggregate = item->ast != NULL && br_ast_has_aggregate(item->ast);
+    bool has_aggregate = item->ast != NULL && br_ast_has_aggregate(scope, item->ast);
+    if (item->ast != NULL && !scope->windows_allowed && br_ast_has_window(item->ast))
+        return br_fail_at(err, BR_SQL, name->offset, "misuse of aliased window function %s",
+                          item->alias);
     if (has_aggregate && (!scope->aggregates_allowed || scope->in_aggregate))
         return br_fail_at(err, BR_SQL, name->offset, "misuse of aliased aggregate %s", item->alias);
     if (item->ast != NULL && item->ast->kind == BR_AST_ROW)
@@ -218,7 +221,11 @@ br_status br_bind_name(br_scope *scope, const br_ast *ast, br_bound *out, br_err
     uint32_t matches = 0;
     br_scope *owner = scope;
     for (; owner != NULL; owner = owner->outer) {
-        BR_TRY(find_in_scope(owner, ast, out, &matches, err));
+        bool windows_allowed = owner->windows_allowed;
+        owner->windows_allowed = windows_allowed && owner == scope;
+        br_status status = find_in_scope(owner, ast, out, &matches, err);
+        owner->windows_allowed = windows_allowed;
+        BR_TRY(status);
         if (matches > 0) break;
     }
     if (matches == 0) return name_as_string(scope, ast, out, err);

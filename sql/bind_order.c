@@ -81,11 +81,11 @@ br_status br_bind_order(br_scope *scope, const br_ast_select *select, br_order_t
     BR_NEED(terms, err);
     br_scope *outer = scope->outer;  // ORDER BY sees no outer query
     scope->outer = NULL;
-    scope->in_order = true;
+    scope->in_order = scope->windows_allowed = true;
     br_status status = BR_OK;
     for (uint32_t i = 0; i < select->order_count && status == BR_OK; i++)
         status = bind_term(scope, &select->order_by[i], i, &terms[i], err);
-    scope->in_order = false;
+    scope->in_order = scope->windows_allowed = false;
     scope->outer = outer;
     BR_TRY(status);
     *terms_out = terms;

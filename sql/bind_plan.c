@@ -107,6 +107,18 @@ bool br_plan_join_columns(br_binder *binder, br_plan *join)
     return true;
 }
 
+bool br_plan_window_columns(br_binder *binder, br_plan *window)
+{
+    uint32_t calls = window->window.call_count, left = window->left->column_count;
+    br_plan_column *columns = BR_ALLOC(binder->arena, br_plan_column, left + calls);
+    if (columns == NULL) return false;
+    memcpy(columns, window->left->columns, left * sizeof *columns);
+    memcpy(columns + left, window->columns + window->column_count - calls, calls * sizeof *columns);
+    window->columns = columns;
+    window->column_count = left + calls;
+    return true;
+}
+
 br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_plan *right)
 {
     br_plan *plan = br_plan_new(binder, BR_PLAN_JOIN, 0);

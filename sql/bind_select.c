@@ -164,7 +164,7 @@ static const char *unique_name(br_scope *scope, const br_plan_column *columns, u
 static bool has_aggregate(const br_scope *scope)
 {
     for (uint32_t i = 0; i < scope->result_count; i++) {
-        if (scope->results[i].ast != NULL && br_ast_has_aggregate(scope->results[i].ast))
+        if (scope->results[i].ast != NULL && br_ast_has_aggregate(scope, scope->results[i].ast))
             return true;
     }
     return false;
@@ -174,10 +174,11 @@ static br_status bind_results(br_scope *scope, select_parts *parts, br_error *er
 {
     parts->results = BR_ALLOC(scope->binder->arena, br_bound, scope->result_count);
     BR_NEED(parts->results, err);
-    scope->aggregates_allowed = true;
+    scope->aggregates_allowed = scope->windows_allowed = true;
     for (uint32_t i = 0; i < scope->result_count; i++)
         BR_TRY(br_bind_result(scope, &scope->results[i], &parts->results[i], err));
     scope->aggregates_allowed = scope->is_aggregate;
+    scope->windows_allowed = false;
     return BR_OK;
 }
 
@@ -204,7 +205,7 @@ static br_status bind_key(br_scope *scope, const br_ast *ast, uint32_t index, br
     int32_t column;
     BR_TRY(br_order_match(scope, ast, "GROUP", index, &column, err));
     const br_ast *source = column < 0 ? ast : scope->results[column].ast;
-    if (source != NULL && br_ast_has_aggregate(source))
+    if (source != NULL && br_ast_has_aggregate(scope, source))
         return br_fail(err, BR_SQL, "aggregate functions are not allowed in the GROUP BY clause");
     br_attach_list *attach = scope->attach;
     scope->attach = &joins;
@@ -269,6 +270,8 @@ static br_status lift_all(br_scope *scope, select_parts *parts, br_error *err)
             BR_TRY(br_lift(scope, &parts->order[i].bound.expr, err));
     }
     if (parts->having != NULL) BR_TRY(br_lift(scope, &parts->having, err));
+    for (uint32_t i = 0; i < scope->window_count; i++)
+        BR_TRY(br_lift_node(scope, scope->windows[i], err));
     BR_TRY(br_lift_joins(scope, &parts->above, err));
     return br_bind_aggregate_node(scope, err);
 }
@@ -420,6 +423,7 @@ static br_status build(br_scope *scope, select_parts *parts, br_plan **plan_out,
         scope->plan = br_plan_filter(scope->binder, scope->plan, parts->having);
         BR_NEED(scope->plan, err);
     }
+    BR_TRY(br_scope_add_windows(scope, err));
     BR_TRY(project(scope, parts, plain_ids, &plan, err));
     bool has_extra = plan->column_count > scope->result_count;
     if (parts->core->distinct) BR_TRY(distinct(scope, &plan, err));
@@ -435,8 +439,8 @@ br_status br_bind_core(br_scope *scope, const br_ast_core *core, const br_ast_se
 {
     select_parts parts = {.core = core, .select = select, .style = style};
     if (select != NULL) parts.order_count = select->order_count;
-    if (core->window_count > 0)
-        return br_fail(err, BR_UNSUPPORTED, "window definitions are not native");
+    scope->core = core;
+    BR_TRY(br_check_windows(core, err));
     BR_TRY(br_bind_from(scope, core->from, err));
     BR_TRY(expand_results(scope, core, err));
     scope->is_aggregate = core->group_count > 0 || has_aggregate(scope);

@@ -286,3 +286,34 @@ br_type br_type_aggregate(const br_aggregate *aggregate, bool has_keys)
     arg.class_mask = (uint8_t)(arg.class_mask | null);
     return arg;
 }
+
+// Is the row itself always in its frame?
+static bool frame_has_row(const br_window_frame *frame)
+{
+    return frame->start <= BR_FRAME_CURRENT_ROW && frame->end >= BR_FRAME_CURRENT_ROW &&
+           frame->exclude == BR_EXCLUDE_NO_OTHERS;
+}
+
+br_type br_type_window(const br_window_call *call)
+{
+    br_type type = br_type_of_mask(BR_MASK_NULL);
+    switch (call->function) {
+    case BR_WINDOW_AGGREGATE:
+        return br_type_aggregate(&call->aggregate, frame_has_row(&call->frame));
+    case BR_WINDOW_ROW_NUMBER:
+    case BR_WINDOW_RANK:
+    case BR_WINDOW_DENSE_RANK:
+    case BR_WINDOW_NTILE: return br_type_int(1, count_max, false);
+    case BR_WINDOW_PERCENT_RANK:
+    case BR_WINDOW_CUME_DIST: return br_type_of_mask(BR_MASK_REAL);
+    case BR_WINDOW_LAG:
+    case BR_WINDOW_LEAD:
+        if (call->arg_count == 3) type = call->args[2]->type;
+        return br_type_union(call->args[0]->type, type);
+    case BR_WINDOW_FIRST_VALUE:
+    case BR_WINDOW_LAST_VALUE:
+    case BR_WINDOW_NTH_VALUE: break;
+    }
+    bool is_sure = call->function != BR_WINDOW_NTH_VALUE && frame_has_row(&call->frame);
+    return is_sure ? call->args[0]->type : br_type_union(call->args[0]->type, type);
+}

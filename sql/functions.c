@@ -102,16 +102,25 @@ const char *br_function_unsupported(const char *name)
     return NULL;
 }
 
-bool br_function_is_window(const char *name)
+const br_window_info *br_window_find(const char *name)
 {
-    static const char *const names[] = {
-        "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lead", "lag",
-        "first_value", "last_value", "nth_value",
+    static const br_window_info windows[] = {
+        {"row_number", BR_WINDOW_ROW_NUMBER, 0, 0},
+        {"rank", BR_WINDOW_RANK, 0, 0},
+        {"dense_rank", BR_WINDOW_DENSE_RANK, 0, 0},
+        {"percent_rank", BR_WINDOW_PERCENT_RANK, 0, 0},
+        {"cume_dist", BR_WINDOW_CUME_DIST, 0, 0},
+        {"ntile", BR_WINDOW_NTILE, 1, 1},
+        {"lag", BR_WINDOW_LAG, 1, 3},
+        {"lead", BR_WINDOW_LEAD, 1, 3},
+        {"first_value", BR_WINDOW_FIRST_VALUE, 1, 1},
+        {"last_value", BR_WINDOW_LAST_VALUE, 1, 1},
+        {"nth_value", BR_WINDOW_NTH_VALUE, 2, 2},
     };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (br_name_equal(names[i], name)) return true;
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        if (br_name_equal(windows[i].name, name)) return &windows[i];
     }
-    return false;
+    return NULL;
 }
 
 br_aggregate_kind br_aggregate_find(const char *name, uint32_t arg_count)

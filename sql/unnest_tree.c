@@ -86,25 +86,15 @@ static br_status refresh_join(br_binder *binder, br_plan *join, br_error *err)
     return done ? BR_OK : br_fail(err, BR_NOMEM, "no memory for the plan");
 }
 
-static br_status refresh_window(br_binder *binder, br_plan *window, br_error *err)
-{
-    uint32_t calls = window->window.call_count, left = window->left->column_count;
-    const br_plan_column *added = window->columns + window->column_count - calls;
-    br_plan_column *columns = BR_ALLOC(binder->arena, br_plan_column, left + calls);
-    BR_NEED(columns, err);
-    memcpy(columns, window->left->columns, left * sizeof *columns);
-    memcpy(columns + left, added, calls * sizeof *columns);
-    window->columns = columns;
-    window->column_count = left + calls;
-    return BR_OK;
-}
-
 br_status br_refresh_node(br_binder *binder, br_plan *plan, br_error *err)
 {
     bool passes = plan->kind == BR_PLAN_FILTER || plan->kind == BR_PLAN_SORT ||
                   plan->kind == BR_PLAN_LIMIT;
     if (plan->kind == BR_PLAN_JOIN) return refresh_join(binder, plan, err);
-    if (plan->kind == BR_PLAN_WINDOW) return refresh_window(binder, plan, err);
+    if (plan->kind == BR_PLAN_WINDOW)
+        return br_plan_window_columns(binder, plan)
+                   ? BR_OK
+                   : br_fail(err, BR_NOMEM, "no memory for the plan");
     if (!passes) return BR_OK;
     size_t bytes = plan->left->column_count * sizeof *plan->columns;
     plan->columns = br_arena_copy(binder->arena, plan->left->columns, bytes);

@@ -109,16 +109,21 @@ static inline void collect_names(plan_text *out, const br_plan *plan)
 
 static inline void put_plan(plan_text *out, const br_plan *plan);
 
-static inline void put_aggregate(plan_text *out, const br_plan *plan)
+static inline const char *aggregate_name(const br_aggregate *aggregate)
 {
     static const char *const names[] = {"count", "count", "sum", "total", "avg", "min", "max",
                                         "group_concat", "first", "arg_min", "arg_max"};
+    return names[aggregate->kind];
+}
+
+static inline void put_aggregate(plan_text *out, const br_plan *plan)
+{
     put(out, "; ");
     put_list(out, plan->aggregate.keys, plan->aggregate.key_count, ", ");
     put(out, ";");
     for (uint32_t i = 0; i < plan->aggregate.aggregate_count; i++) {
         const br_aggregate *aggregate = &plan->aggregate.aggregates[i];
-        put(out, " %s(%s", names[aggregate->kind], aggregate->distinct ? "distinct " : "");
+        put(out, " %s(%s", aggregate_name(aggregate), aggregate->distinct ? "distinct " : "");
         put_list(out, aggregate->args, aggregate->arg_count, ", ");
         put(out, ")");
     }
@@ -149,14 +154,57 @@ static inline void put_limit(plan_text *out, const br_expr *limit, const br_expr
     }
 }
 
+static inline void put_keys(plan_text *out, const br_sort_key *keys, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put(out, i == 0 ? ": " : ", ");
+        put_expr(out, keys[i].expression);
+        if (keys[i].descending) put(out, " desc");
+        if (keys[i].nulls_last != keys[i].descending) put(out, " nulls moved");
+    }
+}
+
+static inline void put_bound(plan_text *out, br_frame_bound bound, const br_expr *offset)
+{
+    static const char *const names[] = {"start", "before", "row", "after", "end"};
+    if (offset != NULL) put_expr(out, offset);
+    put(out, "%s%s", offset == NULL ? "" : " ", names[bound]);
+}
+
+static inline void put_call(plan_text *out, const br_window_call *call)
+{
+    static const char *const names[] = {
+        "", "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead",
+        "first_value", "last_value", "nth_value"};
+    static const char *const units[] = {"range", "rows", "groups"};
+    static const char *const excluded[] = {"", " without row", " without group", " without ties"};
+    bool is_aggregate = call->function == BR_WINDOW_AGGREGATE;
+    const br_aggregate *aggregate = &call->aggregate;
+    put(out, "; %s(", is_aggregate ? aggregate_name(aggregate) : names[call->function]);
+    put_list(out, is_aggregate ? aggregate->args : call->args,
+             is_aggregate ? aggregate->arg_count : call->arg_count, ", ");
+    put(out, ")");
+    if (aggregate->filter != NULL) put(out, " if ");
+    if (aggregate->filter != NULL) put_expr(out, aggregate->filter);
+    if (!is_aggregate && call->function < BR_WINDOW_FIRST_VALUE) return;
+    put(out, " %s ", units[call->frame.unit]);
+    put_bound(out, call->frame.start, call->frame.start_offset);
+    put(out, " to ");
+    put_bound(out, call->frame.end, call->frame.end_offset);
+    put(out, "%s", excluded[call->frame.exclude]);
+}
+
+static inline void put_window(plan_text *out, const br_plan *plan)
+{
+    if (plan->window.partition_count > 0) put(out, " by ");
+    put_list(out, plan->window.partitions, plan->window.partition_count, ", ");
+    put_keys(out, plan->window.order_by, plan->window.order_count);
+    for (uint32_t i = 0; i < plan->window.call_count; i++) put_call(out, &plan->window.calls[i]);
+}
+
 static inline void put_sort(plan_text *out, const br_plan *plan)
 {
-    for (uint32_t i = 0; i < plan->sort.key_count; i++) {
-        put(out, i == 0 ? ": " : ", ");
-        put_expr(out, plan->sort.keys[i].expression);
-        if (plan->sort.keys[i].descending) put(out, " desc");
-        if (plan->sort.keys[i].nulls_last != plan->sort.keys[i].descending) put(out, " nulls moved");
-    }
+    put_keys(out, plan->sort.keys, plan->sort.key_count);
     put_limit(out, plan->sort.limit, plan->sort.offset);
 }
 
@@ -198,6 +246,7 @@ static inline void put_plan(plan_text *out, const br_plan *plan)
     }
     if (plan->kind == BR_PLAN_AGGREGATE) put_aggregate(out, plan);
     if (plan->kind == BR_PLAN_JOIN) put_join(out, plan);
+    if (plan->kind == BR_PLAN_WINDOW) put_window(out, plan);
     if (plan->kind == BR_PLAN_SORT) put_sort(out, plan);
     if (plan->kind == BR_PLAN_LIMIT) put_limit(out, plan->limit.limit, plan->limit.offset);
     put(out, ")");

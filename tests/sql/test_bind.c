@@ -439,14 +439,142 @@ static void test_bind_reasons_for_what_only_sqlite_runs(void)
     check_error("SELECT random()", BR_UNSUPPORTED, -1,
                 "function random() gives another value for each call");
     check_error("SELECT date('now')", BR_UNSUPPORTED, -1, "function date() of the current time");
-    check_error("SELECT sum(a) OVER () FROM t", BR_UNSUPPORTED, -1,
-                "window function sum() is not native");
+    check_error("SELECT json_group_array(a) OVER () FROM t", BR_UNSUPPORTED, -1,
+                "aggregate function json_group_array() is not native");
     check_error("WITH RECURSIVE x AS (SELECT 1 UNION ALL SELECT * FROM x) SELECT * FROM x",
                 BR_UNSUPPORTED, -1, "recursive WITH 'x' is not native");
     check_error("SELECT * FROM json_each('[1]')", BR_UNSUPPORTED, -1,
                 "table-valued function json_each() is not native");
     check_error("SELECT a FROM t WHERE b = 'x' COLLATE other", BR_UNSUPPORTED, -1,
                 "collation 'other' is not native");
+}
+
+// ---- windows ---------------------------------------------------------------------------------
+
+static void test_bind_windows(void)
+{
+    check_plan("SELECT row_number() OVER (PARTITION BY b ORDER BY a DESC) FROM t",
+               "project(window(scan t by b: a desc; row_number()): #)");
+    check_plan("SELECT sum(a) OVER (), a FROM t",
+               "project(window(scan t; sum(a) range start to row): #, a)");
+    check_plan("SELECT lag(a, 2, 'x') OVER w + 1 FROM t WHERE d > 1 "
+               "WINDOW w AS (ORDER BY c NULLS LAST)",
+               "project(window(filter(scan t: (d > 1)): c nulls moved; lag(a, 2, 'x')): (# + 1))");
+    check_plan("SELECT count(*) FILTER (WHERE a > 1) OVER (ORDER BY d ROWS BETWEEN 1 + ? PRECEDING "
+               "AND UNBOUNDED FOLLOWING EXCLUDE TIES) FROM t",
+               "project(window(scan t: d; count() if (a > 1) rows (1 + ?1) before to end without "
+               "ties): #)");
+    check_plan("SELECT DISTINCT ntile(3) OVER (ORDER BY a) AS n FROM t ORDER BY n + 1 LIMIT 2",
+               "project(sort(aggregate(project(window(scan t: a; ntile(3)): #, (# + 1)); n; "
+               "first(#)): # limit 2): n)");
+}
+
+static void test_bind_windows_alike_are_one(void)
+{
+    check_plan("SELECT rank() OVER (PARTITION BY b ORDER BY a), sum(d) OVER w, rank() OVER w + 1 "
+               "FROM t WINDOW w AS (PARTITION BY b ORDER BY a)",
+               "project(window(scan t by b: a; rank(); sum(d) range start to row): #, #, (# + 1))");
+    check_plan("SELECT max(a) OVER (ORDER BY d), max(a) OVER (ORDER BY d DESC), "
+               "max(a) OVER (PARTITION BY b ORDER BY d) FROM t",
+               "project(window(window(window(scan t by b: d; max(a) range start to row): d desc; "
+               "max(a) range start to row): d; max(a) range start to row): #, #, #)");
+    check_plan("SELECT count(*) OVER (PARTITION BY b), count(*) OVER (PARTITION BY b COLLATE "
+               "RTRIM) FROM t",
+               "project(window(window(scan t by b; count() range start to row) by b; "
+               "count() range start to row): #, #)");
+    check_plan("SELECT row_number() OVER (PARTITION BY 1 ORDER BY 'x', (SELECT 2)) FROM t",
+               "project(window(scan t; row_number()): #)");
+}
+
+static void test_bind_windows_take_over_their_base(void)
+{
+    check_plan("SELECT sum(a) OVER (x ROWS 1 PRECEDING) FROM t "
+               "WINDOW w AS (PARTITION BY b), x AS (w ORDER BY d)",
+               "project(window(scan t by b: d; sum(a) rows 1 before to row): #)");
+    check_plan("SELECT sum(a) OVER w FROM t "
+               "WINDOW v AS (ORDER BY d), w AS (v GROUPS CURRENT ROW)",
+               "project(window(scan t: d; sum(a) groups row to row): #)");
+    check_plan("SELECT a FROM t WINDOW w AS (ORDER BY nope)", "project(scan t: a)");
+    // What is not constant is no offset, and fails when there are rows.
+    check_plan("SELECT sum(a) OVER (ORDER BY d ROWS abs(1) PRECEDING) FROM t",
+               "project(window(scan t: d; sum(a) rows null before to row): #)");
+    check_plan("SELECT rank() OVER (ORDER BY d ROWS -1 PRECEDING) FROM t",
+               "project(window(scan t: d; rank()): #)");
+}
+
+static void test_bind_windows_over_groups(void)
+{
+    check_plan("SELECT b, sum(sum(a)) OVER (ORDER BY b) FROM t GROUP BY b HAVING count(*) > 1",
+               "project(window(filter(aggregate(scan t; b; sum(a) count()): (# > 1)): #; sum(#) "
+               "range start to row): #, #)");
+    check_plan("SELECT rank() OVER w FROM t WINDOW w AS (ORDER BY count(*))",
+               "project(window(aggregate(scan t; ; count()): #; rank()): #)");
+    check_plan("SELECT max(d), sum(a) OVER () FROM t",
+               "project(window(aggregate(scan t; ; max(d) arg_max(a, d)); sum(#) range start to "
+               "row): #, #)");
+    check_plan("SELECT count(*) FROM t GROUP BY b ORDER BY rank() OVER (ORDER BY b)",
+               "project(sort(project(window(aggregate(scan t; b; count()): #; rank()): #, #): #): "
+               "count(*))");
+}
+
+static void test_bind_windows_in_subqueries(void)
+{
+    check_plan("SELECT (SELECT first_value(id) OVER (ORDER BY s) FROM u WHERE u.a = t.a) FROM t",
+               "project(single(scan t, project(window(filter(join(aggregate(scan t; a;), scan u): "
+               "(a = a)) by a: s; first_value(id) range start to row): #, a); a is a): "
+               "first_value(id) OVER (ORDER BY s))");
+    check_type("row_number() OVER ()", BR_MASK_INT, 1, INT64_C(1) << 56);
+    check_type("cume_dist() OVER ()", BR_MASK_REAL, 1, 0);
+    check_type("lag(t.a) OVER ()", BR_MASK_INT | BR_MASK_NULL, 1, 111);
+    check_type("lead(t.a, 1, 0) OVER ()", BR_MASK_INT, 0, 111);
+    check_type("first_value(t.a) OVER ()", BR_MASK_INT, 1, 111);
+    check_type("first_value(t.a) OVER (ROWS CURRENT ROW EXCLUDE TIES)",
+               BR_MASK_INT | BR_MASK_NULL, 1, 111);
+    check_type("max(t.a) OVER (ORDER BY d)", BR_MASK_INT, 1, 111);
+    check_type("max(t.a) OVER (ORDER BY d ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING)",
+               BR_MASK_INT | BR_MASK_NULL, 1, 111);
+}
+
+static void test_bind_window_errors_in_sqlites_words(void)
+{
+    check_error("SELECT rank() FROM t", BR_SQL, 7, "misuse of window function rank()");
+    check_error("SELECT a FROM t WHERE rank() OVER ()", BR_SQL, 22,
+                "misuse of window function rank()");
+    check_error("SELECT sum(rank() OVER ()) FROM t", BR_SQL, -1,
+                "misuse of window function rank()");
+    check_error("SELECT sum(a) OVER (ORDER BY rank() OVER ()) FROM t", BR_SQL, -1,
+                "misuse of window function rank()");
+    check_error("SELECT rank() OVER () FROM t GROUP BY 1", BR_SQL, -1,
+                "misuse of window function rank()");
+    check_error("SELECT rank() OVER () r FROM t GROUP BY r", BR_SQL, -1,
+                "misuse of aliased window function r");
+    check_error("SELECT rank() OVER () r FROM t WHERE r", BR_SQL, -1,
+                "misuse of aliased window function r");
+    check_error("SELECT rank() OVER () r FROM t ORDER BY (SELECT r)", BR_SQL, -1,
+                "misuse of aliased window function r");
+    check_error("SELECT rank() OVER w FROM t", BR_SQL, -1, "no such window: w");
+    check_error("SELECT 1 FROM t WINDOW w AS (x), x AS ()", BR_SQL, -1, "no such window: x");
+    check_error("SELECT 1 FROM t WINDOW w AS (ROWS 1 PRECEDING), x AS (w)", BR_SQL, -1,
+                "cannot override frame specification of window: w");
+    check_error("SELECT rank() OVER (w ORDER BY a) FROM t WINDOW w AS (ORDER BY b)", BR_SQL, -1,
+                "cannot override ORDER BY clause of window: w");
+    check_error("SELECT rank() OVER (w PARTITION BY a) FROM t WINDOW w AS ()", BR_SQL, -1,
+                "cannot override PARTITION clause of window: w");
+    check_error("SELECT sum(a) OVER (ORDER BY a, b RANGE 1 PRECEDING) FROM t", BR_SQL, -1,
+                "RANGE with offset PRECEDING/FOLLOWING requires one ORDER BY expression");
+    check_error("SELECT rank() FILTER (WHERE 1) OVER () FROM t", BR_SQL, -1,
+                "FILTER clause may only be used with aggregate window functions");
+    check_error("SELECT count(DISTINCT a) OVER () FROM t", BR_SQL, -1,
+                "DISTINCT is not supported for window functions");
+    check_error("SELECT abs(a) OVER () FROM t", BR_SQL, -1,
+                "abs() may not be used as a window function");
+    check_error("SELECT foo(a) OVER () FROM t", BR_SQL, -1, "no such function: foo");
+    check_error("SELECT rank(1) OVER () FROM t", BR_SQL, -1,
+                "wrong number of arguments to function rank()");
+    check_error("SELECT sum(*) OVER () FROM t", BR_SQL, -1,
+                "wrong number of arguments to function sum()");
+    check_error("SELECT a FROM t ORDER BY sum(sum(a)) OVER ()", BR_SQL, -1,
+                "misuse of aggregate: sum()");
 }
 
 static void test_bind_quoted_names_may_be_strings(void)
@@ -475,7 +603,8 @@ static void test_bind_without_memory(void)
         "WITH x AS (SELECT a, count(*) n FROM t WHERE b LIKE 'x%' GROUP BY a HAVING n > 1) "
         "SELECT DISTINCT x.a, (SELECT max(id) FROM u WHERE u.a = x.a), CASE x.a WHEN '1' THEN 2 END "
         "FROM x JOIN x AS y USING (a) LEFT JOIN v ON p = x.a WHERE EXISTS (SELECT 1 FROM u WHERE "
-        "u.a < x.a) AND x.a NOT IN (SELECT a FROM u) UNION SELECT 1, 2, 3 ORDER BY 1 LIMIT 5";
+        "u.a < x.a) AND x.a NOT IN (SELECT a FROM u) UNION SELECT 1, 2, sum(a) OVER (w ROWS 1 "
+        "PRECEDING) FROM t WINDOW w AS (PARTITION BY b ORDER BY c) ORDER BY 1 LIMIT 5";
     br_arena *before = arena;
     br_status status = BR_NOMEM;
     for (size_t limit = 0; status == BR_NOMEM && limit < 4000000; limit += 97) {
@@ -510,6 +639,12 @@ int main(void)
     RUN(test_query_fits_while_classes_and_ranges_hold);
     RUN(test_bind_errors_in_sqlites_words);
     RUN(test_bind_reasons_for_what_only_sqlite_runs);
+    RUN(test_bind_windows);
+    RUN(test_bind_windows_alike_are_one);
+    RUN(test_bind_windows_take_over_their_base);
+    RUN(test_bind_windows_over_groups);
+    RUN(test_bind_windows_in_subqueries);
+    RUN(test_bind_window_errors_in_sqlites_words);
     RUN(test_bind_quoted_names_may_be_strings);
     RUN(test_bind_optimized_plans_too);
     RUN(test_bind_without_memory);

@@ -397,6 +397,39 @@ static void test_prune_keeps_what_is_read(void)
                "    scan mid [b]\n");
 }
 
+static void test_windows_let_conditions_on_partitions_through(void)
+{
+    check_plan("SELECT * FROM (SELECT a, b, sum(b) OVER (PARTITION BY a) AS s FROM big)"
+               " WHERE a = 3 AND b > 1 AND s < 9",
+               "filter (b > 1) AND (s < 9)\n"
+               "  window partition by a: sum(b) range unbounded preceding to current row as s\n"
+               "    scan big [a, b] where a = 3\n");
+    check_plan("SELECT * FROM (SELECT a, rank() OVER (ORDER BY b DESC NULLS FIRST) AS r,"
+               " rank() OVER (PARTITION BY a ORDER BY b) AS s FROM big) WHERE a = 3",
+               "project a as a, #5 as r, #6 as s\n"
+               "  filter a = 3\n"
+               "    window order by b desc nulls first: rank() as #5\n"
+               "      window partition by a order by b: rank() as #6\n"
+               "        scan big [a, b]\n");
+    check_plan("SELECT id, row_number() OVER (ORDER BY b) FROM big LIMIT 5",
+               "project id as id, #5 as row_number() OVER (ORDER BY b)\n"
+               "  rows limit 5\n"
+               "    window order by b: row_number() as #5\n"
+               "      scan big [id, b]\n");
+}
+
+static void test_windows_that_nobody_reads_are_not_computed(void)
+{
+    check_plan("SELECT id, m FROM (SELECT id, max(a) OVER (ORDER BY b ROWS BETWEEN 1 PRECEDING AND"
+               " 2 FOLLOWING EXCLUDE GROUP) AS m, rank() OVER (ORDER BY b),"
+               " rank() OVER (ORDER BY t) FROM big)",
+               "project id as id, #5 as m\n"
+               "  window order by b: max(a) rows 1 preceding to 2 following exclude group as #5\n"
+               "    scan big [id, a, b]\n");
+    check_plan("SELECT count(*) FROM (SELECT lag(a) OVER (ORDER BY b) FROM big)",
+               "aggregate: count(*) as count(*)\n  scan big []\n");
+}
+
 static void test_shared_tables_keep_their_columns(void)
 {
     check_plan("WITH c AS MATERIALIZED (SELECT a, count(*) AS n FROM big GROUP BY a)"
@@ -489,6 +522,8 @@ int main(void)
     RUN(test_join_without_conditions_crosses_small_sides_first);
     RUN(test_limit_over_sort_is_a_top_n);
     RUN(test_prune_keeps_what_is_read);
+    RUN(test_windows_let_conditions_on_partitions_through);
+    RUN(test_windows_that_nobody_reads_are_not_computed);
     RUN(test_shared_tables_keep_their_columns);
     RUN(test_estimates_follow_the_statistics);
     RUN(test_optimize_reports_no_memory);
