@@ -267,26 +267,38 @@ static br_status put_out_single(const br_join_stage *stage, br_worker *worker, p
     return push_pairs(stage, worker, &pairs, NULL, err);
 }
 
-// Does a build row make the answer for an unmatched probe row unknown? The first key is that of IN,
-// where a NULL on either side is unknown; the others correlate and must be equal.
+// Does a build row make the answer for an unmatched probe row unknown? The first keys are those of
+// IN: a NULL on either side is unknown, and the others must be equal. The rest of the keys
+// correlate, and must all be equal.
 static bool is_unknown_pair(const br_join_stage *stage, const br_vector *keys, uint32_t probe_row,
                             uint32_t build_row, br_arena *scratch)
 {
-    for (uint32_t k = 1; k < stage->table.key_count; k++) {
+    uint32_t mark_key_count = stage->plan->join.mark_key_count;
+    bool has_null = false;
+    for (uint32_t k = 0; k < stage->table.key_count; k++) {
         br_value left = br_vector_value(&keys[k], probe_row, scratch);
         br_value right = br_vector_value(&stage->table.keys[k], build_row, scratch);
         bool is_null = left.class_ == BR_NULL || right.class_ == BR_NULL;
+        has_null = has_null || (is_null && k < mark_key_count);
+        if (is_null && k < mark_key_count) continue;
         if (is_null && !stage->table.null_safe[k]) return false;
         if (br_value_compare(&left, &right, stage->table.collations[k]) != 0) return false;
     }
-    return true;
+    return has_null;
+}
+
+static bool has_null_key(const br_join_stage *stage, const br_vector *keys, uint32_t row)
+{
+    for (uint32_t k = 0; k < stage->plan->join.mark_key_count; k++)
+        if (br_vector_is_null(&keys[k], row)) return true;
+    return false;
 }
 
 static br_status find_unknown(const br_join_stage *stage, br_worker *worker, probe_state *state,
                               const br_batch *batch, const br_vector *keys, uint32_t row,
                               bool *unknown_out, br_error *err)
 {
-    bool is_null = br_vector_is_null(&keys[0], row);
+    bool is_null = has_null_key(stage, keys, row);
     uint32_t count = is_null ? stage->table.rows.row_count : stage->null_row_count;
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
     *unknown_out = false;
@@ -317,7 +329,7 @@ static br_status put_out_mark(const br_join_stage *stage, br_worker *worker, pro
     for (uint32_t i = 0; i < batch->row_count; i++) {
         bool is_unknown = false;
         marks[i] = state->matched[i];
-        if (!state->matched[i] && stage->plan->join.mark_nulls && stage->table.key_count > 0)
+        if (!state->matched[i] && stage->plan->join.mark_key_count > 0)
             BR_TRY(find_unknown(stage, worker, state, batch, keys, i, &is_unknown, err));
         validity[i >> 6] |= (uint64_t)!is_unknown << (i & 63);
         has_nulls |= is_unknown;

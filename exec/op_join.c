@@ -133,18 +133,24 @@ static br_status compile_residual(br_run *run, const join_sides *sides, br_join_
                               err);
 }
 
+static bool has_null_key(const br_join_stage *stage, uint32_t row)
+{
+    for (uint32_t k = 0; k < stage->plan->join.mark_key_count; k++)
+        if (br_vector_is_null(&stage->table.keys[k], row)) return true;
+    return false;
+}
+
 static br_status find_null_rows(br_run *run, br_join_stage *stage, br_error *err)
 {
-    if (stage->join != BR_JOIN_MARK || !stage->plan->join.mark_nulls ||
+    if (stage->join != BR_JOIN_MARK || stage->plan->join.mark_key_count == 0 ||
         stage->table.nulls == NULL)
         return BR_OK;
-    const br_vector *key = &stage->table.keys[0];
     uint32_t row_count = stage->table.rows.row_count, count = 0;
-    for (uint32_t row = 0; row < row_count; row++) count += br_vector_is_null(key, row);
+    for (uint32_t row = 0; row < row_count; row++) count += has_null_key(stage, row);
     stage->null_rows = BR_ALLOC(run->arena, uint32_t, count);
     if (stage->null_rows == NULL) return no_memory(run, err);
     for (uint32_t row = 0; row < row_count; row++) {
-        if (br_vector_is_null(key, row)) stage->null_rows[stage->null_row_count++] = row;
+        if (has_null_key(stage, row)) stage->null_rows[stage->null_row_count++] = row;
     }
     return BR_OK;
 }

@@ -34,7 +34,7 @@ typedef struct br_join_stage {
     bool keeps_unmatched;      // probe rows without a match go on with NULLs
     bool stops_at_first;       // one match decides about a probe row
     bool puts_out_pairs;       // matches go on
-    uint32_t *null_rows;       // MARK: build rows whose first key is NULL
+    uint32_t *null_rows;       // MARK: build rows with a NULL among the keys of IN
     uint32_t null_row_count;
 } br_join_stage;
 

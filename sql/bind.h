@@ -64,6 +64,12 @@ const br_plan_column *br_plan_find(const br_plan *plan, uint32_t column_id);  //
 
 // ---- binder ----------------------------------------------------------------------------------
 
+typedef enum br_collation_source {
+    BR_COLLATED_NOT,       // has none: the other side's counts
+    BR_COLLATED_COLUMN,    // a column's own
+    BR_COLLATED_EXPLICIT,  // COLLATE somewhere inside
+} br_collation_source;
+
 typedef struct br_cte {  // one WITH definition
     const br_ast_cte *ast;
     struct br_cte_list *list;  // where it is defined: what its body sees
@@ -91,17 +97,12 @@ typedef struct br_binder {
     uint32_t next_id;
     uint32_t depth;        // of SELECTs
     bool has_dependent;    // some subquery names outer columns
+    const br_collation_source *sources;  // of the result columns of the SELECT bound last; or NULL
     uint32_t view_depth;
     const char *views[16]; // being bound: the guard against circular definitions
 } br_binder;
 
 // ---- expressions -----------------------------------------------------------------------------
-
-typedef enum br_collation_source {
-    BR_COLLATED_NOT,       // has none: the other side's counts
-    BR_COLLATED_COLUMN,    // a column's own
-    BR_COLLATED_EXPLICIT,  // COLLATE somewhere inside
-} br_collation_source;
 
 typedef struct br_bound {  // a bound expression, with what comparisons need to know of it
     br_expr *expr;
@@ -172,6 +173,7 @@ struct br_scope {
     bool nulls_when_empty;     // aggregate without GROUP BY: bare columns of no row are NULL
     bool is_from;              // binding ON: unknown names may come later in FROM
     bool escapes;
+    const br_ast *conjunct;    // of WHERE or ON, being bound
     uint32_t own_references;   // names found in this scope so far
     br_attach_list *attach;    // where dependent joins go; NULL: not possible here
     br_attach_list *attach_below;  // the same for arguments of aggregates
@@ -209,6 +211,9 @@ br_collation br_bound_collation(const br_bound *left, const br_bound *right);
 br_affinity br_compare_affinity(br_affinity left, br_affinity right);
 // `expr` with `affinity` applied, or itself when that changes nothing; NULL: no memory.
 br_expr *br_apply_affinity(br_arena *arena, br_expr *expr, br_affinity affinity);
+// A row value, a subquery of several columns, or the one item of any other expression.
+BR_CHECKED br_status br_bind_row(br_scope *scope, const br_ast *ast, br_bound **items_out,
+                                 uint32_t *count_out, br_error *err);
 // Applies the comparison affinity to both sides, in place.
 BR_CHECKED br_status br_compare_prepare(br_scope *scope, br_expr **left, br_expr **right,
                                         br_affinity affinity, br_error *err);
@@ -268,6 +273,10 @@ br_type br_type_window(const br_window_call *call);
 // bind_subquery.c
 BR_CHECKED br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
                                              br_error *err);
+// The same for one that may have several columns: *items_out is as long as *count_out.
+BR_CHECKED br_status br_bind_row_subquery(br_scope *scope, const br_ast *ast,
+                                          br_bound **items_out, uint32_t *count_out,
+                                          br_error *err);
 BR_CHECKED br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out,
                                     br_error *err);
 BR_CHECKED br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
@@ -309,6 +318,14 @@ BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, 
 // bind_table.c
 BR_CHECKED br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                                    br_scope_item **item_out, br_error *err);
+
+// A plan that is run once, before what is bound from now on; *index_out is its place among the
+// query's shared plans.
+BR_CHECKED br_status br_plan_share(br_binder *binder, br_plan *plan, uint32_t *index_out,
+                                   br_error *err);
+// A node that puts out the rows of the shared plan `plan`.
+BR_CHECKED br_status br_plan_shared(br_binder *binder, const br_plan *plan, uint32_t index,
+                                    br_plan **out, br_error *err);
 
 // bind_select.c
 typedef enum br_name_style {

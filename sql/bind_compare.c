@@ -131,13 +131,29 @@ br_status br_bind_compare(br_scope *scope, br_operator operator_, br_bound left,
 
 // ---- row values ------------------------------------------------------------------------------
 
-static br_status bind_row(br_scope *scope, const br_ast *row, br_bound **out, br_error *err)
+// May it have other than one column? Only a SELECT that is written out tells before it is bound.
+static bool may_be_row(const br_ast *ast)
 {
-    br_bound *items = BR_ALLOC(scope->binder->arena, br_bound, row->arg_count);
+    if (ast->kind == BR_AST_ROW) return true;
+    if (ast->kind != BR_AST_SUBQUERY) return false;
+    const br_ast_core *core = &ast->select->cores[0];
+    if (core->result_count != 1) return true;
+    return !core->is_values && core->results[0].expression->kind == BR_AST_STAR;
+}
+
+br_status br_bind_row(br_scope *scope, const br_ast *ast, br_bound **items_out,
+                      uint32_t *count_out, br_error *err)
+{
+    bool is_row = ast->kind == BR_AST_ROW;
+    if (!is_row && may_be_row(ast))
+        return br_bind_row_subquery(scope, ast, items_out, count_out, err);
+    uint32_t count = is_row ? ast->arg_count : 1;
+    br_bound *items = BR_ALLOC(scope->binder->arena, br_bound, count);
     BR_NEED(items, err);
-    for (uint32_t i = 0; i < row->arg_count; i++)
-        BR_TRY(br_bind_expression(scope, row->args[i], &items[i], err));
-    *out = items;
+    for (uint32_t i = 0; i < count; i++)
+        BR_TRY(br_bind_expression(scope, is_row ? ast->args[i] : ast, &items[i], err));
+    *items_out = items;
+    *count_out = count;
     return BR_OK;
 }
 
@@ -215,32 +231,38 @@ static br_status compare_rows(br_scope *scope, br_operator operator_, const br_b
     return equal_rows(scope, operator_, left, right, count, out, err);
 }
 
-static br_status check_rows(const br_ast *left, const br_ast *right, br_error *err)
+static br_status row_misused(const br_ast *ast, br_error *err)
 {
-    bool subquery = left->kind == BR_AST_SUBQUERY || right->kind == BR_AST_SUBQUERY;
-    bool both = left->kind == BR_AST_ROW && right->kind == BR_AST_ROW;
-    if (both && left->arg_count == right->arg_count) return BR_OK;
-    if (subquery)
-        return br_fail(err, BR_UNSUPPORTED, "comparison of a row value with a subquery");
-    return br_fail_at(err, BR_SQL, left->offset, "row value misused");
+    return br_fail_at(err, BR_SQL, ast->offset, "row value misused");
+}
+
+// Where a whole condition of WHERE is `row = subquery`, SQLite takes it apart into comparisons of
+// single columns, and the subquery's have no collation then.
+static void drop_collations(const br_ast *ast, br_operator operator_, br_bound *left,
+                            br_bound *right, uint32_t count)
+{
+    bool left_select = ast->args[0]->kind == BR_AST_SUBQUERY;
+    bool right_select = ast->args[1]->kind == BR_AST_SUBQUERY;
+    bool is_equal = operator_ == BR_OP_EQ || operator_ == BR_OP_IS;
+    if (!is_equal || left_select == right_select) return;
+    br_bound *items = left_select ? left : right;
+    for (uint32_t i = 0; i < count; i++)
+        items[i] = (br_bound){.expr = items[i].expr, .source = BR_COLLATED_NOT};
 }
 
 br_status br_bind_compare_ast(br_scope *scope, const br_ast *ast, br_operator operator_,
                               br_bound *out, br_error *err)
 {
-    const br_ast *left_ast = ast->args[0], *right_ast = ast->args[1];
-    if (left_ast->kind != BR_AST_ROW && right_ast->kind != BR_AST_ROW) {
-        br_bound left, right;
-        BR_TRY(br_bind_expression(scope, left_ast, &left, err));
-        BR_TRY(br_bind_expression(scope, right_ast, &right, err));
-        return br_bind_compare(scope, operator_, left, right, out, err);
-    }
     br_bound *left, *right;
-    BR_TRY(check_rows(left_ast, right_ast, err));
-    BR_TRY(bind_row(scope, left_ast, &left, err));
-    BR_TRY(bind_row(scope, right_ast, &right, err));
+    uint32_t left_count, right_count;
+    BR_TRY(br_bind_row(scope, ast->args[0], &left, &left_count, err));
+    BR_TRY(br_bind_row(scope, ast->args[1], &right, &right_count, err));
+    if (left_count != right_count) return row_misused(ast->args[0], err);
+    bool is_row = left_count > 1 || ast->args[0]->kind == BR_AST_ROW;
+    if (!is_row) return br_bind_compare(scope, operator_, left[0], right[0], out, err);
+    if (scope->conjunct == ast) drop_collations(ast, operator_, left, right, left_count);
     *out = (br_bound){.source = BR_COLLATED_NOT};
-    return compare_rows(scope, operator_, left, right, left_ast->arg_count, &out->expr, err);
+    return compare_rows(scope, operator_, left, right, left_count, &out->expr, err);
 }
 
 // ---- BETWEEN, IN, CASE -----------------------------------------------------------------------
@@ -257,12 +279,11 @@ static br_status between_rows(br_scope *scope, const br_ast *ast, br_bound *out,
 {
     br_bound *value, *low, *high;
     br_expr *above, *below;
-    BR_TRY(check_rows(ast->args[0], ast->args[1], err));
-    BR_TRY(check_rows(ast->args[0], ast->args[2], err));
-    BR_TRY(bind_row(scope, ast->args[0], &value, err));
-    BR_TRY(bind_row(scope, ast->args[1], &low, err));
-    BR_TRY(bind_row(scope, ast->args[2], &high, err));
-    uint32_t count = ast->args[0]->arg_count;
+    uint32_t count, low_count, high_count;
+    BR_TRY(br_bind_row(scope, ast->args[0], &value, &count, err));
+    BR_TRY(br_bind_row(scope, ast->args[1], &low, &low_count, err));
+    BR_TRY(br_bind_row(scope, ast->args[2], &high, &high_count, err));
+    if (low_count != count || high_count != count) return row_misused(ast->args[0], err);
     BR_TRY(compare_rows(scope, BR_OP_GE, value, low, count, &above, err));
     BR_TRY(compare_rows(scope, BR_OP_LE, value, high, count, &below, err));
     *out = (br_bound){.source = BR_COLLATED_NOT};
@@ -271,15 +292,10 @@ static br_status between_rows(br_scope *scope, const br_ast *ast, br_bound *out,
     return negate(scope, ast->negated, out, err);
 }
 
-static bool is_row(const br_ast *ast)
-{
-    return ast->kind == BR_AST_ROW;
-}
-
 // One BETWEEN node when both comparisons treat the value alike, else two comparisons.
 br_status br_bind_between(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
-    if (is_row(ast->args[0]) || is_row(ast->args[1]) || is_row(ast->args[2]))
+    if (may_be_row(ast->args[0]) || may_be_row(ast->args[1]) || may_be_row(ast->args[2]))
         return between_rows(scope, ast, out, err);
     br_arena *arena = scope->binder->arena;
     br_bound value, low, high, copy, above, below;
@@ -381,14 +397,25 @@ br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_bound *out, br_
     return negate(scope, ast->negated, out, err);
 }
 
-static br_status case_condition(br_scope *scope, const br_ast *ast, const br_bound *base,
+typedef struct case_base {  // CASE base WHEN ...: one item, or a row value
+    bool is_row;
+    br_bound *items;
+    uint32_t count;
+} case_base;
+
+static br_status case_condition(br_scope *scope, const br_ast *ast, const case_base *base,
                                 br_bound *out, br_error *err)
 {
-    BR_TRY(br_bind_expression(scope, ast, out, err));
-    if (base == NULL) return BR_OK;
-    br_bound copy, when = *out;
-    BR_TRY(clone_bound(scope, *base, &copy, err));
-    return br_bind_compare(scope, BR_OP_EQ, copy, when, out, err);
+    if (base->items == NULL) return br_bind_expression(scope, ast, out, err);
+    br_bound *when, copy;
+    uint32_t count;
+    BR_TRY(br_bind_row(scope, ast, &when, &count, err));
+    if (count != base->count) return row_misused(ast, err);
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    if (base->is_row)
+        return compare_rows(scope, BR_OP_EQ, base->items, when, count, &out->expr, err);
+    BR_TRY(clone_bound(scope, base->items[0], &copy, err));
+    return br_bind_compare(scope, BR_OP_EQ, copy, when[0], out, err);
 }
 
 static void case_note(br_bound *out, const br_bound *part)
@@ -402,15 +429,17 @@ br_status br_bind_case(br_scope *scope, const br_ast *ast, br_bound *out, br_err
 {
     uint32_t first = ast->has_base ? 1 : 0;
     uint32_t pairs = (ast->arg_count - first - (ast->has_else ? 1 : 0)) / 2;
-    br_bound base, part;
+    br_bound part;
+    case_base base = {.is_row = ast->has_base && ast->args[0]->kind == BR_AST_ROW};
     *out = (br_bound){.source = BR_COLLATED_NOT};
-    if (ast->has_base) BR_TRY(br_bind_expression(scope, ast->args[0], &base, err));
+    if (ast->has_base) BR_TRY(br_bind_row(scope, ast->args[0], &base.items, &base.count, err));
+    base.is_row = base.is_row || base.count > 1;
     br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_CASE, pairs * 2 + 1);
     BR_NEED(expr, err);
     expr->offset = ast->offset;
     for (uint32_t i = 0; i < pairs; i++) {
         const br_ast *const *pair = (const br_ast *const *)&ast->args[first + 2 * i];
-        BR_TRY(case_condition(scope, pair[0], ast->has_base ? &base : NULL, &part, err));
+        BR_TRY(case_condition(scope, pair[0], &base, &part, err));
         expr->args[2 * i] = part.expr;
         case_note(out, &part);
         BR_TRY(br_bind_expression(scope, pair[1], &part, err));

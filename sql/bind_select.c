@@ -447,6 +447,7 @@ br_status br_bind_core(br_scope *scope, const br_ast_core *core, const br_ast_se
     scope->nulls_when_empty = scope->is_aggregate && core->group_count == 0;
     BR_TRY(bind_clauses(scope, &parts, err));
     br_status status = build(scope, &parts, plan_out, err);
+    scope->binder->sources = scope->sources;
     scope->attach = scope->attach_below = NULL;
     return status;
 }

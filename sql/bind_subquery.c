@@ -32,15 +32,14 @@ static br_status attach(br_scope *scope, br_attach_list *list, br_plan *join, br
     return BR_OK;
 }
 
-// A join that waits for its left side, and adds `added` columns to it.
-static br_status new_join(br_scope *scope, br_join_kind kind, br_plan *right,
-                          const br_plan_column *added, br_plan **out, br_error *err)
+// A join that waits for its left side, and adds columns to it: the caller fills them.
+static br_status new_join(br_scope *scope, br_join_kind kind, br_plan *right, uint32_t added,
+                          br_plan **out, br_error *err)
 {
-    br_plan *join = br_plan_new(scope->binder, BR_PLAN_JOIN, added == NULL ? 0 : 1);
+    br_plan *join = br_plan_new(scope->binder, BR_PLAN_JOIN, added);
     BR_NEED(join, err);
     join->join.join = kind;
     join->right = right;
-    if (added != NULL) join->columns[0] = *added;
     *out = join;
     return BR_OK;
 }
@@ -136,23 +135,80 @@ static br_status first_as_aggregate(br_binder *binder, br_plan **plan, br_error 
     return BR_OK;
 }
 
+// A row that is computed once: the subquery as a shared plan, and a slot for each column of it.
+static br_status slot_row(br_scope *scope, br_plan *plan, br_bound *items, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    uint32_t index;
+    bool is_nullable = !is_single_row(plan);
+    BR_TRY(first_row(binder, &plan, err));
+    BR_TRY(br_plan_share(binder, plan, &index, err));
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        br_plan *reference, *project = br_plan_new(binder, BR_PLAN_PROJECT, 1);
+        BR_NEED(project, err);
+        BR_TRY(br_plan_shared(binder, plan, index, &reference, err));
+        project->left = reference;
+        project->columns[0] = reference->columns[i];
+        project->columns[0].id = binder->next_id++;
+        project->project.expressions = BR_ALLOC(binder->arena, br_expr *, 1);
+        BR_NEED(project->project.expressions, err);
+        project->project.expressions[0] = br_expr_column(binder->arena, &reference->columns[i]);
+        BR_NEED(project->project.expressions[0], err);
+        BR_TRY(slot_expr(scope, project, &items[i].expr, err));
+        if (is_nullable) items[i].expr->type.class_mask |= BR_MASK_NULL;
+    }
+    return BR_OK;
+}
+
+// The first row of a correlated subquery, by a SINGLE join.
+static br_status joined_row(br_scope *scope, br_plan *plan, br_bound *items, br_error *err)
+{
+    br_plan *join;
+    uint32_t count = plan->column_count;
+    if (count == 1) BR_TRY(first_as_aggregate(scope->binder, &plan, err));
+    BR_TRY(new_join(scope, BR_JOIN_SINGLE, plan, count, &join, err));
+    for (uint32_t i = 0; i < count; i++) {
+        join->columns[i] = plan->columns[i];
+        join->columns[i].affinity = value_column(plan, i)->affinity;
+        if (!is_single_row(plan)) join->columns[i].type.class_mask |= BR_MASK_NULL;
+        items[i].expr = br_expr_column(scope->binder->arena, &join->columns[i]);
+        BR_NEED(items[i].expr, err);
+    }
+    return attach(scope, scope->attach, join, err);
+}
+
+// As an operand of a row comparison a column of a subquery has its collation; as a scalar it has
+// none.
+br_status br_bind_row_subquery(br_scope *scope, const br_ast *ast, br_bound **items_out,
+                               uint32_t *count_out, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    br_plan *plan;
+    bool escapes;
+    BR_TRY(br_bind_select(binder, scope, ast->select, BR_NAMES_TABLE, &plan, &escapes, err));
+    uint32_t count = plan->column_count;
+    br_bound *items = BR_ALLOC(binder->arena, br_bound, count);
+    BR_NEED(items, err);
+    *items_out = items;
+    *count_out = count;
+    for (uint32_t i = 0; i < count && count > 1; i++) {
+        items[i].collation = value_column(plan, i)->collation;
+        items[i].source = binder->sources == NULL ? BR_COLLATED_NOT : binder->sources[i];
+    }
+    if (escapes) return joined_row(scope, plan, items, err);
+    if (count > 1) return slot_row(scope, plan, items, err);
+    return slot_expr(scope, plan, &items[0].expr, err);
+}
+
 br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
-    br_plan *plan, *join;
-    bool escapes;
-    BR_TRY(br_bind_select(scope->binder, scope, ast->select, BR_NAMES_TABLE, &plan, &escapes, err));
-    if (plan->column_count != 1)
+    br_bound *items;
+    uint32_t count;
+    BR_TRY(br_bind_row_subquery(scope, ast, &items, &count, err));
+    if (count != 1)
         return br_fail_at(err, BR_SQL, ast->offset, "sub-select returns %u columns - expected 1",
-                          plan->column_count);
-    if (!escapes) return slot_expr(scope, plan, &out->expr, err);
-    BR_TRY(first_as_aggregate(scope->binder, &plan, err));
-    br_plan_column column = plan->columns[0];
-    column.affinity = value_column(plan, 0)->affinity;
-    if (!is_single_row(plan)) column.type.class_mask |= BR_MASK_NULL;
-    BR_TRY(new_join(scope, BR_JOIN_SINGLE, plan, &column, &join, err));
-    BR_TRY(attach(scope, scope->attach, join, err));
-    out->expr = br_expr_column(scope->binder->arena, &column);
-    BR_NEED(out->expr, err);
+                          count);
+    *out = items[0];
     return BR_OK;
 }
 
@@ -203,7 +259,8 @@ br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out, br_e
     if (!escapes) return exists_slot(scope, plan, &out->expr, err);
     br_plan_column mark = {
         .id = scope->binder->next_id++, .name = "", .type = br_type_int(0, 1, false)};
-    BR_TRY(new_join(scope, BR_JOIN_MARK, plan, &mark, &join, err));
+    BR_TRY(new_join(scope, BR_JOIN_MARK, plan, 1, &join, err));
+    join->columns[0] = mark;
     BR_TRY(attach(scope, scope->attach, join, err));
     out->expr = br_expr_column(scope->binder->arena, &mark);
     BR_NEED(out->expr, err);
@@ -249,26 +306,13 @@ typedef struct in_operands {
     bool nullable;     // NULL on either side: the answer may be unknown
 } in_operands;
 
-static br_status bind_in_left(br_scope *scope, const br_ast *ast, in_operands *in, br_error *err)
-{
-    bool is_row = ast->kind == BR_AST_ROW;
-    in->count = is_row ? ast->arg_count : 1;
-    in->left = BR_ALLOC(scope->binder->arena, br_bound, in->count);
-    BR_NEED(in->left, err);
-    for (uint32_t i = 0; i < in->count; i++)
-        BR_TRY(br_bind_expression(scope, is_row ? ast->args[i] : ast, &in->left[i], err));
-    return BR_OK;
-}
-
 static br_status bind_in_operands(br_scope *scope, const br_ast *ast, in_operands *in,
                                   br_error *err)
 {
     const br_ast_select *select = ast->select;
     bool escapes;
     if (select == NULL) BR_TRY(select_of_table(scope->binder, ast, &select, err));
-    if (ast->args[0]->kind == BR_AST_SUBQUERY && ast->args[0]->select->cores[0].result_count > 1)
-        return br_fail(err, BR_UNSUPPORTED, "row value of a subquery IN a subquery");
-    BR_TRY(bind_in_left(scope, ast->args[0], in, err));
+    BR_TRY(br_bind_row(scope, ast->args[0], &in->left, &in->count, err));
     BR_TRY(br_bind_select(scope->binder, scope, select, BR_NAMES_TABLE, &in->right, &escapes, err));
     if (in->right->column_count != in->count)
         return br_fail_at(err, BR_SQL, ast->offset, "sub-select returns %u columns - expected %u",
@@ -311,11 +355,9 @@ static br_status in_as_mark(br_scope *scope, in_operands *in, br_attach_list *li
 {
     br_plan *join;
     br_plan_column mark = {.id = scope->binder->next_id++, .name = ""};
-    BR_TRY(new_join(scope, BR_JOIN_MARK, in->right, &mark, &join, err));
+    BR_TRY(new_join(scope, BR_JOIN_MARK, in->right, 1, &join, err));
     BR_TRY(set_in_keys(scope, in, join, err));
-    if (in->nullable && in->count > 1)
-        return br_fail(err, BR_UNSUPPORTED, "row value IN a subquery with NULLs");
-    join->join.mark_nulls = in->nullable;
+    join->join.mark_key_count = in->nullable ? in->count : 0;
     mark.type = br_type_int(0, 1, in->nullable);
     join->columns[0] = mark;
     BR_TRY(attach(scope, list, join, err));
@@ -352,7 +394,7 @@ static br_status condition_exists(br_scope *scope, const br_ast *ast, bool negat
         BR_TRY(exists_slot(scope, plan, filter_out, err));
         return negate(scope, negated, filter_out, err);
     }
-    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, plan, NULL, &join, err));
+    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, plan, 0, &join, err));
     return attach(scope, joins, join, err);
 }
 
@@ -362,7 +404,7 @@ static br_status condition_in(br_scope *scope, const br_ast *ast, bool negated,
     in_operands in = {0};
     br_plan *join;
     BR_TRY(bind_in_operands(scope, ast, &in, err));
-    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, in.right, NULL, &join, err));
+    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, in.right, 0, &join, err));
     BR_TRY(set_in_keys(scope, &in, join, err));
     if (!negated || !in.nullable) return attach(scope, joins, join, err);
     in_operands marked = {.left = in.left, .count = in.count, .right = in.right};
@@ -406,6 +448,7 @@ static br_status where_conjunct(br_scope *scope, const br_ast *ast, where_parts 
     }
     br_expr *filter;
     uint32_t joins = parts->joins.count;
+    scope->conjunct = ast;
     BR_TRY(br_bind_condition(scope, ast, &parts->joins, &filter, err));
     if (filter == NULL) return BR_OK;
     br_expr **side = parts->joins.count == joins ? &parts->before : &parts->after;

@@ -212,8 +212,8 @@ static br_cte *find_cte(const br_binder *binder, const char *name)
     return NULL;
 }
 
-static br_status shared_reference(br_binder *binder, const br_plan *plan, uint32_t index,
-                                  br_plan **out, br_error *err)
+br_status br_plan_shared(br_binder *binder, const br_plan *plan, uint32_t index, br_plan **out,
+                         br_error *err)
 {
     br_plan *reference = br_plan_new(binder, BR_PLAN_SHARED, plan->column_count);
     BR_NEED(reference, err);
@@ -223,6 +223,28 @@ static br_status shared_reference(br_binder *binder, const br_plan *plan, uint32
         reference->columns[i].id = binder->next_id++;
     }
     *out = reference;
+    return BR_OK;
+}
+
+static br_status add_shared(br_binder *binder, br_plan *plan, uint32_t *index_out, br_error *err)
+{
+    br_query *query = binder->query;
+    br_plan **grown = br_grow(binder->arena, query->shared, query->shared_count, sizeof *grown);
+    BR_NEED(grown, err);
+    query->shared = grown;
+    *index_out = query->shared_count;
+    grown[query->shared_count++] = plan;
+    return BR_OK;
+}
+
+br_status br_plan_share(br_binder *binder, br_plan *plan, uint32_t *index_out, br_error *err)
+{
+    br_query *query = binder->query;
+    BR_TRY(add_shared(binder, plan, index_out, err));
+    uint32_t *order = br_grow(binder->arena, query->run_order, query->run_count, sizeof *order);
+    BR_NEED(order, err);
+    query->run_order = order;
+    order[query->run_count++] = *index_out;
     return BR_OK;
 }
 
@@ -247,7 +269,6 @@ static br_status insert_run(br_binder *binder, const br_cte *cte, uint32_t entry
 // The second use: the plan of the first one moves to query->shared, and its place names it there.
 static br_status share(br_binder *binder, br_cte *cte, br_error *err)
 {
-    br_query *query = binder->query;
     br_plan *first = cte->first_use;
     br_plan *moved = br_arena_copy(binder->arena, first, sizeof *first);
     BR_NEED(moved, err);
@@ -256,11 +277,9 @@ static br_status share(br_binder *binder, br_cte *cte, br_error *err)
                                    first->column_count * sizeof *first->columns);
     BR_NEED(moved->columns, err);
     BR_TRY(br_plan_rename(binder, moved, err));
-    br_plan **grown = br_grow(binder->arena, query->shared, query->shared_count, sizeof *grown);
-    BR_NEED(grown, err);
-    query->shared = grown;
-    grown[query->shared_count++] = moved;
-    cte->shared = query->shared_count;
+    uint32_t index;
+    BR_TRY(add_shared(binder, moved, &index, err));
+    cte->shared = index + 1;
     *first = (br_plan){.kind = BR_PLAN_SHARED, .column_count = first->column_count,
                        .columns = first->columns};
     first->shared.index = cte->shared - 1;
@@ -299,7 +318,7 @@ static br_status bind_cte(br_scope *scope, br_cte *cte, br_scope_item *item, br_
     } else {
         if (cte->shared == 0) BR_TRY(share(scope->binder, cte, err));
         const br_plan *shared = scope->binder->query->shared[cte->shared - 1];
-        BR_TRY(shared_reference(scope->binder, shared, cte->shared - 1, plan_out, err));
+        BR_TRY(br_plan_shared(scope->binder, shared, cte->shared - 1, plan_out, err));
     }
     BR_TRY(check_names(ast->name, *plan_out, ast->column_count, err));
     return columns_of_plan(scope, *plan_out, ast->column_count > 0 ? ast->columns : NULL, item,

@@ -201,7 +201,7 @@ static void explain_join(br_explainer *self, const br_plan *plan)
         br_explain_expr(self, plan->join.residual);
     }
     if (plan->join.build_left) br_explain_text(self, ", build left");
-    if (plan->join.mark_nulls) br_explain_text(self, ", nulls count");
+    if (plan->join.mark_key_count > 0) br_explain_text(self, ", nulls count");
 }
 
 static void explain_bound(br_explainer *self, br_frame_bound bound, const br_expr *offset)

@@ -308,7 +308,7 @@ static br_status push_outer(br_rewrite *rewrite, br_plan **plan, br_conjuncts *c
         BR_TRY(extract_keys(rewrite, join, err));
         kept = *conditions;
     } else {
-        if (join->join.join != BR_JOIN_MARK || !join->join.mark_nulls)
+        if (join->join.join != BR_JOIN_MARK || join->join.mark_key_count == 0)
             BR_TRY(split_residual(rewrite, join, &right, err));
         BR_TRY(split_left(rewrite, join, conditions, &left, &kept, err));
     }

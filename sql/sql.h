@@ -173,7 +173,7 @@ typedef enum br_join_kind {
     BR_JOIN_FULL,   // RIGHT is LEFT with the sides swapped
     BR_JOIN_SEMI,   // left rows with a match; puts out left columns only
     BR_JOIN_ANTI,   // left rows without a match (NOT EXISTS)
-    BR_JOIN_MARK,   // left rows + one column: 1 match, 0 none, or NULL as for IN (mark_nulls)
+    BR_JOIN_MARK,   // left rows + one column: 1 match, 0 none, or NULL as for IN (mark_key_count)
     BR_JOIN_SINGLE, // left rows + right columns of the first match, NULLs when none
 } br_join_kind;
 
@@ -230,7 +230,8 @@ struct br_plan {
             bool *null_safe;   // per key: IS instead of =
             br_expr *residual; // further condition of a match, over both sides; may be NULL
             bool build_left;
-            bool mark_nulls;   // MARK: NULL when a NULL key makes the answer unknown (IN)
+            uint32_t mark_key_count;  // MARK: the first so many keys are those of IN, where a
+                               // NULL on either side makes the answer unknown; 0: never NULL
         } join;                // INNER/LEFT/FULL/SINGLE put out left, then right columns, or some
         struct {
             uint32_t key_count;

@@ -241,12 +241,22 @@ static br_status fill_defaults(scalar *s, br_error *err)
     return BR_OK;
 }
 
+// A row value takes several columns of the subquery.
+static bool wants_one_column(const br_plan *join)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < join->column_count; i++)
+        count += br_plan_find(join->right, join->columns[i].id) != NULL;
+    return count == 1;
+}
+
 br_status br_unnest_scalar(br_binder *binder, br_plan *root, br_plan *join, bool *done_out,
                            br_error *err)
 {
     scalar s = {.binder = binder, .join = join};
     *done_out = false;
     if (join->join.join != BR_JOIN_SINGLE || join->join.key_count > 0) return BR_OK;
+    if (!wants_one_column(join)) return BR_OK;
     BR_TRY(find_aggregate(&s, err));
     if (s.aggregate == NULL) return BR_OK;
     uint32_t value_id = join->right->columns[0].id;

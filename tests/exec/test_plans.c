@@ -87,7 +87,8 @@ static br_expr *operator_of(br_operator operator_, br_expr *left, br_expr *right
 
 typedef struct join_form {
     br_join_kind join;
-    bool build_left, mark_nulls, has_residual, null_safe;
+    bool build_left, has_residual, null_safe;
+    uint32_t mark_key_count;
     uint32_t key_count;
     const char *right;  // table
 } join_form;
@@ -108,7 +109,7 @@ static br_plan *plan_join(const join_form *form)
         plan->columns[2] = (br_plan_column){.id = next_id++, .name = "mark"};
     plan->join.join = form->join;
     plan->join.build_left = form->build_left;
-    plan->join.mark_nulls = form->mark_nulls;
+    plan->join.mark_key_count = form->mark_key_count;
     plan->join.key_count = form->key_count;
     plan->join.left_keys = BR_ALLOC(arena, br_expr *, 2);
     plan->join.right_keys = BR_ALLOC(arena, br_expr *, 2);
@@ -196,11 +197,12 @@ static void test_joins_on_two_keys(void)
 
 static void test_mark_and_single(void)
 {
-    join_form form = {.join = BR_JOIN_MARK, .key_count = 1, .mark_nulls = true, .right = "r"};
+    join_form form = {.join = BR_JOIN_MARK, .key_count = 1, .mark_key_count = 1, .right = "r"};
     CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM r) FROM l"));
-    form.mark_nulls = false;
+    form.mark_key_count = 0;
     CHECK(check_join(&form, "SELECT *, EXISTS (SELECT 1 FROM r WHERE r.k = l.k) FROM l"));
-    form.has_residual = form.mark_nulls = true;
+    form.has_residual = true;
+    form.mark_key_count = 1;
     CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM r WHERE a > b) FROM l"));
     form.has_residual = false;
     form.key_count = 2;  // the second one correlates
