@@ -38,7 +38,8 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     if (run->arena == NULL) return br_run_no_memory(run, "a query", err);
     run->subqueries = BR_ALLOC(run->arena, br_value, query->subquery_count);
     run->shared = BR_ALLOC(run->arena, br_batches, query->shared_count);
-    if (run->subqueries == NULL || run->shared == NULL)
+    run->recursions = BR_ALLOC(run->arena, struct br_recursion *, query->recursion_count);
+    if (run->subqueries == NULL || run->shared == NULL || run->recursions == NULL)
         return br_run_no_memory(run, "a query", err);
     BR_TRY(br_profiler_start(run, err));
     BR_TRY(add_arguments(run, err));

@@ -273,6 +273,13 @@ static br_status run_branches(running *running_, br_error *err)
     return status;
 }
 
+static void free_inputs(br_pipeline *pipeline)
+{
+    for (uint32_t i = 0; i < pipeline->input_count; i++)
+        br_memory_free(pipeline->run, pipeline->inputs[i]);
+    pipeline->input_count = 0;
+}
+
 br_status br_pipeline_run(br_pipeline *pipeline, br_error *err)
 {
     br_run *run = pipeline->run;
@@ -283,9 +290,59 @@ br_status br_pipeline_run(br_pipeline *pipeline, br_error *err)
     br_status status = run_branches(&running_, err);
     close_operators(&running_);
     br_memory_free(run, running_.memory);
-    for (uint32_t i = 0; i < pipeline->input_count; i++) br_memory_free(run, pipeline->inputs[i]);
-    pipeline->input_count = 0;
+    free_inputs(pipeline);
     return status;
+}
+
+// ---- feeding ---------------------------------------------------------------------------------
+
+struct br_feed {
+    running running;
+    br_worker *worker;
+};
+
+br_status br_feed_open(br_pipeline *pipeline, br_feed **feed_out, br_error *err)
+{
+    br_run *run = pipeline->run;
+    br_feed *feed = BR_ALLOC(run->arena, br_feed, 1);
+    br_worker **workers = BR_ALLOC(run->arena, br_worker *, run->worker_count);
+    if (feed == NULL || workers == NULL) return br_run_no_memory(run, "a pipeline", err);
+    feed->running = (running){.pipeline = pipeline, .workers = workers};
+    BR_TRY(br_memory_new(run, &feed->running.memory, err));
+    BR_TRY(worker_new(&feed->running, 0, err));
+    feed->worker = workers[0];
+    br_status status = BR_OK;
+    for (const br_branch *branch = pipeline->branches; branch != NULL && status == BR_OK;
+         branch = branch->next) {
+        status = open_branch(branch, feed->worker, err);
+    }
+    if (status != BR_OK) {
+        close_operators(&feed->running);
+        return status;
+    }
+    *feed_out = feed;
+    return BR_OK;
+}
+
+br_status br_feed_push(br_feed *feed, const br_batch *batch, br_error *err)
+{
+    br_arena *scratch = feed->worker->scratch;
+    br_arena_mark mark = br_arena_get_mark(scratch);
+    for (const br_branch *branch = feed->running.pipeline->branches; branch != NULL;
+         branch = branch->next) {
+        BR_TRY(br_push(branch->first, feed->worker, batch, err));
+        br_arena_rewind(scratch, mark);
+    }
+    return BR_OK;
+}
+
+void br_feed_close(br_feed *feed)
+{
+    if (feed == NULL) return;
+    br_pipeline *pipeline = feed->running.pipeline;
+    close_operators(&feed->running);
+    br_memory_free(pipeline->run, feed->running.memory);
+    free_inputs(pipeline);
 }
 
 // ---- stored batches as a source --------------------------------------------------------------

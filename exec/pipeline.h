@@ -65,6 +65,7 @@ typedef struct br_run {
     br_value *subqueries;
     br_value *arguments;      // parameters that APPLY nodes set, behind those of the statement
     br_batches *shared;
+    struct br_recursion **recursions;  // by index, those that run now
     br_join_filter *join_filters;
     uint64_t delta_rows;
     br_profiler *profiler;    // NULL: not analysed
@@ -181,6 +182,13 @@ BR_CHECKED br_status br_pipeline_adopt(br_pipeline *pipeline, br_memory *memory,
 uint64_t br_pipeline_source_rows(const br_pipeline *pipeline);
 BR_CHECKED br_status br_pipeline_run(br_pipeline *pipeline, br_error *err);
 
+// A pipeline that one worker, of the caller's thread, keeps open: batches are pushed into all of
+// its branches, whose sources are not asked. Its stages pass on at once what they get.
+typedef struct br_feed br_feed;
+BR_CHECKED br_status br_feed_open(br_pipeline *pipeline, br_feed **feed_out, br_error *err);
+BR_CHECKED br_status br_feed_push(br_feed *feed, const br_batch *batch, br_error *err);
+void br_feed_close(br_feed *feed);  // NULL is a no-op
+
 // Batches as a source: runs of 32 are a morsel.
 BR_CHECKED br_status br_source_of_batches(br_run *run, const br_batches *batches,
                                           br_source **source_out, br_error *err);
@@ -211,6 +219,10 @@ br_status br_produce_set(br_pipeline *pipeline, const br_plan *plan, br_stage *n
                          br_error *err);
 br_status br_produce_apply(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                            br_error *err);
+br_status br_produce_recursive(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                               br_error *err);
+br_status br_produce_working(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                             br_error *err);
 br_status br_materialise_sort(br_run *run, const br_plan *plan, br_memory *memory,
                               br_batches *batches_out, br_error *err);
 br_status br_materialise_limit(br_run *run, const br_plan *plan, br_memory *memory,

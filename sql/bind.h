@@ -77,6 +77,9 @@ typedef struct br_cte {  // one WITH definition
     br_plan *first_use;        // NULL: not used yet
     uint32_t shared;           // index + 1 once it is shared
     uint32_t run_position;     // where in run_order it has to run
+    uint32_t first_step;       // recursive: the first arm that reads the CTE itself; 0: none
+    const br_plan *working;    // recursive: what a reference in a step gets; NULL: none is legal
+    const br_ast_source *step; // FROM of the arm being bound, NULL between
 } br_cte;
 
 typedef struct br_cte_list {
@@ -92,6 +95,7 @@ typedef struct br_binder {
     br_query *query;
     const char *text;      // of the statement, or of the view being bound
     br_cte_list *ctes;     // visible now
+    br_cte *body;          // recursive, its body is bound next; NULL otherwise
     br_cte *all_ctes[64];  // those used, for moving run positions
     uint32_t all_cte_count;
     uint32_t next_id;
@@ -316,6 +320,8 @@ BR_CHECKED br_status br_scope_add_windows(br_scope *scope, br_error *err);
 BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err);
 
 // bind_table.c
+// The collation of a column of a subquery in FROM: of a compound, its first arm's.
+br_collation br_outward_collation(const br_query *query, const br_plan *plan, uint32_t column);
 BR_CHECKED br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                                    br_scope_item **item_out, br_error *err);
 
@@ -362,9 +368,44 @@ BR_CHECKED br_status br_bind_limit(br_binder *binder, const br_ast_select *selec
 const br_ast *br_ast_skip_collate(const br_ast *ast);
 
 // bind_compound.c
+typedef struct br_arms {  // of a compound SELECT
+    uint32_t count;
+    br_scope *scopes;
+    br_plan **plans;
+} br_arms;
+
+BR_CHECKED br_status br_arms_init(br_binder *binder, uint32_t count, br_arms *arms, br_error *err);
+// The arm of that index, which has to be as wide as the first one.
+BR_CHECKED br_status br_arm_bind(br_binder *binder, br_scope *outer, const br_ast_select *select,
+                                 br_name_style style, uint32_t index, br_arms *arms,
+                                 br_error *err);
+// Arms 0..end-1 as the operators between them say: names and affinities are those of the first.
+BR_CHECKED br_status br_arms_combine(br_binder *binder, const br_ast_select *select,
+                                     const br_arms *arms, uint32_t end, br_plan **plan_out,
+                                     br_error *err);
+// Arms from `first` on, one behind the other.
+BR_CHECKED br_status br_arms_append(br_binder *binder, const br_arms *arms, uint32_t first,
+                                    br_plan **plan_out, br_error *err);
+// The collation of the first of the arms first..last that has one.
+br_collation br_arms_collation(const br_arms *arms, uint32_t first, uint32_t last,
+                               uint32_t column);
+// ORDER BY over `plan`: keys without their expressions, and the positions of the columns.
+BR_CHECKED br_status br_arms_order(br_binder *binder, const br_ast_select *select, br_arms *arms,
+                                   const br_plan *plan, br_sort_key **keys_out,
+                                   uint32_t **columns_out, br_error *err);
 BR_CHECKED br_status br_bind_compound(br_binder *binder, br_scope *outer,
                                       const br_ast_select *select, br_name_style style,
                                       br_plan **plan_out, bool *escapes_out, br_error *err);
+
+// bind_recursive.c
+// The first arm that reads the CTE itself, 0: none does where SQLite allows it.
+uint32_t br_cte_first_step(const br_ast_cte *cte);
+// The body of a CTE that br_cte_first_step found to be recursive.
+BR_CHECKED br_status br_bind_recursive(br_binder *binder, br_scope *outer, br_cte *cte,
+                                       br_plan **plan_out, bool *escapes_out, br_error *err);
+// What the name of a CTE means inside its own body.
+BR_CHECKED br_status br_bind_working(br_binder *binder, br_cte *cte, const br_ast_source *source,
+                                     br_plan **plan_out, br_error *err);
 
 // bind_plan.c: nodes with their columns filled in; NULL: no memory
 br_plan *br_plan_new(br_binder *binder, br_plan_kind kind, uint32_t column_count);

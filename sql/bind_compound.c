@@ -56,12 +56,6 @@ static br_status bind_values(br_scope *scope, const br_ast_core *core, br_plan *
 
 // ---- arms ------------------------------------------------------------------------------------
 
-typedef struct compound_arms {
-    uint32_t count;
-    br_scope *scopes;
-    br_plan **plans;
-} compound_arms;
-
 static br_status bind_arm(br_scope *scope, const br_ast_core *core, br_name_style style,
                           br_plan **plan_out, br_error *err)
 {
@@ -69,30 +63,30 @@ static br_status bind_arm(br_scope *scope, const br_ast_core *core, br_name_styl
     return br_bind_core(scope, core, NULL, style, plan_out, err);
 }
 
-static br_status bind_arms(br_binder *binder, br_scope *outer, const br_ast_select *select,
-                           br_name_style style, compound_arms *arms, br_error *err)
+br_status br_arms_init(br_binder *binder, uint32_t count, br_arms *arms, br_error *err)
 {
-    arms->count = select->core_count;
-    arms->scopes = BR_ALLOC(binder->arena, br_scope, arms->count);
-    arms->plans = BR_ALLOC(binder->arena, br_plan *, arms->count);
+    arms->count = count;
+    arms->scopes = BR_ALLOC(binder->arena, br_scope, count);
+    arms->plans = BR_ALLOC(binder->arena, br_plan *, count);
     BR_NEED(arms->scopes, err);
     BR_NEED(arms->plans, err);
-    for (uint32_t i = 0; i < arms->count; i++) {
-        arms->scopes[i].binder = binder;
-        arms->scopes[i].outer = outer;
-        BR_TRY(bind_arm(&arms->scopes[i], &select->cores[i], style, &arms->plans[i], err));
-        if (arms->plans[i]->column_count == arms->plans[0]->column_count) continue;
-        return br_fail(err, BR_SQL,
-                       "SELECTs to the left and right of %s do not have the same number of result "
-                       "columns", compound_name(select->compounds[i - 1]));
-    }
     return BR_OK;
 }
 
-// The collation of the first arm up to `last` that has one.
-static br_collation arms_collation(const compound_arms *arms, uint32_t last, uint32_t column)
+br_status br_arm_bind(br_binder *binder, br_scope *outer, const br_ast_select *select,
+                      br_name_style style, uint32_t index, br_arms *arms, br_error *err)
 {
-    for (uint32_t i = 0; i <= last; i++) {
+    arms->scopes[index] = (br_scope){.binder = binder, .outer = outer};
+    BR_TRY(bind_arm(&arms->scopes[index], &select->cores[index], style, &arms->plans[index], err));
+    if (arms->plans[index]->column_count == arms->plans[0]->column_count) return BR_OK;
+    return br_fail(err, BR_SQL,
+                   "SELECTs to the left and right of %s do not have the same number of result "
+                   "columns", compound_name(select->compounds[index - 1]));
+}
+
+br_collation br_arms_collation(const br_arms *arms, uint32_t first, uint32_t last, uint32_t column)
+{
+    for (uint32_t i = first; i <= last; i++) {
         const br_collation_source *sources = arms->scopes[i].sources;
         if (sources != NULL && sources[column] != BR_COLLATED_NOT)
             return arms->plans[i]->columns[column].collation;
@@ -100,27 +94,40 @@ static br_collation arms_collation(const compound_arms *arms, uint32_t last, uin
     return BR_COLLATION_BINARY;
 }
 
-// The names and affinities of the left-most arm.
-static br_status combine(br_binder *binder, const br_ast_select *select, compound_arms *arms,
+static br_status combine_two(br_binder *binder, const br_arms *arms, uint32_t index,
+                             br_set_kind kind, br_plan **plan, br_error *err)
+{
+    br_plan *right = arms->plans[index], *left = *plan;
+    br_plan *set = br_plan_over(binder, BR_PLAN_SET, left);
+    BR_NEED(set, err);
+    set->right = right;
+    set->set.set = kind;
+    for (uint32_t k = 0; k < set->column_count; k++) {
+        set->columns[k].id = binder->next_id++;
+        set->columns[k].collation = br_arms_collation(arms, 0, index, k);
+        bool left_only = kind >= BR_SET_INTERSECT;
+        if (!left_only)
+            set->columns[k].type = br_type_union(left->columns[k].type, right->columns[k].type);
+    }
+    *plan = set;
+    return BR_OK;
+}
+
+br_status br_arms_combine(br_binder *binder, const br_ast_select *select, const br_arms *arms,
+                          uint32_t end, br_plan **plan_out, br_error *err)
+{
+    *plan_out = arms->plans[0];
+    for (uint32_t i = 1; i < end; i++)
+        BR_TRY(combine_two(binder, arms, i, set_kind(select->compounds[i - 1]), plan_out, err));
+    return BR_OK;
+}
+
+br_status br_arms_append(br_binder *binder, const br_arms *arms, uint32_t first,
                          br_plan **plan_out, br_error *err)
 {
-    br_plan *plan = arms->plans[0];
-    for (uint32_t i = 1; i < arms->count; i++) {
-        br_plan *right = arms->plans[i];
-        br_plan *set = br_plan_over(binder, BR_PLAN_SET, plan);
-        BR_NEED(set, err);
-        set->right = right;
-        set->set.set = set_kind(select->compounds[i - 1]);
-        for (uint32_t k = 0; k < set->column_count; k++) {
-            set->columns[k].id = binder->next_id++;
-            set->columns[k].collation = arms_collation(arms, i, k);
-            bool left_only = set->set.set >= BR_SET_INTERSECT;
-            if (!left_only)
-                set->columns[k].type = br_type_union(plan->columns[k].type, right->columns[k].type);
-        }
-        plan = set;
-    }
-    *plan_out = plan;
+    *plan_out = arms->plans[first];
+    for (uint32_t i = first + 1; i < arms->count; i++)
+        BR_TRY(combine_two(binder, arms, i, BR_SET_UNION_ALL, plan_out, err));
     return BR_OK;
 }
 
@@ -147,7 +154,7 @@ static br_status order_by_arm(br_scope *scope, const br_plan *plan, const br_ast
 }
 
 // A term names an alias, an ordinal or an expression of some arm, the left-most one first.
-static br_status match_term(compound_arms *arms, const br_ast *ast, uint32_t term,
+static br_status match_term(br_arms *arms, const br_ast *ast, uint32_t term,
                             int32_t *column_out, br_error *err)
 {
     for (uint32_t i = 0; i < arms->count; i++) {
@@ -171,26 +178,43 @@ static br_status match_term(compound_arms *arms, const br_ast *ast, uint32_t ter
                    suffixes[teens || last > 3 ? 0 : last]);
 }
 
-static br_status order_compound(br_binder *binder, const br_ast_select *select,
-                                compound_arms *arms, br_plan **plan, br_error *err)
+br_status br_arms_order(br_binder *binder, const br_ast_select *select, br_arms *arms,
+                        const br_plan *plan, br_sort_key **keys_out, uint32_t **columns_out,
+                        br_error *err)
 {
-    br_plan *sort = br_plan_over(binder, BR_PLAN_SORT, *plan);
-    BR_NEED(sort, err);
-    sort->sort.key_count = select->order_count;
-    sort->sort.keys = BR_ALLOC(binder->arena, br_sort_key, select->order_count);
-    BR_NEED(sort->sort.keys, err);
+    br_sort_key *keys = BR_ALLOC(binder->arena, br_sort_key, select->order_count);
+    uint32_t *columns = BR_ALLOC(binder->arena, uint32_t, select->order_count);
+    BR_NEED(keys, err);
+    BR_NEED(columns, err);
     for (uint32_t i = 0; i < select->order_count; i++) {
         const br_ast_order *order = &select->order_by[i];
         int32_t column;
         BR_TRY(match_term(arms, order->expression, i, &column, err));
-        br_sort_key *key = &sort->sort.keys[i];
-        key->expression = br_expr_column(binder->arena, &(*plan)->columns[column]);
-        BR_NEED(key->expression, err);
+        columns[i] = (uint32_t)column;
+        br_sort_key *key = &keys[i];
         key->descending = order->descending;
         key->nulls_last = order->nulls == 0 ? order->descending : order->nulls > 0;
-        key->collation = (*plan)->columns[column].collation;
+        key->collation = plan->columns[column].collation;
         if (order->expression->kind == BR_AST_COLLATE)
             BR_TRY(br_parse_collation(order->expression->name, &key->collation, err));
+    }
+    *keys_out = keys;
+    *columns_out = columns;
+    return BR_OK;
+}
+
+static br_status order_compound(br_binder *binder, const br_ast_select *select, br_arms *arms,
+                                br_plan **plan, br_error *err)
+{
+    uint32_t *columns;
+    br_plan *sort = br_plan_over(binder, BR_PLAN_SORT, *plan);
+    BR_NEED(sort, err);
+    sort->sort.key_count = select->order_count;
+    BR_TRY(br_arms_order(binder, select, arms, *plan, &sort->sort.keys, &columns, err));
+    for (uint32_t i = 0; i < select->order_count; i++) {
+        sort->sort.keys[i].expression =
+            br_expr_column(binder->arena, &(*plan)->columns[columns[i]]);
+        BR_NEED(sort->sort.keys[i].expression, err);
     }
     *plan = sort;
     return BR_OK;
@@ -200,13 +224,15 @@ br_status br_bind_compound(br_binder *binder, br_scope *outer, const br_ast_sele
                            br_name_style style, br_plan **plan_out, bool *escapes_out,
                            br_error *err)
 {
-    compound_arms arms;
+    br_arms arms;
     br_plan *plan = NULL;
     br_expr *count, *offset;
-    BR_TRY(bind_arms(binder, outer, select, style, &arms, err));
-    for (uint32_t i = 0; i < arms.count; i++)
+    BR_TRY(br_arms_init(binder, select->core_count, &arms, err));
+    for (uint32_t i = 0; i < arms.count; i++) {
+        BR_TRY(br_arm_bind(binder, outer, select, style, i, &arms, err));
         *escapes_out = *escapes_out || arms.scopes[i].escapes;
-    BR_TRY(combine(binder, select, &arms, &plan, err));
+    }
+    BR_TRY(br_arms_combine(binder, select, &arms, arms.count, &plan, err));
     if (select->order_count > 0) BR_TRY(order_compound(binder, select, &arms, &plan, err));
     BR_TRY(br_bind_limit(binder, select, &count, &offset, err));
     if (count != NULL || offset != NULL) {

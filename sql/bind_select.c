@@ -479,6 +479,11 @@ static br_status bind_body(br_binder *binder, br_scope *outer, const br_ast_sele
                            br_name_style style, br_plan **plan_out, bool *escapes_out,
                            br_error *err)
 {
+    br_cte *cte = binder->body;
+    if (cte != NULL && cte->ast->select == select) {
+        binder->body = NULL;
+        return br_bind_recursive(binder, outer, cte, plan_out, escapes_out, err);
+    }
     bool many_rows = select->core_count == 1 && select->cores[0].is_values &&
                      select->cores[0].row_count > 1;
     if (select->core_count > 1 || many_rows)

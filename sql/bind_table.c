@@ -126,6 +126,20 @@ static br_status bind_base(br_scope *scope, const br_sql_table *table, br_scope_
 
 // ---- subqueries ------------------------------------------------------------------------------
 
+br_collation br_outward_collation(const br_query *query, const br_plan *plan, uint32_t column)
+{
+    for (;;) {
+        switch (plan->kind) {
+        case BR_PLAN_SHARED: plan = query->shared[plan->shared.index]; break;
+        case BR_PLAN_SORT:
+        case BR_PLAN_LIMIT:
+        case BR_PLAN_SET:
+        case BR_PLAN_RECURSIVE: plan = plan->left; break;
+        default: return plan->columns[column].collation;
+        }
+    }
+}
+
 static br_status columns_of_plan(br_scope *scope, const br_plan *plan, const char *const *names,
                                  br_scope_item *item, br_error *err)
 {
@@ -135,6 +149,7 @@ static br_status columns_of_plan(br_scope *scope, const br_plan *plan, const cha
     for (uint32_t i = 0; i < plan->column_count; i++) {
         br_scope_column *column = &item->columns[i];
         column->column = plan->columns[i];
+        column->column.collation = br_outward_collation(scope->binder->query, plan, i);
         column->base_type = plan->columns[i].type;
         column->name = names != NULL ? names[i] : plan->columns[i].name;
         column->has_collation = true;
@@ -293,6 +308,8 @@ static br_status bind_cte_body(br_scope *scope, br_cte *cte, br_plan **plan_out,
     bool escapes;
     binder->ctes = cte->list;
     cte->is_busy = true;
+    cte->first_step = br_cte_first_step(cte->ast);
+    if (cte->first_step > 0) binder->body = cte;
     br_status status = br_bind_select(binder, scope->outer, cte->ast->select, BR_NAMES_TABLE,
                                       plan_out, &escapes, err);
     cte->is_busy = false;
@@ -307,13 +324,13 @@ static br_status bind_cte_body(br_scope *scope, br_cte *cte, br_plan **plan_out,
     return BR_OK;
 }
 
-static br_status bind_cte(br_scope *scope, br_cte *cte, br_scope_item *item, br_plan **plan_out,
-                          br_error *err)
+static br_status bind_cte(br_scope *scope, br_cte *cte, const br_ast_source *source,
+                          br_scope_item *item, br_plan **plan_out, br_error *err)
 {
     const br_ast_cte *ast = cte->ast;
-    if (cte->is_busy)
-        return br_fail(err, BR_UNSUPPORTED, "recursive WITH '%s' is not native", ast->name);
-    if (cte->first_use == NULL) {
+    if (cte->is_busy) {
+        BR_TRY(br_bind_working(scope->binder, cte, source, plan_out, err));
+    } else if (cte->first_use == NULL) {
         BR_TRY(bind_cte_body(scope, cte, plan_out, err));
     } else {
         if (cte->shared == 0) BR_TRY(share(scope->binder, cte, err));
@@ -348,7 +365,7 @@ static br_status bind_named(br_scope *scope, const br_ast_source *source, br_sco
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
     br_cte *cte = source->schema == NULL ? find_cte(scope->binder, source->name) : NULL;
-    if (cte != NULL) return bind_cte(scope, cte, item, plan_out, err);
+    if (cte != NULL) return bind_cte(scope, cte, source, item, plan_out, err);
     const br_sql_table *table =
         catalog->find_table(catalog->context, source->schema, source->name);
     if (table != NULL) {

@@ -209,7 +209,8 @@ br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context, b
 {
     switch (plan->kind) {
     case BR_PLAN_SHARED:
-    case BR_PLAN_SET: return BR_OK;
+    case BR_PLAN_SET:
+    case BR_PLAN_WORKING: return BR_OK;
     case BR_PLAN_SCAN:
         return visit_list(plan->scan.filters, plan->scan.filter_count, visit, context, err);
     case BR_PLAN_VALUES:
@@ -236,6 +237,9 @@ br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context, b
         return visit_optional(&plan->limit.offset, visit, context, err);
     case BR_PLAN_APPLY:
         return visit_list(plan->apply.arguments, plan->apply.argument_count, visit, context, err);
+    case BR_PLAN_RECURSIVE:
+        BR_TRY(visit_optional(&plan->recursive.limit, visit, context, err));
+        return visit_optional(&plan->recursive.offset, visit, context, err);
     }
     return BR_OK;
 }

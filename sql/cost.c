@@ -44,7 +44,9 @@ static double node_cost(const br_rewrite *rewrite, const br_plan *plan)
     switch (plan->kind) {
     case BR_PLAN_SCAN: return scan_cost(rewrite, plan);
     case BR_PLAN_VALUES:
-    case BR_PLAN_SHARED: return plan->rows * 2;
+    case BR_PLAN_SHARED:
+    case BR_PLAN_WORKING: return plan->rows * 2;
+    case BR_PLAN_RECURSIVE: return plan->rows * 100;
     case BR_PLAN_FILTER: return input * 3;
     case BR_PLAN_PROJECT: return input * 2 * plan->column_count;
     case BR_PLAN_AGGREGATE:

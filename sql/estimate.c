@@ -9,6 +9,7 @@
 // Guesses for what statistics say nothing about, as most planners make them.
 static const double guess_range = 1.0 / 3, guess_like = 0.1, guess_prefix = 0.05;
 static const double guess_condition = 0.25, guess_equal = 0.05;
+static const double guess_steps = 20, guess_working = 100;  // of a recursion
 
 static double clamp(double value, double min, double max)
 {
@@ -480,9 +481,9 @@ static double limited_rows(const br_expr *limit, double rows)
     return (double)limit->value.i64 < rows ? (double)limit->value.i64 : rows;
 }
 
-static void estimate_values(br_rewrite *rewrite, br_plan *plan)
+static void set_rows(br_rewrite *rewrite, br_plan *plan, double rows)
 {
-    plan->rows = plan->values.row_count;
+    plan->rows = rows;
     for (uint32_t i = 0; i < plan->column_count; i++) {
         rewrite->facts[plan->columns[i].id] =
             (br_column_fact){.base = plan, .base_rows = plan->rows, .distinct = plan->rows,
@@ -507,11 +508,19 @@ static void estimate_window(br_rewrite *rewrite, br_plan *plan)
                              .class_mask = plan->columns[i].type.class_mask};
 }
 
+// Nobody knows how often the step runs.
+static void estimate_recursive(br_rewrite *rewrite, br_plan *plan)
+{
+    const br_expr *limit = plan->recursive.limit;
+    double rows = plan->left->rows + guess_steps * plan->right->rows;
+    set_rows(rewrite, plan, limited_rows(limit, rows));
+}
+
 void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
 {
     switch (plan->kind) {
     case BR_PLAN_SCAN: estimate_scan(rewrite, plan); break;
-    case BR_PLAN_VALUES: estimate_values(rewrite, plan); break;
+    case BR_PLAN_VALUES: set_rows(rewrite, plan, plan->values.row_count); break;
     case BR_PLAN_SHARED: estimate_shared(rewrite, plan); break;
     case BR_PLAN_FILTER:
         plan->rows =
@@ -525,5 +534,7 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
     case BR_PLAN_SET: estimate_set(rewrite, plan); break;
     case BR_PLAN_WINDOW: estimate_window(rewrite, plan); break;
     case BR_PLAN_APPLY: estimate_apply(rewrite, plan); break;
+    case BR_PLAN_RECURSIVE: estimate_recursive(rewrite, plan); break;
+    case BR_PLAN_WORKING: set_rows(rewrite, plan, guess_working); break;
     }
 }

@@ -285,6 +285,19 @@ static void explain_limit(br_explainer *self, const br_expr *limit, const br_exp
     br_explain_expr(self, offset);
 }
 
+static void explain_recursive(br_explainer *self, const br_plan *plan)
+{
+    br_explain_text(self, "recursive %u %s", plan->recursive.index,
+                    plan->recursive.distinct ? "union" : "union all");
+    if (plan->recursive.by_row) br_explain_text(self, ", row by row");
+    for (uint32_t i = 0; i < plan->recursive.key_count; i++) {
+        br_explain_text(self, i == 0 ? ", least " : ", ");
+        br_explain_column(self, plan->columns[plan->recursive.key_columns[i]].id);
+        if (plan->recursive.keys[i].descending) br_explain_text(self, " desc");
+    }
+    explain_limit(self, plan->recursive.limit, plan->recursive.offset);
+}
+
 // ---- nodes -----------------------------------------------------------------------------------
 
 void br_explain_node(br_explainer *self, const br_plan *plan)
@@ -313,6 +326,8 @@ void br_explain_node(br_explainer *self, const br_plan *plan)
     case BR_PLAN_WINDOW: explain_window(self, plan); break;
     case BR_PLAN_SET: br_explain_text(self, "%s", sets[plan->set.set]); break;
     case BR_PLAN_APPLY: explain_apply(self, plan); break;
+    case BR_PLAN_RECURSIVE: explain_recursive(self, plan); break;
+    case BR_PLAN_WORKING: br_explain_text(self, "working %u", plan->working.index); break;
     }
 }
 

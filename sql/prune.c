@@ -220,7 +220,8 @@ static br_status drop_identity(br_rewrite *rewrite, br_plan **plan, bool keeps_n
                                br_error *err)
 {
     br_plan *project = *plan, *input = project->left;
-    if (project->kind != BR_PLAN_PROJECT || input->kind == BR_PLAN_SHARED) return BR_OK;
+    if (project->kind != BR_PLAN_PROJECT) return BR_OK;
+    if (input->kind == BR_PLAN_SHARED || input->kind == BR_PLAN_WORKING) return BR_OK;
     if (br_plan_output_count(input) != project->column_count) return BR_OK;
     for (uint32_t i = 0; i < project->column_count; i++) {
         const br_expr *expr = project->project.expressions[i];
@@ -277,6 +278,13 @@ static br_status prune_set(br_rewrite *rewrite, br_plan *set, id_set needed, br_
     return BR_OK;
 }
 
+// The step may read what nobody else does.
+static br_status prune_recursive(br_rewrite *rewrite, br_plan *plan, br_error *err)
+{
+    BR_TRY(prune_positions(rewrite, &plan->left, NULL, plan->column_count, err));
+    return prune_positions(rewrite, &plan->right, NULL, plan->column_count, err);
+}
+
 // ---- all -------------------------------------------------------------------------------------
 
 static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err)
@@ -284,7 +292,8 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
     switch ((*plan)->kind) {
     case BR_PLAN_SCAN: return prune_scan(rewrite, *plan, needed, err);
     case BR_PLAN_VALUES:
-    case BR_PLAN_SHARED: return BR_OK;
+    case BR_PLAN_SHARED:
+    case BR_PLAN_WORKING: return BR_OK;
     case BR_PLAN_FILTER:
     case BR_PLAN_SORT:
     case BR_PLAN_LIMIT:
@@ -294,6 +303,7 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
     case BR_PLAN_JOIN: return prune_join(rewrite, *plan, needed, err);
     case BR_PLAN_SET: return prune_set(rewrite, *plan, needed, err);
     case BR_PLAN_WINDOW: return prune_window(rewrite, plan, needed, err);
+    case BR_PLAN_RECURSIVE: return prune_recursive(rewrite, *plan, err);
     }
     return BR_OK;
 }

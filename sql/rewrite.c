@@ -156,7 +156,7 @@ static void drop_distinct(br_rewrite *rewrite, br_plan **plan)
 static br_status reshape(br_rewrite *rewrite, br_plan **plan, bool is_pinned, br_error *err)
 {
     br_plan *self = *plan;
-    bool is_set = self->kind == BR_PLAN_SET;
+    bool is_set = self->kind == BR_PLAN_SET || self->kind == BR_PLAN_RECURSIVE;
     if (is_set) {
         BR_TRY(pin(rewrite, &self->left, err));
         BR_TRY(pin(rewrite, &self->right, err));

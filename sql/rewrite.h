@@ -131,6 +131,9 @@ BR_CHECKED br_status br_join_make_inner(br_rewrite *rewrite, br_plan *join,
 // Is there at most one row for each value of the columns in set `stamp`?
 bool br_plan_is_unique(br_rewrite *rewrite, const br_plan *plan, uint32_t stamp);
 void br_join_choose_build(br_plan *join);
+// Below *plan, joins of which one side reads the rows of a recursion build the other one, which
+// stays the same from step to step.
+void br_join_probe_working(br_plan *plan);
 
 // join_graph.c: a tree of inner joins on top of *plan, as a graph that is joined anew.
 BR_CHECKED br_status br_join_graph_run(br_rewrite *rewrite, br_plan **plan,

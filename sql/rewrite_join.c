@@ -256,6 +256,23 @@ void br_join_choose_build(br_plan *join)
         may && join->join.key_count > 0 && join->left->rows * 2 < join->right->rows;
 }
 
+static bool reads_working(const br_plan *plan)
+{
+    if (plan == NULL) return false;
+    return plan->kind == BR_PLAN_WORKING || reads_working(plan->left) ||
+           reads_working(plan->right);
+}
+
+void br_join_probe_working(br_plan *plan)
+{
+    if (plan->left != NULL) br_join_probe_working(plan->left);
+    if (plan->right != NULL) br_join_probe_working(plan->right);
+    if (plan->kind != BR_PLAN_JOIN) return;
+    bool left = reads_working(plan->left), right = reads_working(plan->right);
+    if (left && !right) plan->join.build_left = false;
+    if (right && !left && plan->join.join == BR_JOIN_INNER) plan->join.build_left = true;
+}
+
 // Splits the residual: what only concerns the right side goes there, equalities become keys, the
 // rest stays. Parts that can fail stay in the residual.
 static br_status split_residual(br_rewrite *rewrite, br_plan *join, br_conjuncts *right,

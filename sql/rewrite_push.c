@@ -252,6 +252,18 @@ static br_status push_set(br_rewrite *rewrite, br_plan **plan, br_conjuncts *con
     return moves ? BR_OK : br_add_filter(rewrite, plan, conditions, err);
 }
 
+// ---- recursion -------------------------------------------------------------------------------
+
+// What the rows have to be like says nothing about those that they come from.
+static br_status push_recursive(br_rewrite *rewrite, br_plan *plan, br_error *err)
+{
+    br_conjuncts none = {0};
+    BR_TRY(br_push_down(rewrite, &plan->left, &none, err));
+    BR_TRY(br_push_down(rewrite, &plan->right, &none, err));
+    br_join_probe_working(plan->right);
+    return BR_OK;
+}
+
 // ---- all -------------------------------------------------------------------------------------
 
 static bool is_never(const br_conjuncts *conditions)
@@ -276,8 +288,10 @@ br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *condit
     case BR_PLAN_SET: return push_set(rewrite, plan, conditions, err);
     case BR_PLAN_WINDOW: return push_window(rewrite, plan, conditions, err);
     case BR_PLAN_APPLY: return push_apply(rewrite, plan, conditions, err);
+    case BR_PLAN_RECURSIVE: BR_TRY(push_recursive(rewrite, *plan, err)); break;
     case BR_PLAN_VALUES:
-    case BR_PLAN_SHARED: break;
+    case BR_PLAN_SHARED:
+    case BR_PLAN_WORKING: break;
     }
     br_estimate_node(rewrite, *plan);
     return br_add_filter(rewrite, plan, conditions, err);

@@ -185,6 +185,7 @@ typedef enum br_plan_kind {
     BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
     BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET, BR_PLAN_WINDOW,
     BR_PLAN_APPLY,
+    BR_PLAN_RECURSIVE, BR_PLAN_WORKING,
 } br_plan_kind;
 
 struct br_plan {
@@ -260,6 +261,19 @@ struct br_plan {
             uint32_t first_parameter; // those of applied[index] by position. One run per row: feed
             bool keeps_unmatched;     // it distinct rows. keeps_unmatched: NULLs beside a left row
         } apply;                      // whose run has no rows, as in LEFT JOIN
+        struct {               // RECURSIVE: the rows of left wait; one after the other is put out
+            uint32_t index;    // and right run on it, whose rows wait too. Which recursion it is
+            bool distinct;     // UNION: a row that was there before does not wait again; compared
+                               // with the collations of `columns`
+            bool by_row;       // right may see one row at a time only, not many at once
+            uint32_t key_count;  // the least comes first, of equal ones the oldest; 0: the oldest
+            uint32_t *key_columns;  // positions
+            br_sort_key *keys;      // their expressions are NULL
+            br_expr *limit, *offset;
+        } recursive;
+        struct {               // WORKING: inside right of a RECURSIVE of that index, the rows on
+            uint32_t index;    // which it runs; columns[i] is its i-th column
+        } working;
     };
 };
 
@@ -282,6 +296,7 @@ struct br_query {
     br_plan **applied;
     uint32_t parameter_count;    // of the statement
     uint32_t argument_count;     // parameters behind them, which APPLY nodes set
+    uint32_t recursion_count;    // RECURSIVE nodes have indexes below
     uint32_t assumption_count;
     br_query_table *assumptions;
     uint8_t *parameter_masks;    // classes the parameters had, parameter_count of them

@@ -460,7 +460,9 @@ br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, b
     case BR_PLAN_LIMIT:
     case BR_PLAN_SCAN:
     case BR_PLAN_SHARED:
-    case BR_PLAN_APPLY: break;
+    case BR_PLAN_APPLY:
+    case BR_PLAN_RECURSIVE:
+    case BR_PLAN_WORKING: break;
     }
     return br_domain_apply(domain, plan, ids_out, err);
 }

@@ -50,7 +50,9 @@ bool br_pull_is_possible(br_binder *binder, br_plan *plan, const br_unnest_ids *
     case BR_PLAN_LIMIT:
     case BR_PLAN_WINDOW:
     case BR_PLAN_SET:
-    case BR_PLAN_APPLY: break;
+    case BR_PLAN_APPLY:
+    case BR_PLAN_RECURSIVE:
+    case BR_PLAN_WORKING: break;
     }
     return false;
 }

@@ -258,6 +258,8 @@ static br_status clone_lists(cloning *clone, br_plan *plan, br_error *err)
         break;
     case BR_PLAN_APPLY: COPY_LIST(plan->apply.arguments, plan->apply.argument_count); break;
     case BR_PLAN_SHARED:
+    case BR_PLAN_RECURSIVE:
+    case BR_PLAN_WORKING:
     case BR_PLAN_FILTER:
     case BR_PLAN_LIMIT:
     case BR_PLAN_SET: break;

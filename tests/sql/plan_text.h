@@ -213,7 +213,8 @@ static inline const char *plan_head(const br_plan *plan)
     static const char *const joins[] = {"join", "left", "full", "semi", "anti", "mark", "single"};
     static const char *const sets[] = {"union all", "union", "intersect", "except"};
     static const char *const kinds[] = {"scan", "values", "shared", "filter", "project",
-                                        "aggregate", "", "sort", "limit", "", "window", "apply"};
+                                        "aggregate", "", "sort", "limit", "", "window", "apply",
+                                        "recursive", "working"};
     if (plan->kind == BR_PLAN_JOIN) return joins[plan->join.join];
     if (plan->kind == BR_PLAN_SET) return sets[plan->set.set];
     return kinds[plan->kind];
@@ -226,8 +227,9 @@ static inline void put_plan(plan_text *out, const br_plan *plan)
         put(out, " %s", plan->scan.table_name);
         return;
     }
-    if (plan->kind == BR_PLAN_SHARED) {
-        put(out, " %u", plan->shared.index);
+    if (plan->kind == BR_PLAN_SHARED || plan->kind == BR_PLAN_WORKING) {
+        bool is_shared = plan->kind == BR_PLAN_SHARED;
+        put(out, " %u", is_shared ? plan->shared.index : plan->working.index);
         return;
     }
     if (plan->kind == BR_PLAN_APPLY) put(out, " %u", plan->apply.index);
