@@ -82,6 +82,43 @@ br_status br_bridge_call(const br_row_context *context, const char *function, co
                          uint32_t arg_count, br_value *out, br_error *err)
 {
     const br_exec_bridge *bridge = context->evaluator->bridge;
-    return bridge->call(bridge->context, context->evaluator->worker, function, args, arg_count,
-                        context->arena, out, err);
+    br_vector vectors[BR_BRIDGE_ARGUMENTS_MAX];
+    if (arg_count > BR_BRIDGE_ARGUMENTS_MAX)
+        return br_fail(err, BR_UNSUPPORTED, "function %s() of %u arguments", function, arg_count);
+    for (uint32_t i = 0; i < arg_count; i++) vectors[i] = br_vector_const(&args[i]);
+    br_function_call call = {
+        .function = function,
+        .argument_count = arg_count,
+        .arguments = vectors,
+        .row_count = 1,
+    };
+    return bridge->call(bridge->context, context->evaluator->worker, &call, context->arena, out,
+                        err);
+}
+
+// A whole batch goes over at once.
+br_status br_vector_bridge(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
+{
+    const br_exec_bridge *bridge = frame->evaluator->bridge;
+    br_vector *arguments = BR_ALLOC(frame->arena, br_vector, node->arg_count);
+    if (arguments == NULL) return br_evaluate_no_memory(err);
+    bool is_constant = !node->is_volatile;
+    for (uint32_t i = 0; i < node->arg_count; i++) {
+        BR_TRY(br_node_vector(frame, node->args[i], &arguments[i], err));
+        is_constant = is_constant && arguments[i].kind == BR_VECTOR_CONST;
+    }
+    br_function_call call = {
+        .function = node->function_name,
+        .is_expression = node->is_expression,
+        .argument_count = node->arg_count,
+        .arguments = arguments,
+        .row_count = is_constant && frame->row_count > 0 ? 1 : frame->row_count,
+    };
+    br_value *values = BR_ALLOC(frame->arena, br_value, call.row_count);
+    if (values == NULL) return br_evaluate_no_memory(err);
+    BR_TRY(bridge->call(bridge->context, frame->evaluator->worker, &call, frame->arena, values,
+                        err));
+    if (is_constant && call.row_count == 1)
+        return br_vector_of_value(&values[0], frame->arena, out, err);
+    return br_vector_of_values(values, call.row_count, frame->arena, out, err);
 }

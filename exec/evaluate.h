@@ -67,6 +67,8 @@ struct br_node {
     br_operator operator_;
     br_function function;
     const char *function_name;
+    bool is_expression;      // BRIDGE: function_name is a SQL expression over ?1, ?2, ...
+    bool is_volatile;        // it or something below it gives another value for each call
     br_affinity affinity_to;
     br_collation collation;
     br_type type;

@@ -17,15 +17,16 @@
 
 #include "base/batch.h"
 #include "base/cpu.h"
+#include "base/function_call.h"
 #include "base/task_pool.h"
 #include "columnar/columnar.h"
 #include "sql/sql.h"
 
 // Calls SQLite's own function implementations; the router fills it with oltp's bridge.
 typedef struct br_exec_bridge {
-    br_status (*call)(void *context, uint32_t worker, const char *function,
-                      const br_value *arguments, uint32_t argument_count, br_arena *arena,
-                      br_value *result_out, br_error *err);
+    // One value per row of the call; their bytes in `arena`.
+    br_status (*call)(void *context, uint32_t worker, const br_function_call *call,
+                      br_arena *arena, br_value *results_out, br_error *err);
     // CAST(real AS TEXT); room for 40 bytes; returns the length.
     uint32_t (*real_to_text)(double value, char *text_out);
     void *context;
@@ -40,6 +41,7 @@ typedef struct br_exec_env {
     br_isa isa;
     br_quota *quota;                  // of the query; its parent is the database's
     const br_value *parameters;       // query->parameter_count values
+    br_text now;                      // what date functions take for 'now', as a time value
     _Atomic bool *cancelled;          // polled once per batch (relaxed: a flag, orders nothing)
     uint64_t deadline_ns;             // br_clock_ns; 0: none
     br_exec_bridge bridge;

@@ -134,7 +134,7 @@ typedef struct row_reader {
 static br_status row_reader_init(row_reader *reader, br_frame *frame, const br_node *node,
                                  br_error *err)
 {
-    *reader = (row_reader){.count = node->arg_count, .all_constant = true};
+    *reader = (row_reader){.count = node->arg_count, .all_constant = !node->is_volatile};
     reader->vectors = BR_ALLOC(frame->arena, br_vector, node->arg_count);
     reader->values = BR_ALLOC(frame->arena, br_value, node->arg_count);
     if (reader->vectors == NULL || reader->values == NULL) return br_evaluate_no_memory(err);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/assert.h"
 #include "exec/function_date.h"
@@ -249,12 +250,36 @@ static void format_of_node(const br_node *node, const time_format **format_out,
     *format_out = own_format;
 }
 
+// Without a time value, or with 'now', date functions tell the time at which the statement began.
+static bool asks_the_clock(const br_node *node, uint32_t time_index, const br_value *args)
+{
+    if (node->arg_count <= time_index) return node->arg_count == time_index;
+    if (args[time_index].class_ != BR_TEXT && args[time_index].class_ != BR_BLOB) return false;
+    br_text text = args[time_index].text;
+    return br_text_c_size(text) == 3 && strncasecmp(text.data, "now", 3) == 0;
+}
+
+static br_status now_row(const br_row_context *context, uint32_t time_index, const br_value *args,
+                         br_value *out, br_error *err)
+{
+    const br_node *node = context->node;
+    br_value with_now[BR_BRIDGE_ARGUMENTS_MAX + 1];
+    uint32_t arg_count = node->arg_count > time_index ? node->arg_count : time_index + 1;
+    if (arg_count > BR_BRIDGE_ARGUMENTS_MAX)
+        return br_fail(err, BR_UNSUPPORTED, "function %s() of %u arguments", node->function_name,
+                       arg_count);
+    if (node->arg_count > 0) memcpy(with_now, args, node->arg_count * sizeof *args);
+    with_now[time_index] = br_value_text(context->evaluator->program->env.exec->now);
+    return br_bridge_call(context, node->function_name, with_now, arg_count, out, err);
+}
+
 br_status br_row_time(const br_row_context *context, const br_value *args, br_value *out,
                       br_error *err)
 {
     const br_node *node = context->node;
     uint32_t time_index = node->function == BR_FN_STRFTIME ? 1 : 0;
     int64_t seconds;
+    if (asks_the_clock(node, time_index, args)) return now_row(context, time_index, args, out, err);
     bool is_native = node->arg_count == time_index + 1 && args[time_index].class_ == BR_TEXT &&
                      (time_index == 0 || node->detail != NULL) &&
                      parse_time(args[time_index].text, &seconds);

@@ -1,4 +1,4 @@
-// function_number.c - abs() round() sign() min() max() nullif() typeof() and the bridge.
+// function_number.c - abs() round() sign() min() max() nullif() typeof().
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
 #include <string.h>
@@ -6,13 +6,6 @@
 #include "base/assert.h"
 #include "exec/evaluate.h"
 #include "exec/implementations.h"
-
-br_status br_row_bridge(const br_row_context *context, const br_value *args, br_value *out,
-                        br_error *err)
-{
-    const br_node *node = context->node;
-    return br_bridge_call(context, node->function_name, args, node->arg_count, out, err);
-}
 
 br_status br_row_abs(const br_row_context *context, const br_value *args, br_value *out,
                      br_error *err)

@@ -44,13 +44,13 @@ BR_DECLARE_VECTOR(br_vector_concat);
 BR_DECLARE_VECTOR(br_vector_case);
 BR_DECLARE_VECTOR(br_vector_coalesce);
 
+BR_DECLARE_VECTOR(br_vector_bridge);
 BR_DECLARE_VECTOR(br_vector_time);
 BR_DECLARE_VECTOR(br_vector_length);
 BR_DECLARE_VECTOR(br_vector_substr);
 BR_DECLARE_VECTOR(br_vector_regexp_replace);
 BR_DECLARE_CONDITION(br_condition_regexp);
 
-BR_DECLARE_ROW(br_row_bridge);
 BR_DECLARE_ROW(br_row_time);
 BR_DECLARE_ROW(br_row_regexp);
 BR_DECLARE_ROW(br_row_abs);
@@ -85,6 +85,7 @@ BR_CHECKED br_status br_node_condition_on(br_frame *frame, const br_node *node,
 BR_CHECKED br_status br_compare_nodes(br_frame *frame, const br_node *node, br_operator operator_,
                                       uint32_t right_index, br_condition *out, br_error *err);
 
+enum { BR_BRIDGE_ARGUMENTS_MAX = 127 };  // SQLITE_MAX_FUNCTION_ARG
 BR_CHECKED br_status br_bridge_call(const br_row_context *context, const char *function,
                                     const br_value *args, uint32_t arg_count, br_value *out,
                                     br_error *err);

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "exec/evaluate.h"
+#include "exec/json_call.h"
 
 typedef struct compile_state {
     br_program *program;
@@ -127,12 +128,15 @@ static void node_summarize(br_node *node)
         const br_node *arg = node->args[i];
         node->cost += arg->cost;
         node->can_fail |= arg->can_fail;
+        node->is_volatile |= arg->is_volatile;
         if (arg->single_column == BR_NODE_COLUMN_NONE) continue;
         if (node->single_column == BR_NODE_COLUMN_NONE)
             node->single_column = arg->single_column;
         else if (node->single_column != arg->single_column)
             node->single_column = BR_NODE_COLUMN_MANY;
     }
+    // Not one value per dictionary entry.
+    if (node->is_volatile) node->single_column = BR_NODE_COLUMN_MANY;
 }
 
 // Gives the node its place in the program, or finds an equal one that has one.
@@ -143,6 +147,8 @@ static br_status intern(compile_state *compiler, br_node *node, const br_node **
         BR_TRY(table_grow(compiler, err));
     node->hash = hash_node(node);
     const br_node **place = table_find(compiler, node);
+    const br_node *unshared = NULL;
+    if (node->is_volatile) place = &unshared;
     if (*place == NULL) {
         node->implementation = implementation_of(node);
         node_summarize(node);
@@ -171,7 +177,8 @@ static br_status intern_constant(compile_state *compiler, const br_value *value,
 
 static bool is_foldable(const br_node *node)
 {
-    if (node->kind == BR_EXPR_COLUMN || node->kind == BR_EXPR_CONST) return false;
+    if (node->kind == BR_EXPR_COLUMN || node->kind == BR_EXPR_CONST || node->is_volatile)
+        return false;
     for (uint32_t i = 0; i < node->arg_count; i++) {
         if (node->args[i]->kind != BR_EXPR_CONST) return false;
     }
@@ -214,16 +221,28 @@ static br_status compile_column(compile_state *compiler, const br_expr *expr,
     return BR_OK;
 }
 
-static br_status compile_args(compile_state *compiler, const br_expr *expr, br_node *node,
-                              br_error *err)
+static br_status compile_args(compile_state *compiler, br_expr *const *args, uint32_t count,
+                              br_node *node, br_error *err)
 {
-    node->args = BR_ALLOC(compiler->arena, const br_node *, expr->arg_count);
+    node->args = BR_ALLOC(compiler->arena, const br_node *, count);
     if (node->args == NULL) return br_evaluate_no_memory(err);
-    node->arg_count = expr->arg_count;
-    for (uint32_t i = 0; i < expr->arg_count; i++) {
-        BR_TRY(compile(compiler, expr->args[i], &node->args[i], err));
+    node->arg_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        BR_TRY(compile(compiler, args[i], &node->args[i], err));
     }
     return BR_OK;
+}
+
+// A call that looks at the marks of its arguments becomes one expression with all below that mark.
+static br_status compile_json_call(compile_state *compiler, const br_expr *expr, br_node *node,
+                                   br_error *err)
+{
+    br_json_call call;
+    BR_TRY(br_json_call_make(expr, compiler->arena, &call, err));
+    node->function_name = call.text;
+    node->is_expression = true;
+    node->is_volatile = call.is_volatile;
+    return compile_args(compiler, call.leaves, call.leaf_count, node, err);
 }
 
 // The cheapest operands first, so that they spare rows the dear ones; but never one that can fail
@@ -259,6 +278,7 @@ static br_status compile_operation(compile_state *compiler, const br_expr *expr,
     case BR_EXPR_FUNCTION:
         node->function = expr->function;
         node->function_name = expr->function_name;
+        node->is_volatile = expr->is_volatile;
         break;
     case BR_EXPR_CAST:
     case BR_EXPR_AFFINITY:
@@ -267,7 +287,9 @@ static br_status compile_operation(compile_state *compiler, const br_expr *expr,
     default:
         break;
     }
-    BR_TRY(compile_args(compiler, expr, node, err));
+    bool is_nested = br_json_is_nested(expr);
+    BR_TRY(is_nested ? compile_json_call(compiler, expr, node, err)
+                     : compile_args(compiler, expr->args, expr->arg_count, node, err));
     if (expr->kind == BR_EXPR_OPERATOR &&
         (expr->operator_ == BR_OP_AND || expr->operator_ == BR_OP_OR))
         sort_operands(node);

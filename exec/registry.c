@@ -43,7 +43,7 @@ const br_implementation br_operator_implementations[BR_OP_COUNT] = {
 };
 
 const br_implementation br_function_implementations[BR_FN_COUNT] = {
-    [BR_FN_BRIDGE] = {.row = br_row_bridge, .cost = 300},
+    [BR_FN_BRIDGE] = {.vector = br_vector_bridge, .cost = 300},
     [BR_FN_ABS] = {.row = br_row_abs, .cost = 5},
     [BR_FN_ROUND] = {.row = br_row_round, .cost = 20},
     [BR_FN_COALESCE] = {.vector = br_vector_coalesce, .cost = 3},

@@ -1,8 +1,9 @@
-// bridge.c - SQLite's scalar functions and number formatting, called one at a time.
+// bridge.c - SQLite's scalar functions and number formatting, for batches of rows.
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -11,28 +12,30 @@
 
 enum {
     CALLS_MAX = 64,  // statements kept; a query seldom calls more than a few functions
-    NAME_MAX_BYTES = 128,
 };
 
-// A call of one function with a number of arguments, prepared.
-typedef struct call {
-    char name[NAME_MAX_BYTES];
+// A function called with a number of arguments, or an expression, prepared.
+typedef struct prepared_call {
+    char *function;  // on the heap
+    bool is_expression;
     uint32_t argument_count;
     br_oltp_statement *statement;
-} call;
+} prepared_call;
 
 struct br_oltp_bridge {
     br_oltp *oltp;
-    call calls[CALLS_MAX];
+    prepared_call calls[CALLS_MAX];
     uint32_t call_count;
     uint32_t next_victim;
 };
 
-br_status br_oltp_bridge_new(br_oltp_bridge **bridge_out, br_error *err)
+br_status br_oltp_bridge_new(br_oltp_functions *functions, br_oltp_bridge **bridge_out,
+                             br_error *err)
 {
     br_oltp_bridge *bridge = br_heap_zalloc(sizeof *bridge);
     if (bridge == NULL) return br_fail(err, BR_NOMEM, "no memory for SQLite's functions");
-    br_oltp_config config = {.path = ":memory:", .create = true, .journal_as_is = true};
+    br_oltp_config config = {
+        .path = ":memory:", .functions = functions, .create = true, .journal_as_is = true};
     br_status status = br_oltp_open(&config, &bridge->oltp, err);
     if (status != BR_OK) {
         br_oltp_bridge_free(bridge);
@@ -42,58 +45,95 @@ br_status br_oltp_bridge_new(br_oltp_bridge **bridge_out, br_error *err)
     return BR_OK;
 }
 
+br_status br_oltp_bridge_refresh(br_oltp_bridge *bridge, br_error *err)
+{
+    return br_oltp_refresh(bridge->oltp, err);
+}
+
+static void call_release(prepared_call *call)
+{
+    br_oltp_finalize(call->statement);
+    br_heap_free(call->function);
+}
+
 void br_oltp_bridge_free(br_oltp_bridge *bridge)
 {
     if (bridge == NULL) return;
-    for (uint32_t i = 0; i < bridge->call_count; i++) br_oltp_finalize(bridge->calls[i].statement);
+    for (uint32_t i = 0; i < bridge->call_count; i++) call_release(&bridge->calls[i]);
     br_oltp_close(bridge->oltp);
     br_heap_free(bridge);
 }
 
-static br_status prepare_call(br_oltp_bridge *bridge, const char *function, uint32_t argument_count,
+// ---- statements ------------------------------------------------------------------------------
+
+static bool append_name(br_buffer *sql, const char *name)
+{
+    bool is_built = br_buffer_append(sql, "\"", 1);
+    for (; is_built && *name != 0; name++)
+        is_built = br_buffer_append(sql, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
+    return is_built && br_buffer_append(sql, "\"", 1);
+}
+
+static bool build_sql(const br_function_call *call, br_buffer *sql)
+{
+    if (call->is_expression) {
+        bool is_built = br_buffer_format(sql, "SELECT %s", call->function);
+        return is_built && br_buffer_append(sql, "", 1);
+    }
+    bool is_built = br_buffer_format(sql, "SELECT ") && append_name(sql, call->function) &&
+                    br_buffer_append(sql, "(", 1);
+    for (uint32_t i = 0; is_built && i < call->argument_count; i++)
+        is_built = br_buffer_format(sql, "%s?%u", i == 0 ? "" : ",", i + 1);
+    return is_built && br_buffer_append(sql, ")", 2);
+}
+
+static br_status prepare_call(br_oltp_bridge *bridge, const br_function_call *call,
                               br_oltp_statement **statement_out, br_error *err)
 {
     br_buffer sql = {0};
-    bool is_built = br_buffer_format(&sql, "SELECT \"%s\"(", function);
-    for (uint32_t i = 0; is_built && i < argument_count; i++)
-        is_built = br_buffer_format(&sql, "%s?%u", i == 0 ? "" : ",", i + 1);
-    is_built = is_built && br_buffer_append(&sql, ")", 2);
+    br_error problem;
     br_status status =
-        is_built ? br_oltp_prepare(bridge->oltp, (const char *)sql.bytes, NULL, statement_out, err)
-                 : br_fail(err, BR_NOMEM, "no memory to call %s()", function);
+        build_sql(call, &sql)
+            ? br_oltp_prepare(bridge->oltp, (const char *)sql.bytes, NULL, statement_out, &problem)
+            : br_fail(&problem, BR_NOMEM, "no memory to call %s()", call->function);
     br_buffer_release(&sql);
+    if (status == BR_OK) return BR_OK;
     // The text is ours: a place in it means nothing to the caller.
-    if (status == BR_SQL)
-        return br_fail(err, BR_RUNTIME, "cannot call %s() with %u arguments", function,
-                       argument_count);
-    return status;
+    return br_fail(err, status == BR_SQL ? BR_RUNTIME : status, "%s", problem.message);
 }
 
-static br_status find_call(br_oltp_bridge *bridge, const char *function, uint32_t argument_count,
+static br_status find_call(br_oltp_bridge *bridge, const br_function_call *call,
                            br_oltp_statement **statement_out, br_error *err)
 {
     for (uint32_t i = 0; i < bridge->call_count; i++) {
-        call *known = &bridge->calls[i];
-        if (known->argument_count == argument_count && strcmp(known->name, function) == 0) {
+        const prepared_call *known = &bridge->calls[i];
+        if (known->argument_count == call->argument_count &&
+            known->is_expression == call->is_expression &&
+            strcmp(known->function, call->function) == 0) {
             *statement_out = known->statement;
             return BR_OK;
         }
     }
-    if (strlen(function) >= NAME_MAX_BYTES || strchr(function, '"') != NULL)
-        return br_fail(err, BR_MISUSE, "'%s' is no name of a function", function);
-    BR_TRY(prepare_call(bridge, function, argument_count, statement_out, err));
-    call *slot = &bridge->calls[bridge->call_count];
+    br_oltp_statement *statement;
+    BR_TRY(prepare_call(bridge, call, &statement, err));
+    char *function = br_heap_copy_text(call->function);
+    if (function == NULL) {
+        br_oltp_finalize(statement);
+        return br_fail(err, BR_NOMEM, "no memory to call %s()", call->function);
+    }
+    prepared_call *slot = &bridge->calls[bridge->call_count];
     if (bridge->call_count < CALLS_MAX) {
         bridge->call_count++;
     } else {
         slot = &bridge->calls[bridge->next_victim++ % CALLS_MAX];
-        br_oltp_finalize(slot->statement);
+        call_release(slot);
     }
-    snprintf(slot->name, sizeof slot->name, "%s", function);
-    slot->argument_count = argument_count;
-    slot->statement = *statement_out;
+    *slot = (prepared_call){function, call->is_expression, call->argument_count, statement};
+    *statement_out = statement;
     return BR_OK;
 }
+
+// ---- calls -----------------------------------------------------------------------------------
 
 static br_status copy_result(br_oltp_statement *statement, br_arena *arena, br_value *result_out,
                              br_error *err)
@@ -110,47 +150,74 @@ static br_status copy_result(br_oltp_statement *statement, br_arena *arena, br_v
     return BR_OK;
 }
 
-br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const char *function,
-                              const br_value *arguments, uint32_t argument_count, br_arena *arena,
-                              br_value *result_out, br_error *err)
+// Arguments that are the same for all rows are bound once: values stay bound after a reset.
+static br_status call_row(const br_function_call *call, br_oltp_statement *statement, uint32_t row,
+                          br_arena *arena, br_value *result_out, br_error *err)
+{
+    for (uint32_t i = 0; i < call->argument_count; i++) {
+        const br_vector *argument = &call->arguments[i];
+        if (row > 0 && argument->kind == BR_VECTOR_CONST) continue;
+        br_value value = br_vector_value(argument, row, arena);
+        BR_TRY(br_oltp_bind(statement, i + 1, &value, err));
+    }
+    bool has_row = false;
+    BR_TRY(br_oltp_step(statement, &has_row, err));
+    if (!has_row) return br_fail(err, BR_INTERNAL, "%s() gave no row", call->function);
+    return copy_result(statement, arena, result_out, err);
+}
+
+br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *call,
+                              br_arena *arena, br_value *results_out, br_error *err)
 {
     br_oltp_statement *statement = NULL;
-    BR_TRY(find_call(bridge, function, argument_count, &statement, err));
+    BR_TRY(find_call(bridge, call, &statement, err));
     br_status status = BR_OK;
-    for (uint32_t i = 0; status == BR_OK && i < argument_count; i++)
-        status = br_oltp_bind(statement, i + 1, &arguments[i], err);
-    bool has_row = false;
-    if (status == BR_OK) status = br_oltp_step(statement, &has_row, err);
-    if (status == BR_OK && !has_row)
-        status = br_fail(err, BR_INTERNAL, "%s() gave no row", function);
-    if (status == BR_OK) status = copy_result(statement, arena, result_out, err);
-    br_oltp_reset(statement);
+    for (uint32_t row = 0; status == BR_OK && row < call->row_count; row++) {
+        status = call_row(call, statement, row, arena, &results_out[row], err);
+        br_oltp_reset(statement);
+    }
+    if (status == BR_OK && br_arena_failed(arena))
+        status = br_fail(err, BR_NOMEM, "no memory for the arguments of %s()", call->function);
     return status;
 }
 
+// ---- what functions there are ----------------------------------------------------------------
+
+// Not deterministic for SQLite, since another connection may answer otherwise; but within a
+// statement they are.
+static bool is_steady(const char *function)
+{
+    static const char *const names[] = {
+        "sqlite_version", "sqlite_source_id", "sqlite_compileoption_used",
+        "sqlite_compileoption_get", "changes", "total_changes", "last_insert_rowid"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(function, names[i]) == 0) return true;
+    }
+    return false;
+}
+
 // An entry for exactly this many arguments goes before one for any number, as in SQLite.
-static bool is_deterministic(br_oltp_bridge *bridge, const char *function, uint32_t argument_count)
+br_oltp_function_kind br_oltp_bridge_find(br_oltp_bridge *bridge, const char *function,
+                                          uint32_t argument_count)
 {
     sqlite3_stmt *statement = NULL;
-    static const char sql[] = "SELECT type = 's' AND flags & ?3 FROM pragma_function_list"
-                              " WHERE name = lower(?1) AND narg IN (?2, -1)"
-                              " ORDER BY narg DESC, type <> 's' LIMIT 1";
-    bool is_found = false;
+    static const char sql[] = "SELECT type = 's', flags & ?3 FROM pragma_function_list"
+                              " WHERE name = ?1 COLLATE NOCASE AND narg IN (?2, -1)"
+                              " ORDER BY narg DESC, type <> 's', builtin LIMIT 1";
+    br_oltp_function_kind kind = BR_OLTP_FUNCTION_NONE;
     if (sqlite3_prepare_v2(bridge->oltp->handle, sql, -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_bind_text(statement, 1, function, -1, SQLITE_STATIC) == SQLITE_OK &&
         sqlite3_bind_int64(statement, 2, argument_count) == SQLITE_OK &&
         sqlite3_bind_int(statement, 3, SQLITE_DETERMINISTIC) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        is_found = sqlite3_column_int(statement, 0) != 0;
+        sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) != 0)
+        kind = sqlite3_column_int(statement, 1) != 0 || is_steady(function)
+                   ? BR_OLTP_FUNCTION_STEADY
+                   : BR_OLTP_FUNCTION_VOLATILE;
     sqlite3_finalize(statement);
-    return is_found;
-}
-
-bool br_oltp_bridge_has(br_oltp_bridge *bridge, const char *function, uint32_t argument_count)
-{
-    br_oltp_statement *statement;
-    return is_deterministic(bridge, function, argument_count) &&
-           find_call(bridge, function, argument_count, &statement, NULL) == BR_OK;
+    if (kind == BR_OLTP_FUNCTION_NONE) return kind;
+    br_function_call call = {.function = function, .argument_count = argument_count};
+    br_oltp_statement *ignored;
+    return find_call(bridge, &call, &ignored, NULL) == BR_OK ? kind : BR_OLTP_FUNCTION_NONE;
 }
 
 uint32_t br_oltp_real_to_text(double value, char *text_out)

@@ -89,8 +89,11 @@ static br_status configure(br_oltp *oltp, const br_oltp_config *config, br_error
     sqlite3_busy_timeout(oltp->handle, (int)(config->busy_timeout_ms & INT32_MAX));
     int code = br_oltp_add_functions(oltp->handle);
     if (code == SQLITE_OK) code = br_oltp_add_rows_table(oltp->handle);
+    if (code == SQLITE_OK && oltp->functions != NULL && !config->is_writer)
+        code = br_oltp_add_writer_counters(oltp);
     if (code != SQLITE_OK)
         return br_oltp_fail(oltp->handle, oltp->path, code, BR_OLTP_RUNNING, err);
+    BR_TRY(br_oltp_refresh(oltp, err));
     BR_TRY(read_encoding(oltp, err));
     if (!config->journal_as_is && br_oltp_can_write(oltp)) {
         br_status status = run_pragma(oltp, "PRAGMA journal_mode=WAL", err);
@@ -110,6 +113,7 @@ br_status br_oltp_open(const br_oltp_config *config, br_oltp **oltp_out, br_erro
         br_oltp_close(oltp);
         return br_fail(err, BR_NOMEM, "no memory to open '%s'", config->path);
     }
+    oltp->functions = config->functions;
     // No mutex: one thread at a time uses a connection (interrupting needs none).
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= config->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;

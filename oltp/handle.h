@@ -15,6 +15,8 @@ struct br_oltp {
     char *path;
     sqlite3_stmt *data_version;  // PRAGMA data_version, made at its first use
     uint64_t deadline_ns;        // 0: none
+    br_oltp_functions *functions;  // NULL: none
+    uint32_t functions_seen;     // how many of them it has
     bool is_utf8;                // false: text must be asked for in UTF-8, the file has UTF-16
     struct br_oltp *pool_next;   // of a pool: the next idle connection, or the next one in use
 };
@@ -35,5 +37,7 @@ br_status br_oltp_fail(sqlite3 *handle, const char *path, int code, br_oltp_mome
 int br_oltp_add_functions(sqlite3 *handle);
 // Registers the table behind br_oltp_bind_batches; a result code of SQLite.
 int br_oltp_add_rows_table(sqlite3 *handle);
+// Makes changes() and its like the writer's. The connection must have functions.
+int br_oltp_add_writer_counters(br_oltp *oltp);
 
 #endif

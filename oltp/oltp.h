@@ -14,14 +14,18 @@
 #include "base/batch.h"
 #include "base/column.h"
 #include "base/error.h"
+#include "base/function_call.h"
 #include "base/type.h"
 
 // ---- connections ----------------------------------------------------------------------------
 
 typedef struct br_oltp br_oltp;
+typedef struct br_oltp_functions br_oltp_functions;
 
 typedef struct br_oltp_config {
     const char *path;
+    br_oltp_functions *functions;  // shared by the connections of a database; NULL: none
+    bool is_writer;      // changes(), total_changes() and last_insert_rowid() are its own
     uint32_t busy_timeout_ms;
     bool read_only;      // open for reading only
     bool create;         // make the file when it does not exist
@@ -89,6 +93,46 @@ BR_CHECKED br_status br_oltp_fill(br_oltp_statement *statement, br_column *colum
                                   uint32_t *row_count_out, br_error *err);
 bool br_oltp_is_readonly(const br_oltp_statement *statement);
 bool br_oltp_is_explain(const br_oltp_statement *statement);
+
+// ---- functions of the application ------------------------------------------------------------
+
+// What all connections of a database have in common beside SQLite's own functions: the functions
+// and collations of the application, and what changes(), total_changes() and last_insert_rowid()
+// say, which are the writer's counters on every connection. Threads: any.
+typedef struct br_oltp_call br_oltp_call;  // one call of a function, of the thread that makes it
+typedef void (*br_oltp_function_code)(br_oltp_call *call, uint32_t argument_count,
+                                      const br_value *arguments);
+typedef int (*br_oltp_collation_code)(void *context, br_text left, br_text right);
+
+typedef struct br_oltp_definition {
+    const char *name;
+    int32_t argument_count;       // -1: any number; of a function
+    bool is_deterministic;        // of a function
+    bool is_thread_safe;          // false: calls are made one at a time
+    br_oltp_function_code function;    // one of the two; both NULL: the name is taken back, as a
+    br_oltp_collation_code collation;  // function
+    void *context;
+    void (*destroy)(void *context);  // called once, when nobody can call it any more; or NULL
+} br_oltp_definition;
+
+BR_CHECKED br_status br_oltp_functions_new(br_oltp_functions **functions_out, br_error *err);
+void br_oltp_functions_free(br_oltp_functions *functions);  // after all connections
+// Connections opened from now on have it; others after br_oltp_refresh. A failure calls `destroy`.
+BR_CHECKED br_status br_oltp_functions_add(br_oltp_functions *functions,
+                                           const br_oltp_definition *definition, br_error *err);
+// Grows with every addition.
+uint32_t br_oltp_functions_generation(const br_oltp_functions *functions);
+// Is this a function of the application, of that many arguments or of any number?
+bool br_oltp_functions_has(br_oltp_functions *functions, const char *name,
+                           uint32_t argument_count);
+// To be called after something ran on the writer.
+void br_oltp_functions_note_writer(br_oltp_functions *functions, const br_oltp *writer);
+// Adds to the connection what has been defined since it was opened; no statement may be running.
+BR_CHECKED br_status br_oltp_refresh(br_oltp *oltp, br_error *err);
+
+void *br_oltp_call_context(const br_oltp_call *call);
+void br_oltp_call_return(br_oltp_call *call, const br_value *value);  // copied; none: NULL
+void br_oltp_call_fail(br_oltp_call *call, const char *message);
 
 // ---- readers --------------------------------------------------------------------------------
 
@@ -223,15 +267,24 @@ BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // tr
 // Calls any scalar function SQLite knows, and its number formatting, so that answers are its own.
 typedef struct br_oltp_bridge br_oltp_bridge;  // a private in-memory connection; one thread
 
-BR_CHECKED br_status br_oltp_bridge_new(br_oltp_bridge **bridge_out, br_error *err);
+typedef enum br_oltp_function_kind {
+    BR_OLTP_FUNCTION_NONE,      // no such scalar function, or not with so many arguments
+    BR_OLTP_FUNCTION_STEADY,    // the same arguments give the same value throughout a statement
+    BR_OLTP_FUNCTION_VOLATILE,  // every call may give another value
+} br_oltp_function_kind;
+
+// `functions` may be NULL; it must outlive the bridge.
+BR_CHECKED br_status br_oltp_bridge_new(br_oltp_functions *functions, br_oltp_bridge **bridge_out,
+                                        br_error *err);
 void br_oltp_bridge_free(br_oltp_bridge *bridge);
-// Text and blobs of the result are copied into `arena`. A SQL error of the function is BR_RUNTIME.
-BR_CHECKED br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const char *function,
-                                         const br_value *arguments, uint32_t argument_count,
-                                         br_arena *arena, br_value *result_out, br_error *err);
+BR_CHECKED br_status br_oltp_bridge_refresh(br_oltp_bridge *bridge, br_error *err);
+// One value per row of the call. Text and blobs are copied into `arena`. A SQL error of a function
+// is BR_RUNTIME.
+BR_CHECKED br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *call,
+                                         br_arena *arena, br_value *results_out, br_error *err);
 // What CAST(real AS TEXT) gives; the buffer has room for 40 bytes; returns the length.
 uint32_t br_oltp_real_to_text(double value, char *text_out);
-// True when SQLite has a deterministic scalar function of that name and argument count.
-bool br_oltp_bridge_has(br_oltp_bridge *bridge, const char *function, uint32_t argument_count);
+br_oltp_function_kind br_oltp_bridge_find(br_oltp_bridge *bridge, const char *function,
+                                          uint32_t argument_count);
 
 #endif

@@ -28,6 +28,7 @@ br_status br_oltp_pool_new(const br_oltp_config *config, br_oltp_pool **pool_out
     pool->config = *config;
     pool->config.path = pool->path = path;
     pool->config.read_only = true;
+    pool->config.is_writer = false;
     pool->config.create = false;
     br_lock_init(&pool->lock);
     *pool_out = pool;
@@ -59,6 +60,11 @@ br_status br_oltp_pool_take(br_oltp_pool *pool, br_oltp **oltp_out, br_error *er
     br_lock_give(&pool->lock);
 
     if (oltp == NULL) BR_TRY(br_oltp_open(&pool->config, &oltp, err));
+    br_status status = br_oltp_refresh(oltp, err);
+    if (status != BR_OK) {
+        br_oltp_close(oltp);
+        return status;
+    }
     br_lock_take(&pool->lock);
     oltp->pool_next = pool->in_use;
     pool->in_use = oltp;

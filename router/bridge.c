@@ -8,9 +8,13 @@ br_status br_bridge_take(br_database *database, br_oltp_bridge **bridge_out, br_
     br_lock_take(&database->cache_lock);
     if (database->bridge_count > 0) bridge = database->bridges[--database->bridge_count];
     br_lock_give(&database->cache_lock);
-    if (bridge == NULL) BR_TRY(br_oltp_bridge_new(&bridge, err));
-    *bridge_out = bridge;
-    return BR_OK;
+    if (bridge == NULL) BR_TRY(br_oltp_bridge_new(database->functions, &bridge, err));
+    br_status status = br_oltp_bridge_refresh(bridge, err);
+    if (status == BR_OK)
+        *bridge_out = bridge;
+    else
+        br_oltp_bridge_free(bridge);
+    return status;
 }
 
 void br_bridge_give(br_database *database, br_oltp_bridge *bridge)
@@ -24,16 +28,14 @@ void br_bridge_give(br_database *database, br_oltp_bridge *bridge)
     br_oltp_bridge_free(bridge);
 }
 
-static br_status bridge_set_call(void *context, uint32_t worker, const char *function,
-                                 const br_value *arguments, uint32_t argument_count,
-                                 br_arena *arena, br_value *result_out, br_error *err)
+static br_status bridge_set_call(void *context, uint32_t worker, const br_function_call *call,
+                                 br_arena *arena, br_value *results_out, br_error *err)
 {
     br_bridge_set *set = context;
     // Each worker touches only its own entry, so no lock is needed around it.
     if (set->workers[worker] == NULL)
         BR_TRY(br_bridge_take(set->database, &set->workers[worker], err));
-    return br_oltp_bridge_call(set->workers[worker], function, arguments, argument_count, arena,
-                               result_out, err);
+    return br_oltp_bridge_call(set->workers[worker], call, arena, results_out, err);
 }
 
 br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database)

@@ -97,15 +97,23 @@ static const char *catalog_find_view(void *context, const char *schema, const ch
     return view == NULL ? NULL : view->sql;
 }
 
-static bool catalog_has_function(void *context, const char *name, uint32_t argument_count)
+static bool catalog_is_redefined(void *context, const char *name, uint32_t argument_count)
+{
+    br_catalog_context *catalog = context;
+    return br_oltp_functions_has(catalog->database->functions, name, argument_count);
+}
+
+static bool catalog_find_function(void *context, const char *name, uint32_t argument_count,
+                                  bool *is_volatile_out)
 {
     br_catalog_context *catalog = context;
     br_oltp_bridge *bridge;
     br_error ignored; // without a bridge the function is unknown here, and SQLite decides
     if (br_bridge_take(catalog->database, &bridge, &ignored) != BR_OK) return false;
-    bool has = br_oltp_bridge_has(bridge, name, argument_count);
+    br_oltp_function_kind kind = br_oltp_bridge_find(bridge, name, argument_count);
     br_bridge_give(catalog->database, bridge);
-    return has;
+    *is_volatile_out = kind == BR_OLTP_FUNCTION_VOLATILE;
+    return kind != BR_OLTP_FUNCTION_NONE;
 }
 
 br_sql_catalog br_catalog_make(br_catalog_context *context)
@@ -113,7 +121,8 @@ br_sql_catalog br_catalog_make(br_catalog_context *context)
     return (br_sql_catalog){
         .find_table = catalog_find_table,
         .find_view = catalog_find_view,
-        .has_function = catalog_has_function,
+        .find_function = catalog_find_function,
+        .is_redefined = catalog_is_redefined,
         .context = context,
     };
 }

@@ -62,8 +62,11 @@ static br_status database_open_parts(br_database *database, const br_database_co
 {
     database->path = br_heap_copy_text(config->path);
     if (database->path == NULL) return br_fail(err, BR_NOMEM, "database '%s'", config->path);
+    BR_TRY(br_oltp_functions_new(&database->functions, err));
     br_oltp_config oltp = {
         .path = database->path,
+        .functions = database->functions,
+        .is_writer = true,
         .busy_timeout_ms = config->busy_timeout_ms,
         .read_only = config->read_only,
         .create = config->create,
@@ -120,6 +123,7 @@ br_status br_database_close(br_database *database, br_error *err)
     br_cdc_close(database->cdc);
     br_oltp_pool_free(database->readers);
     br_oltp_close(database->writer);
+    br_oltp_functions_free(database->functions);
     br_task_pool_free(database->pool);
     br_lock_release(&database->cache_lock);
     br_lock_release(&database->writer_lock);
@@ -191,6 +195,7 @@ void br_writer_note_transaction(br_database *database)
 {
     atomic_store_explicit(&database->in_transaction, br_oltp_in_transaction(database->writer),
                           memory_order_relaxed);
+    br_oltp_functions_note_writer(database->functions, database->writer);
 }
 
 br_status br_writer_exec(br_database *database, const char *sql, br_error *err)

@@ -26,6 +26,7 @@ typedef struct br_fallback {
 
 struct br_database {
     char *path;
+    br_oltp_functions *functions; // of the application, on all connections
     br_oltp *writer;
     br_oltp_pool *readers;
     br_task_pool *pool;

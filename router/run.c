@@ -260,17 +260,33 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
 
 // ---- columnar ----------------------------------------------------------------------------------
 
+enum { NOW_BYTES = 32 };
+
+// The time of day in UTC, to the millisecond: SQLite's date functions count no finer.
+static br_text now_text(char *bytes)
+{
+    uint64_t now_us = br_clock_wall_us();
+    br_datetime_format((int64_t)(now_us / 1000000), bytes);
+    uint32_t milliseconds = (uint32_t)(now_us / 1000 % 1000);
+    bytes[19] = '.';
+    for (uint32_t i = 3; i > 0; i--, milliseconds /= 10)
+        bytes[19 + i] = (char)('0' + milliseconds % 10);
+    return br_text_make(bytes, 23);
+}
+
 br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcome **outcome_out,
                       br_error *err)
 {
     br_database *database = statement->database;
     br_bridge_set bridges;
+    char now[NOW_BYTES];
     br_exec_env env = {
         .snapshot = run->snapshot,
         .pool = database->pool,
         .isa = database->isa,
         .quota = run->quota,
         .parameters = statement->parameters,
+        .now = now_text(now),
         .cancelled = &database->cancelled,
         .deadline_ns = run->deadline_ns,
         .bridge = br_bridge_set_open(&bridges, database),

@@ -71,7 +71,8 @@ static br_status run_feed(br_statement *statement, uint64_t deadline_ns, br_outc
     uint32_t count = statement->ast.parameter_count;
     // Parameters behind the SELECT would get other numbers once it is replaced.
     bool is_fit = feed->ast.kind == BR_STATEMENT_SELECT && feed->ast.parameter_count == count &&
-                  br_statement_rule(feed) == NULL;
+                  br_statement_rule(feed) == NULL &&
+                  strcasestr(feed->sql, "last_insert_rowid") == NULL;  // it changes row by row
     if (!is_fit) return br_fail(err, BR_UNSUPPORTED, "SQLite has to run the whole statement");
     for (uint32_t i = 1; i <= count; i++)
         BR_TRY(br_statement_bind(feed, i, &statement->parameters[i - 1], err));
@@ -239,6 +240,7 @@ br_status br_write_run(br_statement *statement, uint64_t deadline_ns, br_outcome
         if (status != BR_OK) return BR_OK;  // SQLite runs it, or says what is wrong
         br_lock_take(&database->writer_lock);
         status = write_if_current(statement, rows, deadline_ns, &outcome, is_done_out, err);
+        br_writer_note_transaction(database);
         br_lock_give(&database->writer_lock);
         if (outcome != NULL) {
             outcome->engine = BR_ENGINE_OLAP;

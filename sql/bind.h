@@ -48,7 +48,8 @@ br_expr *br_expr_column(br_arena *arena, const br_plan_column *column);
 br_expr *br_expr_operator(br_arena *arena, br_operator operator_, br_expr *left, br_expr *right);
 br_expr *br_expr_clone(br_arena *arena, const br_expr *expr);
 bool br_expr_equal(const br_expr *left, const br_expr *right);  // same value in every row
-bool br_expr_is_constant(const br_expr *expr);                  // names no column
+bool br_expr_is_constant(const br_expr *expr);                  // names no column, is not volatile
+bool br_expr_is_volatile(const br_expr *expr);                  // or something in it
 // Both may be NULL: nothing to add.
 br_expr *br_expr_and(br_arena *arena, br_expr *left, br_expr *right);
 
@@ -240,10 +241,18 @@ BR_CHECKED br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bou
 BR_CHECKED br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name,
                                   const br_bound *args, uint32_t arg_count, br_bound *out,
                                   br_error *err);
+// Does the application have a function of that name? Then it goes before SQLite's.
+bool br_is_redefined(const br_binder *binder, const char *name, uint32_t arg_count);
 // Does the expression call an aggregate function (not inside subqueries)?
 bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast);
 BR_CHECKED br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind,
                                               br_error *err);
+
+// json.c
+br_json_kind br_function_json(const char *name);  // of what the function returns
+// Refuses a function that looks at marks when an argument's may or may not be there.
+BR_CHECKED br_status br_json_check(const char *name, const br_bound *args, uint32_t arg_count,
+                                   br_error *err);
 
 // functions.c
 const br_function_info *br_function_find(const char *name);
@@ -259,7 +268,6 @@ typedef struct br_window_info {
 } br_window_info;
 const br_window_info *br_window_find(const char *name);  // NULL: none of that name
 // Why SQLite alone can run it; NULL: no reason.
-const char *br_function_unsupported(const char *name);
 
 // bind_type.c
 br_type br_type_of_mask(unsigned mask);

@@ -194,13 +194,15 @@ static br_status bind_is(br_scope *scope, const br_ast *ast, br_bound *out, br_e
     return br_bind_compare_ast(scope, ast, negated ? BR_OP_IS_NOT : BR_OP_IS, out, err);
 }
 
+// An operator that is a call of a function, with its first two operands swapped for LIKE and such.
 static br_status bind_call_of(br_scope *scope, const br_ast *ast, const char *name, bool swapped,
                               br_bound *out, br_error *err)
 {
-    br_bound args[2];
+    br_bound args[3];
     BR_TRY(br_bind_expression(scope, ast->args[0], &args[swapped ? 1 : 0], err));
     BR_TRY(br_bind_expression(scope, ast->args[1], &args[swapped ? 0 : 1], err));
-    return br_bind_call(scope, ast, name, args, 2, out, err);
+    if (ast->arg_count > 2) BR_TRY(br_bind_expression(scope, ast->args[2], &args[2], err));
+    return br_bind_call(scope, ast, name, args, ast->arg_count, out, err);
 }
 
 static br_status bind_binary(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
@@ -230,10 +232,13 @@ static br_status bind_binary(br_scope *scope, const br_ast *ast, br_bound *out, 
 static br_status bind_like(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     br_arena *arena = scope->binder->arena;
-    if (ast->operator_ == BR_AST_OP_MATCH)
-        return br_fail(err, BR_UNSUPPORTED, "operator MATCH needs a full-text table");
-    if (ast->operator_ == BR_AST_OP_REGEXP) {
-        BR_TRY(bind_call_of(scope, ast, "regexp", true, out, err));
+    const char *name = ast->operator_ == BR_AST_OP_LIKE     ? "like"
+                       : ast->operator_ == BR_AST_OP_GLOB   ? "glob"
+                       : ast->operator_ == BR_AST_OP_REGEXP ? "regexp"
+                                                            : "match";
+    bool is_native = ast->operator_ == BR_AST_OP_LIKE || ast->operator_ == BR_AST_OP_GLOB;
+    if (!is_native || br_is_redefined(scope->binder, name, ast->arg_count)) {
+        BR_TRY(bind_call_of(scope, ast, name, true, out, err));
     } else {
         br_expr *expr = br_expr_new(arena, BR_EXPR_OPERATOR, ast->arg_count);
         BR_NEED(expr, err);

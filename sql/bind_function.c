@@ -24,27 +24,6 @@ static br_status wrong_count(const br_ast *ast, const char *name, br_error *err)
     return br_fail_at(err, BR_SQL, ast->offset, "wrong number of arguments to function %s()", name);
 }
 
-static bool is_text_constant(const br_expr *expr, const char *text)
-{
-    if (expr->kind != BR_EXPR_CONST || expr->value.class_ != BR_TEXT) return false;
-    char word[16] = {0};
-    if (expr->value.text.size >= sizeof word) return false;
-    memcpy(word, expr->value.text.data, expr->value.text.size);
-    return br_name_equal(word, text);
-}
-
-// Date functions without a time value, or with 'now', depend on the clock.
-static bool asks_the_clock(br_function function, const br_bound *args, uint32_t arg_count)
-{
-    if (function < BR_FN_DATE || function > BR_FN_STRFTIME) return false;
-    uint32_t first = function == BR_FN_STRFTIME ? 1 : 0;
-    if (arg_count <= first) return true;
-    for (uint32_t i = first; i < arg_count; i++) {
-        if (is_text_constant(args[i].expr, "now")) return true;
-    }
-    return false;
-}
-
 // COLLATE inside an argument makes the result explicit; min(), max() and nullif() compare with the
 // first argument that has a collation at all.
 static br_collation call_collation(const br_bound *args, uint32_t arg_count, br_bound *out)
@@ -86,20 +65,30 @@ static br_status call_like(br_scope *scope, const br_ast *ast, br_operator opera
     return BR_OK;
 }
 
+// SQLite wants a literal with a point, between 0.0 and 1.0.
+static br_status check_likelihood(const br_ast *ast, uint32_t arg_count, br_error *err)
+{
+    if (arg_count < 2) return BR_OK;
+    const br_ast *chance = ast->args[1];
+    bool is_real = chance->kind == BR_AST_LITERAL && chance->value.class_ == BR_REAL;
+    if (is_real && chance->value.f64 <= 1.0) return BR_OK;
+    return br_fail_at(err, BR_SQL, ast->offset, "second argument to likelihood() must be a "
+                      "constant between 0.0 and 1.0");
+}
+
 static br_status call_known(br_scope *scope, const br_ast *ast, const br_function_info *info,
                             const br_bound *args, uint32_t arg_count, br_bound *out, br_error *err)
 {
     bool too_many = info->arguments_max >= 0 && arg_count > (uint32_t)info->arguments_max;
     if (arg_count < (uint32_t)info->arguments_min || too_many)
         return wrong_count(ast, ast->name != NULL ? ast->name : info->name, err);
-    if (asks_the_clock(info->function, args, arg_count))
-        return br_fail(err, BR_UNSUPPORTED, "function %s() of the current time", info->name);
     br_collation collation = call_collation(args, arg_count, out);
     if (br_name_equal(info->name, "like"))
         return call_like(scope, ast, BR_OP_LIKE, args, arg_count, out, err);
     if (br_name_equal(info->name, "glob"))
         return call_like(scope, ast, BR_OP_GLOB, args, arg_count, out, err);
     if (info->function == BR_FN_LIKELY) {  // a hint; only the affinity goes
+        BR_TRY(check_likelihood(ast, arg_count, err));
         out->expr = args[0].expr;
         out->expr->affinity = BR_AFFINITY_NONE;
         return BR_OK;
@@ -116,26 +105,42 @@ static br_status call_known(br_scope *scope, const br_ast *ast, const br_functio
     return BR_OK;
 }
 
-// SQLite's own deterministic functions that we have no code for are called through the bridge.
-static br_status call_unknown(br_scope *scope, const br_ast *ast, const char *name,
-                              const br_bound *args, uint32_t arg_count, br_bound *out,
-                              br_error *err)
+// The application's functions, and those of SQLite that we have no code for, go over the bridge.
+static br_status call_bridge(br_scope *scope, const br_ast *ast, const char *name,
+                             const br_bound *args, uint32_t arg_count, br_bound *out,
+                             br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
-    const char *reason = br_function_unsupported(name);
-    if (reason != NULL) return br_fail(err, BR_UNSUPPORTED, "%s", reason);
-    bool exists = catalog->has_function != NULL &&
-                  catalog->has_function(catalog->context, name, arg_count);
+    bool is_volatile = false;
+    bool exists = catalog->find_function != NULL &&
+                  catalog->find_function(catalog->context, name, arg_count, &is_volatile);
     if (!exists && ast->kind != BR_AST_FUNCTION)
         return br_fail(err, BR_UNSUPPORTED, "operator %s is not native", name);
+    if (!exists && br_function_takes_json(name))
+        return br_fail(err, BR_UNSUPPORTED, "aggregate function %s() is not native", name);
     if (!exists) return br_fail_at(err, BR_SQL, ast->offset, "no such function: %s", name);
+    bool is_redefined = br_is_redefined(scope->binder, name, arg_count);
+    if (!is_redefined) BR_TRY(br_json_check(name, args, arg_count, err));
     call_collation(args, arg_count, out);
     BR_TRY(call_expr(scope, ast, BR_EXPR_FUNCTION, args, arg_count, &out->expr, err));
     out->expr->function = BR_FN_BRIDGE;
     out->expr->function_name = name;
+    out->expr->is_volatile = is_volatile;
     out->expr->type = br_function_type(BR_FN_BRIDGE, name, out->expr->args, arg_count);
+    out->expr->json = br_function_json(name);
+    if (is_redefined) {
+        out->expr->type = br_type_of_mask(BR_MASK_ALL);
+        out->expr->json = BR_JSON_NOT;
+    }
     out->expr->can_fail = true;
     return BR_OK;
+}
+
+bool br_is_redefined(const br_binder *binder, const char *name, uint32_t arg_count)
+{
+    const br_sql_catalog *catalog = binder->catalog;
+    return catalog->is_redefined != NULL &&
+           catalog->is_redefined(catalog->context, name, arg_count);
 }
 
 br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name, const br_bound *args,
@@ -143,8 +148,9 @@ br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name, con
 {
     *out = (br_bound){.source = BR_COLLATED_NOT};
     const br_function_info *info = br_function_find(name);
-    if (info != NULL) return call_known(scope, ast, info, args, arg_count, out, err);
-    return call_unknown(scope, ast, name, args, arg_count, out, err);
+    if (info == NULL || br_is_redefined(scope->binder, name, arg_count))
+        return call_bridge(scope, ast, name, args, arg_count, out, err);
+    return call_known(scope, ast, info, args, arg_count, out, err);
 }
 
 br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind, br_error *err)
@@ -161,11 +167,14 @@ br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br
 {
     if (ast->window != NULL) return br_bind_window(scope, ast, out, err);
     br_aggregate_kind kind = br_aggregate_find(ast->name, ast->arg_count);
+    bool is_redefined = br_is_redefined(scope->binder, ast->name, ast->arg_count);
+    if (kind != BR_AGG_COUNT_ && is_redefined)
+        return br_fail(err, BR_UNSUPPORTED, "function %s() of the application", ast->name);
     if (kind != BR_AGG_COUNT_) {
         BR_TRY(br_aggregate_check_count(ast, kind, err));
         return br_bind_aggregate(scope, ast, kind, out, err);
     }
-    if (br_window_find(ast->name) != NULL)
+    if (br_window_find(ast->name) != NULL && !is_redefined)
         return br_fail_at(err, BR_SQL, ast->offset, "misuse of window function %s()", ast->name);
     if (ast->filter != NULL)
         return br_fail_at(err, BR_SQL, ast->offset,

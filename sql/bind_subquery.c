@@ -87,6 +87,15 @@ static const br_plan_column *value_column(const br_plan *plan, uint32_t index)
     return &(node->kind == BR_PLAN_SET ? node->right : plan)->columns[index];
 }
 
+// What a plain subquery gives is what it computes, with its mark. Through a sorter or a set of
+// distinct rows marks do not pass.
+static br_json_kind json_of(const br_ast_select *select, const br_plan *plan)
+{
+    bool is_plain = select->core_count == 1 && select->order_count == 0 &&
+                    !select->cores[0].distinct && plan->kind == BR_PLAN_PROJECT;
+    return is_plain ? br_expr_json(plan->project.expressions[0]) : plan->columns[0].json;
+}
+
 static br_status slot_expr(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)
 {
     br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_SUBQUERY, 0);
@@ -195,9 +204,12 @@ br_status br_bind_row_subquery(br_scope *scope, const br_ast *ast, br_bound **it
         items[i].collation = value_column(plan, i)->collation;
         items[i].source = binder->sources == NULL ? BR_COLLATED_NOT : binder->sources[i];
     }
-    if (escapes) return joined_row(scope, plan, items, err);
-    if (count > 1) return slot_row(scope, plan, items, err);
-    return slot_expr(scope, plan, &items[0].expr, err);
+    br_json_kind json = json_of(ast->select, plan);  // joined_row may change the plan
+    BR_TRY(escapes     ? joined_row(scope, plan, items, err)
+           : count > 1 ? slot_row(scope, plan, items, err)
+                       : slot_expr(scope, plan, &items[0].expr, err));
+    items[0].expr->json = json;
+    return BR_OK;
 }
 
 br_status br_bind_scalar_subquery(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)

@@ -57,6 +57,7 @@ br_expr *br_expr_column(br_arena *arena, const br_plan_column *column)
     expr->column_id = column->id;
     expr->type = column->type;
     expr->affinity = column->affinity;
+    expr->json = column->json;
     return expr;
 }
 
@@ -135,11 +136,20 @@ bool br_expr_equal(const br_expr *left, const br_expr *right)
 
 bool br_expr_is_constant(const br_expr *expr)
 {
-    if (expr->kind == BR_EXPR_COLUMN) return false;
+    if (expr->kind == BR_EXPR_COLUMN || expr->is_volatile) return false;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (!br_expr_is_constant(expr->args[i])) return false;
     }
     return true;
+}
+
+bool br_expr_is_volatile(const br_expr *expr)
+{
+    if (expr->is_volatile) return true;
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (br_expr_is_volatile(expr->args[i])) return true;
+    }
+    return false;
 }
 
 br_expr *br_expr_and(br_arena *arena, br_expr *left, br_expr *right)

@@ -370,11 +370,13 @@ static br_status bind_known(br_scope *scope, const br_ast *ast, br_window_call *
 static br_status refuse(br_scope *scope, const br_ast *ast, br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
-    const char *reason = br_function_unsupported(ast->name);
-    if (reason != NULL) return br_fail(err, BR_UNSUPPORTED, "%s", reason);
+    bool is_volatile;
     bool exists = br_function_find(ast->name) != NULL ||
-                  (catalog->has_function != NULL &&
-                   catalog->has_function(catalog->context, ast->name, ast->arg_count));
+                  (catalog->find_function != NULL &&
+                   catalog->find_function(catalog->context, ast->name, ast->arg_count,
+                                          &is_volatile));
+    if (!exists && br_function_takes_json(ast->name))
+        return br_fail(err, BR_UNSUPPORTED, "aggregate function %s() is not native", ast->name);
     if (!exists) return br_fail_at(err, BR_SQL, ast->offset, "no such function: %s", ast->name);
     return br_fail_at(err, BR_SQL, ast->offset, "%s() may not be used as a window function",
                       ast->name);

@@ -1,4 +1,4 @@
-// The functions we know: how many arguments, what comes out, and which are left to SQLite.
+// The functions we know: how many arguments, and what comes out.
 // SPDX-License-Identifier: Apache-2.0
 #include <stddef.h>
 
@@ -31,7 +31,7 @@ static const br_function_info functions[] = {
     {"datetime", 0, -1, BR_FN_DATETIME},
     {"julianday", 0, -1, BR_FN_JULIANDAY},
     {"unixepoch", 0, -1, BR_FN_UNIXEPOCH},
-    {"strftime", 1, -1, BR_FN_STRFTIME},
+    {"strftime", 0, -1, BR_FN_STRFTIME},
     {"hex", 1, 1, BR_FN_HEX},
     {"unicode", 1, 1, BR_FN_UNICODE},
     {"sign", 1, 1, BR_FN_SIGN},
@@ -62,42 +62,6 @@ const br_function_info *br_function_find(const char *name)
 {
     for (uint32_t i = 0; i < FUNCTION_COUNT; i++) {
         if (br_name_equal(functions[i].name, name)) return &functions[i];
-    }
-    return NULL;
-}
-
-typedef struct name_reason {
-    const char *name, *reason;
-} name_reason;
-
-static const name_reason unsupported[] = {
-    {"random", "function random() gives another value for each call"},
-    {"randomblob", "function randomblob() gives another value for each call"},
-    {"changes", "function changes() belongs to the connection"},
-    {"total_changes", "function total_changes() belongs to the connection"},
-    {"last_insert_rowid", "function last_insert_rowid() belongs to the connection"},
-    {"load_extension", "function load_extension() changes the connection"},
-    {"sqlite_version", "function sqlite_version() is SQLite's own"},
-    {"sqlite_source_id", "function sqlite_source_id() is SQLite's own"},
-    {"sqlite_log", "function sqlite_log() is SQLite's own"},
-    {"sqlite_offset", "function sqlite_offset() is SQLite's own"},
-    {"sqlite_compileoption_used", "function sqlite_compileoption_used() is SQLite's own"},
-    {"sqlite_compileoption_get", "function sqlite_compileoption_get() is SQLite's own"},
-    {"subtype", "function subtype() is SQLite's own"},
-    {"match", "function match() needs a full-text table"},
-    {"snippet", "function snippet() needs a full-text table"},
-    {"highlight", "function highlight() needs a full-text table"},
-    {"bm25", "function bm25() needs a full-text table"},
-    {"offsets", "function offsets() needs a full-text table"},
-    {"matchinfo", "function matchinfo() needs a full-text table"},
-    {"json_group_array", "aggregate function json_group_array() is not native"},
-    {"json_group_object", "aggregate function json_group_object() is not native"},
-};
-
-const char *br_function_unsupported(const char *name)
-{
-    for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++) {
-        if (br_name_equal(unsupported[i].name, name)) return unsupported[i].reason;
     }
     return NULL;
 }
@@ -193,6 +157,17 @@ static br_type type_of_bridge(const char *name)
         {"zeroblob", BR_MASK_BLOB | BR_MASK_NULL},
         {"like", BR_MASK_INT | BR_MASK_NULL},
         {"glob", BR_MASK_INT | BR_MASK_NULL},
+        {"random", BR_MASK_INT},
+        {"randomblob", BR_MASK_BLOB},
+        {"changes", BR_MASK_INT},
+        {"total_changes", BR_MASK_INT},
+        {"last_insert_rowid", BR_MASK_INT},
+        {"json", BR_MASK_TEXT | BR_MASK_NULL},
+        {"json_array", BR_MASK_TEXT | BR_MASK_NULL},
+        {"json_object", BR_MASK_TEXT | BR_MASK_NULL},
+        {"json_array_length", BR_MASK_INT | BR_MASK_NULL},
+        {"json_type", BR_MASK_TEXT | BR_MASK_NULL},
+        {"json_valid", BR_MASK_INT | BR_MASK_NULL},
     };
     for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
         if (br_name_equal(masks[i].name, name)) return br_type_of_mask(masks[i].mask);

@@ -109,6 +109,9 @@ static br_status defer_project(br_rewrite *rewrite, br_plan **plan, br_error *er
     br_plan *sort = *plan, *project = sort->left;
     bool is_top = sort->kind == BR_PLAN_SORT && sort->sort.limit != NULL;
     if (!is_top || project->kind != BR_PLAN_PROJECT) return BR_OK;
+    // What was sorted by has to come out: another call would give another value.
+    for (uint32_t i = 0; i < project->column_count; i++)
+        if (br_expr_is_volatile(project->project.expressions[i])) return BR_OK;
     set_substitutes(rewrite, project, true);
     for (uint32_t i = 0; i < sort->sort.key_count; i++)
         BR_TRY(br_expr_substitute(rewrite, sort->sort.keys[i].expression,

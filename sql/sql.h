@@ -67,7 +67,7 @@ typedef enum br_operator {
     BR_OP_COUNT,
 } br_operator;
 
-// Scalar functions run natively; every other deterministic one of SQLite's goes through the bridge.
+// Scalar functions run natively; every other one of SQLite's goes through the bridge.
 typedef enum br_function {
     BR_FN_BRIDGE,  // function_name, called through br_exec_env.bridge
     BR_FN_ABS, BR_FN_ROUND, BR_FN_COALESCE, BR_FN_NULLIF, BR_FN_IIF, BR_FN_LENGTH, BR_FN_LOWER,
@@ -77,6 +77,14 @@ typedef enum br_function {
     BR_FN_REGEXP, BR_FN_REGEXP_REPLACE, BR_FN_REGEXP_EXTRACT,
     BR_FN_COUNT,
 } br_function;
+
+// SQLite marks texts that its JSON functions have made, for the JSON function they go to next. Our
+// values carry no mark: who needs it, asks the expression.
+typedef enum br_json_kind {
+    BR_JSON_NOT,     // never marked
+    BR_JSON_MAYBE,   // some values may be, or nobody knows
+    BR_JSON_ALWAYS,  // every text is: an aggregate of JSON
+} br_json_kind;
 
 struct br_expr {
     br_expr_kind kind;
@@ -92,8 +100,10 @@ struct br_expr {
     br_type type;               // a superset of what comes out, unless assumes_no_overflow
     bool assumes_no_overflow;   // INT arithmetic typed INT although it might overflow: the kernel
                                 // checks, and an overflow is BR_RETYPE
+    bool is_volatile;           // FUNCTION: every call may give another value
     bool can_fail;              // may raise an error for some values: never run on rows that SQLite
                                 // would not run it on (CASE branches, AND/OR operands)
+    br_json_kind json;          // COLUMN, SUBQUERY: see br_expr_json
     br_affinity affinity;       // of the expression, as SQLite's rules see it
     uint32_t offset;            // in the SQL text
 };
@@ -104,6 +114,7 @@ typedef struct br_plan_column {  // something a node puts out
     uint32_t id;
     const char *name;
     br_type type;
+    br_json_kind json;
     br_affinity affinity;
     br_collation collation;
 } br_plan_column;
@@ -331,8 +342,12 @@ typedef struct br_sql_table {
 typedef struct br_sql_catalog {
     const br_sql_table *(*find_table)(void *context, const char *schema, const char *name);
     const char *(*find_view)(void *context, const char *schema, const char *name);  // CREATE VIEW
-    // Does SQLite have this deterministic scalar function (asked only for unknown names)?
-    bool (*has_function)(void *context, const char *name, uint32_t argument_count);
+    // Does SQLite have this scalar function, with so many arguments? Asked for names that the
+    // binder does not know, and for those of which is_redefined is true.
+    bool (*find_function)(void *context, const char *name, uint32_t argument_count,
+                          bool *is_volatile_out);
+    // Does the application have a function of that name? Then it goes before SQLite's.
+    bool (*is_redefined)(void *context, const char *name, uint32_t argument_count);
     void *context;
 } br_sql_catalog;
 
@@ -377,6 +392,11 @@ typedef struct br_explanation {  // of one statement
 // that needs nothing else.
 BR_CHECKED br_status br_explain(const br_explanation *what, br_explain_format format,
                                 br_buffer *out, br_error *err);
+
+// Are the values of the expression marked as JSON?
+br_json_kind br_expr_json(const br_expr *expr);
+// Does the function look at the mark of its arguments?
+bool br_function_takes_json(const char *name);
 
 // The function and construct tables behind docs/sql.md.
 typedef struct br_function_info {

@@ -51,26 +51,30 @@ static br_value read_value(sqlite3_stmt *statement, int column, br_arena *arena)
     return type == SQLITE_TEXT ? br_value_text(text) : br_value_blob(text);
 }
 
-static br_status bridge_call(void *context, uint32_t worker, const char *function,
-                             const br_value *arguments, uint32_t argument_count, br_arena *arena,
-                             br_value *result_out, br_error *err)
+static br_status bridge_call(void *context, uint32_t worker, const br_function_call *call,
+                             br_arena *arena, br_value *results_out, br_error *err)
 {
     test_oracle *oracle = context;
-    char sql[300];
+    char sql[1000];
     (void)worker;
-    int length = snprintf(sql, sizeof sql, "SELECT \"%s\"(", function);
-    for (uint32_t i = 0; i < argument_count; i++) {
+    int length = snprintf(sql, sizeof sql, call->is_expression ? "SELECT %s" : "SELECT \"%s\"(",
+                          call->function);
+    for (uint32_t i = 0; i < call->argument_count && !call->is_expression; i++) {
         length += snprintf(sql + length, sizeof sql - (size_t)length, "%s?", i > 0 ? "," : "");
     }
-    snprintf(sql + length, sizeof sql - (size_t)length, ")");
+    if (!call->is_expression) snprintf(sql + length, sizeof sql - (size_t)length, ")");
     sqlite3_stmt *statement = NULL;
     must(sqlite3_prepare_v2(oracle->sqlite, sql, -1, &statement, NULL) == SQLITE_OK, sql);
-    for (uint32_t i = 0; i < argument_count; i++) {
-        bind_value(statement, (int)i + 1, &arguments[i]);
-    }
     br_status status = BR_OK;
-    if (sqlite3_step(statement) == SQLITE_ROW) *result_out = read_value(statement, 0, arena);
-    else status = br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(oracle->sqlite));
+    for (uint32_t row = 0; row < call->row_count && status == BR_OK; row++) {
+        for (uint32_t i = 0; i < call->argument_count; i++) {
+            br_value value = br_vector_value(&call->arguments[i], row, arena);
+            bind_value(statement, (int)i + 1, &value);
+        }
+        if (sqlite3_step(statement) == SQLITE_ROW) results_out[row] = read_value(statement, 0, arena);
+        else status = br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(oracle->sqlite));
+        sqlite3_reset(statement);
+    }
     sqlite3_finalize(statement);
     return status;
 }

@@ -211,9 +211,11 @@ static const char *find_view(void *context, const char *schema, const char *name
     return NULL;
 }
 
-static bool has_function(void *context, const char *name, uint32_t argument_count)
+static bool find_function(void *context, const char *name, uint32_t argument_count,
+                          bool *is_volatile_out)
 {
     (void)context;
+    *is_volatile_out = false;
     (void)name;
     (void)argument_count;
     return false;
@@ -243,29 +245,35 @@ static void bind(sqlite3_stmt *statement, int index, const br_value *value)
 }
 
 // SQLite's connection serves several threads at once (its default threading mode).
-static br_status call_function(void *context, uint32_t worker, const char *function,
-                               const br_value *arguments, uint32_t argument_count,
-                               br_arena *arena, br_value *result_out, br_error *err)
+static br_status call_function(void *context, uint32_t worker, const br_function_call *call,
+                               br_arena *arena, br_value *results_out, br_error *err)
 {
     query_world *world = context;
     sqlite3_stmt *statement;
     char sql[200] = "";
     (void)worker;
-    int size = snprintf(sql, sizeof sql, "SELECT %s(", function);
-    for (uint32_t i = 0; i < argument_count; i++)
+    int size = snprintf(sql, sizeof sql, "SELECT %s(", call->function);
+    for (uint32_t i = 0; i < call->argument_count; i++)
         size += snprintf(sql + size, sizeof sql - (size_t)size, i > 0 ? ",?" : "?");
     snprintf(sql + size, sizeof sql - (size_t)size, ")");
     if (sqlite3_prepare_v2(world->sqlite, sql, -1, &statement, NULL) != SQLITE_OK)
         return br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(world->sqlite));
-    for (uint32_t i = 0; i < argument_count; i++) bind(statement, (int)i + 1, &arguments[i]);
     br_status status = BR_OK;
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        *result_out = value_of(statement, 0);
-        if (result_out->class_ == BR_TEXT || result_out->class_ == BR_BLOB)
-            result_out->text.data =
-                br_arena_copy_text(arena, result_out->text.data, result_out->text.size);
-    } else {
-        status = br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(world->sqlite));
+    for (uint32_t row = 0; row < call->row_count && status == BR_OK; row++) {
+        for (uint32_t i = 0; i < call->argument_count; i++) {
+            br_value value = br_vector_value(&call->arguments[i], row, arena);
+            bind(statement, (int)i + 1, &value);
+        }
+        br_value *result = &results_out[row];
+        if (sqlite3_step(statement) == SQLITE_ROW) {
+            *result = value_of(statement, 0);
+            if (result->class_ == BR_TEXT || result->class_ == BR_BLOB)
+                result->text.data =
+                    br_arena_copy_text(arena, result->text.data, result->text.size);
+        } else {
+            status = br_fail(err, BR_RUNTIME, "%s", sqlite3_errmsg(world->sqlite));
+        }
+        sqlite3_reset(statement);
     }
     sqlite3_finalize(statement);
     return status;
@@ -304,7 +312,7 @@ br_status world_run(query_world *world, const char *sql, uint32_t pool, br_isa i
     br_query *query;
     br_sql_catalog catalog = {.find_table = find_table,
                               .find_view = find_view,
-                              .has_function = has_function,
+                              .find_function = find_function,
                               .context = world};
     br_plan_options options = {.optimize = world->optimize};
     br_status status = br_parse(sql, arena, &ast, err);

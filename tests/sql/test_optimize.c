@@ -127,15 +127,17 @@ static const char *find_view(void *context, const char *schema, const char *name
                : NULL;
 }
 
-static bool has_function(void *context, const char *name, uint32_t argument_count)
+static bool find_function(void *context, const char *name, uint32_t argument_count,
+                          bool *is_volatile_out)
 {
     (void)context;
+    *is_volatile_out = false;
     (void)argument_count;
     return strcasecmp(name, "opaque") == 0;
 }
 
 static const br_sql_catalog catalog = {
-    .find_table = find_table, .find_view = find_view, .has_function = has_function};
+    .find_table = find_table, .find_view = find_view, .find_function = find_function};
 
 // ---- checks ----------------------------------------------------------------------------------
 
