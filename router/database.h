@@ -82,6 +82,7 @@ struct br_statement {
     br_arena *plan_arena;             // of `query` or of `unsupported`
     br_query *query;                  // NULL: none, or unsupported
     const char *unsupported;          // why the columnar engine does not run it; NULL: it does
+    br_status refusal;                // with that: BR_SQL or BR_UNSUPPORTED
     const br_schema_ref *plan_schema; // the schema it was planned under, held
     uint64_t plan_version;            // the snapshot version it was last seen to fit
     bool checked_arithmetic;          // a run ended with BR_RETYPE

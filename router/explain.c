@@ -54,6 +54,8 @@ static br_status explain_oltp(br_statement *statement, const br_explain_request 
 {
     bool is_query = statement->ast.kind != BR_STATEMENT_OTHER;
     what->engine = engine_name(BR_ENGINE_OLTP);
+    if (is_query && statement->unsupported != NULL && statement->ast.is_extended)
+        return br_fail(err, statement->refusal, "%s", statement->unsupported);
     if (is_query && statement->unsupported != NULL) BR_TRY(check_oltp(statement, what->sql, err));
     if (is_query && request->analyze) BR_TRY(analyze_oltp(statement, what, err));
     return br_explain(what, request->format, out, err);

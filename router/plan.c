@@ -23,6 +23,7 @@ static void statement_set_unsupported(br_statement *statement, const br_error *p
     size_t size = strlen(problem->message);
     const char *reason = br_arena_copy_text(statement->plan_arena, problem->message, size);
     statement->unsupported = reason != NULL ? reason : "out of memory while planning";
+    statement->refusal = problem->status;
     statement->query = NULL;
 }
 

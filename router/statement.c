@@ -77,9 +77,9 @@ br_status br_statement_new(br_database *database, const char *sql, br_statement 
     br_statement *statement = br_heap_zalloc(sizeof *statement);
     if (statement == NULL) return br_fail(err, BR_NOMEM, "statement");
     statement->database = database;
-    statement->engine = database->engine;
     statement->freshness = database->freshness;
     br_status status = statement_fill(statement, sql, err);
+    br_statement_set_engine(statement, database->engine);
     if (status != BR_OK) {
         br_statement_free(statement);
         return status;
@@ -210,7 +210,9 @@ br_status br_statement_bind(br_statement *statement, uint32_t index, const br_va
 
 void br_statement_set_engine(br_statement *statement, br_engine engine)
 {
-    statement->engine = engine;
+    // SQLite cannot run what its grammar has not.
+    bool is_ours = statement->ast.is_extended && engine == BR_ENGINE_AUTO;
+    statement->engine = is_ours ? BR_ENGINE_OLAP : engine;
 }
 
 void br_statement_set_freshness(br_statement *statement, int64_t freshness)
@@ -256,7 +258,8 @@ static br_status statement_plan_native(br_statement *statement, const br_snapsho
 {
     BR_TRY(br_statement_plan(statement, snapshot, schema, err));
     if (statement->unsupported == NULL) return BR_OK;
-    return br_fail(err, BR_UNSUPPORTED, "%s", statement->unsupported);
+    br_status refusal = statement->ast.is_extended ? statement->refusal : BR_UNSUPPORTED;
+    return br_fail(err, refusal, "%s", statement->unsupported);
 }
 
 br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
@@ -348,7 +351,8 @@ static br_status statement_run(br_statement *statement, br_outcome **outcome_out
                            : br_fail(&problem, BR_UNSUPPORTED, "%s", rule);
     if (status == BR_OK) return BR_OK;
     if (!failure_falls_back(status) || statement->engine == BR_ENGINE_OLAP) {
-        if (status == BR_UNSUPPORTED && rule == NULL) BR_TRY(statement_ask_sqlite(statement, err));
+        bool may_be_wrong = status == BR_UNSUPPORTED && rule == NULL && !statement->ast.is_extended;
+        if (may_be_wrong) BR_TRY(statement_ask_sqlite(statement, err));
         if (status == BR_RETYPE) problem.status = status = BR_INTERNAL;
         if (err != NULL) *err = problem;
         return status;

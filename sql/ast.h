@@ -140,6 +140,7 @@ typedef struct br_ast_core {  // SELECT ... or VALUES ...
     br_ast *having;
     uint32_t window_count;
     br_ast_window **windows;
+    br_ast *qualify;       // a condition on rows with their window functions; SQLite has no such
     uint32_t offset;
 } br_ast_core;
 
@@ -185,6 +186,7 @@ typedef struct br_statement_ast {
     uint32_t query_offset;    // EXPLAIN: of what is explained
     uint32_t parameter_count; // highest index
     const char **parameter_names;  // parameter_names[i-1] or NULL
+    bool is_extended;         // has what SQLite's grammar has not: QUALIFY
 } br_statement_ast;
 
 // Parses the first statement of `text`. A syntax error in a SELECT is BR_SQL with the offset and

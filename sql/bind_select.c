@@ -12,7 +12,7 @@ typedef struct select_parts {
     br_bound *results;
     uint32_t order_count;
     br_order_term *order;
-    br_expr *having;
+    br_expr *having, *qualify;
     br_attach_list above, below;  // joins above and below the AGGREGATE node
 } select_parts;
 
@@ -238,6 +238,19 @@ static br_status bind_group(br_scope *scope, const br_ast_core *core, br_error *
     return status;
 }
 
+// Sees aliases, as in ORDER BY, and like that clause and the result list window functions.
+static br_status bind_qualify(br_scope *scope, select_parts *parts, br_error *err)
+{
+    br_bound bound;
+    scope->windows_allowed = true;
+    br_status status = br_bind_expression(scope, parts->core->qualify, &bound, err);
+    scope->windows_allowed = false;
+    BR_TRY(status);
+    parts->qualify = bound.expr;
+    if (scope->window_count > 0) return BR_OK;
+    return br_fail(err, BR_SQL, "QUALIFY clause on a query without window functions");
+}
+
 static br_status bind_clauses(br_scope *scope, select_parts *parts, br_error *err)
 {
     const br_ast_core *core = parts->core;
@@ -251,6 +264,7 @@ static br_status bind_clauses(br_scope *scope, select_parts *parts, br_error *er
             return br_fail(err, BR_SQL, "HAVING clause on a non-aggregate query");
         BR_TRY(bind_having(scope, parts, core->having, err));
     }
+    if (core->qualify != NULL) BR_TRY(bind_qualify(scope, parts, err));
     scope->aggregates_allowed = false;
     bool nulls_when_empty = scope->nulls_when_empty;
     scope->nulls_when_empty = false;
@@ -270,6 +284,7 @@ static br_status lift_all(br_scope *scope, select_parts *parts, br_error *err)
             BR_TRY(br_lift(scope, &parts->order[i].bound.expr, err));
     }
     if (parts->having != NULL) BR_TRY(br_lift(scope, &parts->having, err));
+    if (parts->qualify != NULL) BR_TRY(br_lift(scope, &parts->qualify, err));
     for (uint32_t i = 0; i < scope->window_count; i++)
         BR_TRY(br_lift_node(scope, scope->windows[i], err));
     BR_TRY(br_lift_joins(scope, &parts->above, err));
@@ -424,6 +439,10 @@ static br_status build(br_scope *scope, select_parts *parts, br_plan **plan_out,
         BR_NEED(scope->plan, err);
     }
     BR_TRY(br_scope_add_windows(scope, err));
+    if (parts->qualify != NULL) {
+        scope->plan = br_plan_filter(scope->binder, scope->plan, parts->qualify);
+        BR_NEED(scope->plan, err);
+    }
     BR_TRY(project(scope, parts, plain_ids, &plan, err));
     bool has_extra = plan->column_count > scope->result_count;
     if (parts->core->distinct) BR_TRY(distinct(scope, &plan, err));

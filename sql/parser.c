@@ -240,6 +240,7 @@ br_status br_parse(const char *text, br_arena *arena, br_statement_ast *out, br_
             statement.select = select;
             statement.parameter_count = parser.parameter_count;
             statement.parameter_names = parser.parameter_names;
+            statement.is_extended = parser.is_extended;
         }
     }
     statement_finish(&parser, &statement);

@@ -27,6 +27,7 @@ typedef struct br_parser {
     uint32_t depth;
     uint32_t parameter_count, parameter_capacity;
     const char **parameter_names;
+    bool is_extended;       // something SQLite's grammar has not was there
     const br_ast *int_min;  // the last literal 9223372036854775808: an integer behind a minus
     br_arena *arena;
     br_error *err;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
 #include <strings.h>
 
 #include "sql/parser.h"
@@ -21,11 +22,45 @@ static bool at_table_star(const br_parser *parser)
            br_lexer_next(&ahead).kind == BR_TOKEN_STAR;
 }
 
+static bool begins_expression(br_token_kind kind)
+{
+    switch (kind) {
+    case BR_TOKEN_CASE:
+    case BR_TOKEN_EXISTS:
+    case BR_TOKEN_NOT:
+    case BR_TOKEN_NULL:
+    case BR_TOKEN_STRING:
+    case BR_TOKEN_BLOB:
+    case BR_TOKEN_INTEGER:
+    case BR_TOKEN_FLOAT:
+    case BR_TOKEN_VARIABLE:
+    case BR_TOKEN_LEFT_PAREN:
+    case BR_TOKEN_PLUS:
+    case BR_TOKEN_MINUS:
+    case BR_TOKEN_TILDE: return true;
+    default: return br_token_is_id(kind) && kind != BR_TOKEN_INDEXED;
+    }
+}
+
+// QUALIFY is a name in SQLite. Where an alias may stand it is ours when an expression follows,
+// which no alias has behind it (but NOT INDEXED).
+static bool at_qualify(const br_parser *parser)
+{
+    const br_token *token = &parser->token;
+    if (token->kind != BR_TOKEN_ID || token->size != strlen("qualify")) return false;
+    if (strncasecmp(parser->lexer.text + token->offset, "qualify", token->size) != 0) return false;
+    br_lexer ahead = parser->lexer;
+    br_token_kind next = br_lexer_next(&ahead).kind;
+    if (next == BR_TOKEN_NOT && br_lexer_next(&ahead).kind == BR_TOKEN_INDEXED) return false;
+    return begins_expression(next);
+}
+
 // [AS] alias; without AS a join keyword is none.
 static br_status parse_alias(br_parser *parser, const char **alias_out)
 {
     br_token_kind kind = parser->token.kind;
     bool is_alias = (br_token_is_id(kind) && kind != BR_TOKEN_INDEXED) || kind == BR_TOKEN_STRING;
+    is_alias = is_alias && !at_qualify(parser);
     if (!br_parser_accept(parser, BR_TOKEN_AS) && !is_alias) return BR_OK;
     return br_parser_name(parser, alias_out);
 }
@@ -126,6 +161,11 @@ static br_status parse_core(br_parser *parser, br_ast_core *core, uint32_t *heig
     }
     BR_TRY(parse_clause(parser, BR_TOKEN_HAVING, &core->having, height));
     if (br_parser_accept(parser, BR_TOKEN_WINDOW)) BR_TRY(parse_windows(parser, core, height));
+    if (!at_qualify(parser)) return BR_OK;
+    parser->is_extended = true;
+    br_parser_advance(parser);
+    BR_TRY(br_parse_expression(parser, &core->qualify));
+    raise_height(height, core->qualify);
     return BR_OK;
 }
 

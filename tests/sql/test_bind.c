@@ -632,6 +632,21 @@ static void test_bind_window_errors_in_sqlites_words(void)
                 "misuse of aggregate: sum()");
 }
 
+static void test_bind_qualify(void)
+{
+    check_plan("SELECT DISTINCT a, rank() OVER w r FROM t WHERE d > 1 WINDOW w AS (ORDER BY d) "
+               "QUALIFY r < 3 AND sum(a) OVER w > a ORDER BY a",
+               "sort(aggregate(project(filter(window(filter(scan t: (d > 1)): d; rank(); sum(a) "
+               "range start to row): ((# < 3) and (# > a))): a, #); a, r;): a)");
+    check_plan("SELECT b FROM t GROUP BY b QUALIFY rank() OVER (ORDER BY count(*)) = sum(a)",
+               "project(filter(window(aggregate(scan t; b; count() sum(a)): #; rank()): (# = #)): "
+               "#)");
+    check_error("SELECT a FROM t QUALIFY a > 1", BR_SQL, -1,
+                "QUALIFY clause on a query without window functions");
+    check_error("SELECT a FROM t QUALIFY sum(a) > row_number() OVER ()", BR_SQL, -1,
+                "misuse of aggregate function sum()");
+}
+
 static void test_bind_quoted_names_may_be_strings(void)
 {
     check_plan("SELECT \"nope\", \"a\" FROM t", "project(scan t: 'nope', a)");
@@ -702,6 +717,7 @@ int main(void)
     RUN(test_bind_windows_over_groups);
     RUN(test_bind_windows_in_subqueries);
     RUN(test_bind_window_errors_in_sqlites_words);
+    RUN(test_bind_qualify);
     RUN(test_bind_quoted_names_may_be_strings);
     RUN(test_bind_optimized_plans_too);
     RUN(test_bind_without_memory);

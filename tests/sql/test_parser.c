@@ -305,6 +305,7 @@ static void print_core(const br_ast_core *core)
         put(" AS ");
         print_window(core->windows[i]);
     }
+    print_clause(" QUALIFY ", core->qualify);
 }
 
 static void print_select(const br_ast_select *select)
@@ -431,6 +432,14 @@ static void test_parser_reads_expressions(void)
          "(SELECT like(a, b), replace(a), if, key, match, rows FROM row)"},
         {"SELECT over, filter, window, over(1) over FROM t",
          "(SELECT over, filter, window, over(1) AS over FROM t)"},
+        {"SELECT a QUALIFY FROM t qualify WHERE qualify.a GROUP BY qualify",
+         "(SELECT a AS QUALIFY FROM t AS qualify WHERE qualify.a GROUP BY qualify)"},
+        {"SELECT a FROM t qualify (a) = 1", "(SELECT a FROM t QUALIFY (a = 1))"},
+        {"SELECT a FROM t WHERE b WINDOW w AS () QUALIFY NOT rank() OVER w UNION SELECT 1 QUALIFY x",
+         "(SELECT a FROM t WHERE b WINDOW w AS () QUALIFY (NOT rank() OVER w) UNION SELECT 1"
+         " QUALIFY x)"},
+        {"SELECT 1 FROM a qualify JOIN b qualify NOT INDEXED",
+         "(SELECT 1 FROM {a AS qualify JOIN b AS qualify})"},
     };
     CHECK_CASES(cases);
 }
