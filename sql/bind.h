@@ -297,6 +297,8 @@ BR_CHECKED br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_
 BR_CHECKED br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_attach_list *joins,
                                        br_expr **filter_out, br_error *err);
 BR_CHECKED br_status br_bind_where(br_scope *scope, const br_ast *ast, br_error *err);
+// A value that is computed once, before everything else: `plan` has one column.
+BR_CHECKED br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *err);
 BR_CHECKED br_status br_scope_attach(br_scope *scope, br_attach_list *list, br_error *err);
 
 // bind_aggregate.c
@@ -326,6 +328,10 @@ BR_CHECKED br_status br_scope_add_windows(br_scope *scope, br_error *err);
 
 // bind_from.c
 BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err);
+
+// bind_on.c: the ON condition of an outer join, whose sides are bound.
+BR_CHECKED br_status br_bind_outer_on(br_scope *scope, const br_ast *ast, br_plan *join,
+                                      br_error *err);
 
 // bind_table.c
 // The collation of a column of a subquery in FROM: of a compound, its first arm's.
@@ -421,6 +427,7 @@ br_plan *br_plan_over(br_binder *binder, br_plan_kind kind, br_plan *input);  //
 br_plan *br_plan_filter(br_binder *binder, br_plan *input, br_expr *predicate);
 br_plan *br_plan_limit(br_binder *binder, br_plan *input, br_expr *limit, br_expr *offset);
 br_plan *br_plan_one_row(br_binder *binder);
+br_plan *br_plan_union_all(br_binder *binder, br_plan *left, br_plan *right);  // columns as left's
 br_plan *br_plan_distinct(br_binder *binder, br_plan *input);
 br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_plan *right);
 // Sets what the join puts out from its sides; `mark` and others keep what they add.

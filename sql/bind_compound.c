@@ -40,18 +40,50 @@ static br_status bind_value_row(br_scope *scope, const br_ast_core *core, uint32
     return BR_OK;
 }
 
+// Rows with joins in them are PROJECTs over those, one behind the other.
+static br_status rows_as_set(br_scope *scope, const br_plan *values, br_attach_list *joins,
+                             br_plan **plan_out, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    br_plan *set = NULL;
+    for (uint32_t row = 0; row < values->values.row_count; row++) {
+        scope->plan = br_plan_one_row(binder);
+        BR_NEED(scope->plan, err);
+        BR_TRY(br_scope_attach(scope, &joins[row], err));
+        br_plan *project = br_plan_new(binder, BR_PLAN_PROJECT, values->column_count);
+        BR_NEED(project, err);
+        project->left = scope->plan;
+        project->project.expressions = values->values.rows[row];
+        for (uint32_t i = 0; i < values->column_count; i++) {
+            project->columns[i] = values->columns[i];
+            project->columns[i].id = binder->next_id++;
+        }
+        set = set == NULL ? project : br_plan_union_all(binder, set, project);
+        BR_NEED(set, err);
+    }
+    *plan_out = set;
+    return BR_OK;
+}
+
 static br_status bind_values(br_scope *scope, const br_ast_core *core, br_plan **plan_out,
                              br_error *err)
 {
+    bool has_joins = false;
     br_plan *plan = br_plan_new(scope->binder, BR_PLAN_VALUES, core->result_count);
+    br_attach_list *joins = BR_ALLOC(scope->binder->arena, br_attach_list, core->row_count);
     BR_NEED(plan, err);
+    BR_NEED(joins, err);
     plan->values.row_count = core->row_count;
     plan->values.rows = BR_ALLOC(scope->binder->arena, br_expr **, core->row_count);
     BR_NEED(plan->values.rows, err);
-    for (uint32_t row = 0; row < core->row_count; row++)
+    for (uint32_t row = 0; row < core->row_count; row++) {
+        scope->attach = &joins[row];
         BR_TRY(bind_value_row(scope, core, row, plan, err));
+        has_joins = has_joins || joins[row].count > 0;
+    }
+    scope->attach = NULL;
     *plan_out = plan;
-    return BR_OK;
+    return has_joins ? rows_as_set(scope, plan, joins, plan_out, err) : BR_OK;
 }
 
 // ---- arms ------------------------------------------------------------------------------------

@@ -118,21 +118,13 @@ static br_status outer_join(br_scope *scope, const br_ast_source *source, const 
                             br_expr *condition, br_plan **plan_out, br_error *err)
 {
     br_binder *binder = scope->binder;
-    if (source->on != NULL) {
-        br_bound on;
-        br_attach_list *attach = scope->attach;
-        scope->attach = NULL;
-        br_status status = br_bind_expression(scope, source->on, &on, err);
-        scope->attach = attach;
-        BR_TRY(status);
-        condition = on.expr;
-    }
     bool is_right = source->join == BR_AST_JOIN_RIGHT;
     br_join_kind kind = source->join == BR_AST_JOIN_FULL ? BR_JOIN_FULL : BR_JOIN_LEFT;
     br_plan *join = br_plan_join(binder, kind, is_right ? sides->right : sides->left,
                                  is_right ? sides->left : sides->right);
     BR_NEED(join, err);
     join->join.residual = condition;
+    if (source->on != NULL) BR_TRY(br_bind_outer_on(scope, source->on, join, err));
     if (source->join != BR_AST_JOIN_RIGHT) make_nullable(scope, sides->middle, sides->end);
     if (source->join != BR_AST_JOIN_LEFT) make_nullable(scope, sides->begin, sides->middle);
     *plan_out = join;

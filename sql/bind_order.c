@@ -92,19 +92,33 @@ br_status br_bind_order(br_scope *scope, const br_ast_select *select, br_order_t
     return BR_OK;
 }
 
+// A count names nothing: what its subqueries need is joined to a single row.
+static br_status bind_count(br_binder *binder, const br_ast *ast, br_expr **out, br_error *err)
+{
+    br_attach_list joins = {0};
+    br_scope scope = {.binder = binder, .attach = &joins};
+    br_bound bound;
+    *out = NULL;
+    if (ast == NULL) return BR_OK;
+    BR_TRY(br_bind_expression(&scope, ast, &bound, err));
+    *out = bound.expr;
+    if (joins.count == 0) return BR_OK;
+    scope.plan = br_plan_one_row(binder);
+    BR_NEED(scope.plan, err);
+    BR_TRY(br_scope_attach(&scope, &joins, err));
+    br_plan *project = br_plan_new(binder, BR_PLAN_PROJECT, 1);
+    BR_NEED(project, err);
+    project->left = scope.plan;
+    project->columns[0] = br_column_of(binder, "", &bound);
+    project->project.expressions = BR_ALLOC(binder->arena, br_expr *, 1);
+    BR_NEED(project->project.expressions, err);
+    project->project.expressions[0] = bound.expr;
+    return br_bind_slot(&scope, project, out, err);
+}
+
 br_status br_bind_limit(br_binder *binder, const br_ast_select *select, br_expr **limit_out,
                         br_expr **offset_out, br_error *err)
 {
-    br_scope scope = {.binder = binder};  // names nothing
-    br_bound bound;
-    *limit_out = *offset_out = NULL;
-    if (select->limit != NULL) {
-        BR_TRY(br_bind_expression(&scope, select->limit, &bound, err));
-        *limit_out = bound.expr;
-    }
-    if (select->offset_expression != NULL) {
-        BR_TRY(br_bind_expression(&scope, select->offset_expression, &bound, err));
-        *offset_out = bound.expr;
-    }
-    return BR_OK;
+    BR_TRY(bind_count(binder, select->limit, limit_out, err));
+    return bind_count(binder, select->offset_expression, offset_out, err);
 }

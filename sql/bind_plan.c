@@ -58,6 +58,19 @@ br_plan *br_plan_one_row(br_binder *binder)
     return plan;
 }
 
+br_plan *br_plan_union_all(br_binder *binder, br_plan *left, br_plan *right)
+{
+    br_plan *plan = br_plan_over(binder, BR_PLAN_SET, left);
+    if (plan == NULL) return NULL;
+    plan->right = right;
+    plan->set.set = BR_SET_UNION_ALL;
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        plan->columns[i].id = binder->next_id++;
+        plan->columns[i].type = br_type_union(left->columns[i].type, right->columns[i].type);
+    }
+    return plan;
+}
+
 br_plan *br_plan_distinct(br_binder *binder, br_plan *input)
 {
     br_plan *plan = br_plan_new(binder, BR_PLAN_AGGREGATE, input->column_count);

@@ -96,7 +96,7 @@ static br_json_kind json_of(const br_ast_select *select, const br_plan *plan)
     return is_plain ? br_expr_json(plan->project.expressions[0]) : plan->columns[0].json;
 }
 
-static br_status slot_expr(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)
+br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)
 {
     br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_SUBQUERY, 0);
     BR_NEED(expr, err);
@@ -163,7 +163,7 @@ static br_status slot_row(br_scope *scope, br_plan *plan, br_bound *items, br_er
         BR_NEED(project->project.expressions, err);
         project->project.expressions[0] = br_expr_column(binder->arena, &reference->columns[i]);
         BR_NEED(project->project.expressions[0], err);
-        BR_TRY(slot_expr(scope, project, &items[i].expr, err));
+        BR_TRY(br_bind_slot(scope, project, &items[i].expr, err));
         if (is_nullable) items[i].expr->type.class_mask |= BR_MASK_NULL;
     }
     return BR_OK;
@@ -207,7 +207,7 @@ br_status br_bind_row_subquery(br_scope *scope, const br_ast *ast, br_bound **it
     br_json_kind json = json_of(ast->select, plan);  // joined_row may change the plan
     BR_TRY(escapes     ? joined_row(scope, plan, items, err)
            : count > 1 ? slot_row(scope, plan, items, err)
-                       : slot_expr(scope, plan, &items[0].expr, err));
+                       : br_bind_slot(scope, plan, &items[0].expr, err));
     items[0].expr->json = json;
     return BR_OK;
 }
@@ -260,7 +260,7 @@ static br_status exists_slot(br_scope *scope, br_plan *plan, br_expr **out, br_e
     count->aggregate.aggregates[0].kind = BR_AGG_COUNT_STAR;
     count->columns[0] = (br_plan_column){
         .id = binder->next_id++, .name = "", .type = br_type_int(0, 1, false)};
-    return slot_expr(scope, count, out, err);
+    return br_bind_slot(scope, count, out, err);
 }
 
 br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)

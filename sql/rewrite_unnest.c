@@ -11,15 +11,24 @@ static bool is_dependent(br_binder *binder, br_plan *join, br_status *status, br
     return br_plan_names(join->right, &left);
 }
 
+static bool is_positive(const br_expr *limit)
+{
+    return limit != NULL && limit->kind == BR_EXPR_CONST && limit->value.class_ == BR_INT &&
+           limit->value.i64 > 0;
+}
+
 // A limit of the right side that what is asked does not see: SINGLE takes the first row anyway.
 static void drop_limit(br_plan *join)
 {
-    br_plan *right = join->right;
-    if (join->join.join != BR_JOIN_SINGLE || right->kind != BR_PLAN_LIMIT) return;
-    const br_expr *limit = right->limit.limit;
-    bool positive = limit != NULL && limit->kind == BR_EXPR_CONST &&
-                    limit->value.class_ == BR_INT && limit->value.i64 > 0;
-    if (positive && right->limit.offset == NULL) join->right = right->left;
+    br_plan **slot = &join->right;
+    if (join->join.join != BR_JOIN_SINGLE) return;
+    while ((*slot)->kind == BR_PLAN_PROJECT) slot = &(*slot)->left;
+    br_plan *node = *slot;
+    if (node->kind == BR_PLAN_LIMIT) {
+        if (is_positive(node->limit.limit) && node->limit.offset == NULL) *slot = node->left;
+    } else if (node->kind == BR_PLAN_SORT) {
+        if (is_positive(node->sort.limit) && node->sort.offset == NULL) node->sort.limit = NULL;
+    }
 }
 
 // Whether a row is there once or often: no matter for SEMI, ANTI and MARK.

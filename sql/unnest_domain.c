@@ -379,25 +379,16 @@ static br_status push_values(br_domain *domain, br_plan **plan, uint32_t *ids, b
     uint32_t count = values->column_count;
     if (values->values.row_count == 1) return push_row(domain, values, ids, err);
     for (uint32_t row = 0; row < values->values.row_count; row++) {
-        bool is_last = row + 1 == values->values.row_count;
         br_plan *single = br_plan_over(binder, BR_PLAN_VALUES, values);
         BR_NEED(single, err);
         single->left = NULL;
         single->values.row_count = 1;
         single->values.rows = &values->values.rows[row];
         for (uint32_t i = 0; i < count; i++) single->columns[i].id = binder->next_id++;
-        if (row == 0) {
-            set = single;
-            continue;
-        }
-        br_plan *both = br_plan_over(binder, BR_PLAN_SET, values);
-        BR_NEED(both, err);
-        both->left = set;
-        both->right = single;
-        both->set.set = BR_SET_UNION_ALL;
-        for (uint32_t i = 0; i < count && !is_last; i++) both->columns[i].id = binder->next_id++;
-        set = both;
+        set = set == NULL ? single : br_plan_union_all(binder, set, single);
+        BR_NEED(set, err);
     }
+    memcpy(set->columns, values->columns, count * sizeof *set->columns);  // the ids others name
     *plan = set;
     return br_domain_push(domain, plan, ids, err);
 }
