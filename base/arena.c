@@ -61,6 +61,18 @@ void br_quota_give(br_quota *quota, size_t size_bytes)
     }
 }
 
+size_t br_quota_room(const br_quota *quota)
+{
+    size_t room = SIZE_MAX;
+    for (; quota != NULL; quota = quota->parent) {
+        if (quota->limit_bytes == SIZE_MAX) continue;
+        size_t used = atomic_load_explicit(&quota->used_bytes, memory_order_relaxed);
+        size_t here = used < quota->limit_bytes ? quota->limit_bytes - used : 0;
+        if (here < room) room = here;
+    }
+    return room;
+}
+
 // What br_arena_on_free was asked to call. On the heap: rewinding must not touch it.
 typedef struct arena_hook {
     struct arena_hook *next;
@@ -85,6 +97,7 @@ enum {
     BLOCK_BYTES_MIN = 8 * 1024,     // a small query stays in one block
     BLOCK_BYTES_MAX = 4 * 1024 * 1024,  // doubling ends here: two huge pages; larger requests
                                         // get a block of their own
+    QUOTA_STEPS = 256,  // blocks are no larger than this part of the quota
 };
 
 // A block and its bytes. Blocks after the current one are empty, kept from before a rewind.
@@ -134,11 +147,21 @@ void br_arena_free(br_arena *arena)
     br_heap_free(arena);
 }
 
+// Arenas that share a small quota take small steps: what one reserves in advance, others lack.
+static size_t block_bytes(const br_arena *arena)
+{
+    size_t size_bytes = arena->next_block_bytes;
+    if (arena->quota == NULL) return size_bytes;
+    size_t step = arena->quota->limit_bytes / QUOTA_STEPS;
+    if (step < BLOCK_BYTES_MIN) step = BLOCK_BYTES_MIN;
+    return size_bytes < step ? size_bytes : step;
+}
+
 // A block with room for `wanted_bytes`, growing geometrically so that the number of blocks stays
 // logarithmic. Near the quota it asks for no more than it must.
 static arena_block *block_new(br_arena *arena, size_t wanted_bytes)
 {
-    size_t size_bytes = arena->next_block_bytes;
+    size_t size_bytes = block_bytes(arena);
     if (wanted_bytes > SIZE_MAX / 2) return NULL;
     size_t needed_bytes = wanted_bytes + sizeof(arena_block);
     if (size_bytes < needed_bytes) size_bytes = needed_bytes;
@@ -206,6 +229,17 @@ void br_arena_rewind(br_arena *arena, br_arena_mark mark)
     br_assert(mark.block != arena->current || mark.used_bytes <= arena->used_bytes);
     arena->current = mark.block;
     arena->used_bytes = mark.used_bytes;
+}
+
+void br_arena_trim(br_arena *arena)
+{
+    arena_block **link = arena->current != NULL ? &arena->current->next : &arena->first;
+    for (arena_block *block = *link; block != NULL;) {
+        arena_block *next = block->next;
+        block_free(arena, block);
+        block = next;
+    }
+    *link = NULL;
 }
 
 void br_arena_reset(br_arena *arena)
@@ -301,6 +335,8 @@ br_arena_mark br_arena_get_mark(const br_arena *arena)
 }
 
 void br_arena_rewind(br_arena *arena, br_arena_mark mark) { free_down_to(arena, mark.used_bytes); }
+
+void br_arena_trim(br_arena *arena) { (void)arena; }
 
 void br_arena_reset(br_arena *arena)
 {

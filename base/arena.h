@@ -31,6 +31,8 @@ typedef struct br_quota {
 void br_quota_init(br_quota *quota, size_t limit_bytes, br_quota *parent);
 bool br_quota_take(br_quota *quota, size_t size_bytes);  // false: over the limit, nothing taken
 void br_quota_give(br_quota *quota, size_t size_bytes);
+// What can still be taken: the least of the quota and those above it.
+size_t br_quota_room(const br_quota *quota);
 
 typedef struct br_arena br_arena;
 typedef struct br_arena_mark {
@@ -57,6 +59,7 @@ bool br_arena_on_free(br_arena *arena, void (*function)(void *context), void *co
 
 br_arena_mark br_arena_get_mark(const br_arena *arena);
 void br_arena_rewind(br_arena *arena, br_arena_mark mark);
+void br_arena_trim(br_arena *arena);   // gives back what is kept from before a rewind
 void br_arena_reset(br_arena *arena);  // empty, but keeps its largest block
 size_t br_arena_bytes(const br_arena *arena);  // held, and charged to the quota
 // True when an allocation has failed since the arena was made or reset. Lets code that cannot

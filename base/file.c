@@ -7,12 +7,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/heap.h"
+
+enum { PATH_BYTES = 4096 };
 
 struct br_file {
     int descriptor;
@@ -62,6 +65,22 @@ static int open_retried(const char *path, int flags)
     }
 }
 
+static br_status file_make(const char *path, int descriptor, const br_file_hook *hook,
+                           br_file **file_out, br_error *err)
+{
+    size_t path_bytes = strlen(path) + 1;
+    br_file *file = br_heap_zalloc(sizeof *file + path_bytes);
+    if (file == NULL) {
+        (void)close(descriptor);
+        return br_fail(err, BR_NOMEM, "%s: no memory to open it", path);
+    }
+    file->descriptor = descriptor;
+    memcpy(file->path, path, path_bytes);
+    if (hook != NULL) file->hook = *hook;
+    *file_out = file;
+    return BR_OK;
+}
+
 br_status br_file_open(const char *path, br_file_mode mode, const br_file_hook *hook,
                        br_file **file_out, br_error *err)
 {
@@ -73,19 +92,39 @@ br_status br_file_open(const char *path, br_file_mode mode, const br_file_hook *
     br_assert((unsigned)mode <= BR_FILE_READ_WRITE);
     int code = ask_hook(hook, "open", path);
     if (code != 0) return fail_path(err, code, "open", path);
-    size_t path_bytes = strlen(path) + 1;
-    br_file *file = br_heap_zalloc(sizeof *file + path_bytes);
-    if (file == NULL) return br_fail(err, BR_NOMEM, "%s: no memory to open it", path);
-    file->descriptor = open_retried(path, flags[mode]);
-    if (file->descriptor < 0) {
-        code = errno;
-        br_heap_free(file);
-        return fail_path(err, code, "open", path);
+    int descriptor = open_retried(path, flags[mode]);
+    if (descriptor < 0) return fail_path(err, errno, "open", path);
+    return file_make(path, descriptor, hook, file_out, err);
+}
+
+// A file that has a name for a moment, where the file system knows none without.
+static int open_and_unlink(const char *folder, char *path)
+{
+    snprintf(path, PATH_BYTES, "%s/spill-XXXXXX", folder);
+    int descriptor = mkostemp(path, O_CLOEXEC);
+    if (descriptor >= 0 && unlink(path) != 0) {
+        int code = errno;
+        (void)close(descriptor);
+        errno = code;
+        return -1;
     }
-    memcpy(file->path, path, path_bytes);
-    if (hook != NULL) file->hook = *hook;
-    *file_out = file;
-    return BR_OK;
+    return descriptor;
+}
+
+br_status br_file_open_temporary(const char *folder, const br_file_hook *hook,
+                                 br_file **file_out, br_error *err)
+{
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof path, "%s/temporary file", folder);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return br_fail(err, BR_IO, "%s: path too long for a temporary file", folder);
+    int code = ask_hook(hook, "open", path);
+    if (code != 0) return fail_path(err, code, "open", path);
+    int descriptor = open_retried(folder, O_RDWR | O_TMPFILE | O_EXCL);
+    if (descriptor < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        descriptor = open_and_unlink(folder, path);
+    if (descriptor < 0) return fail_path(err, errno, "open", path);
+    return file_make(path, descriptor, hook, file_out, err);
 }
 
 void br_file_close(br_file *file)
@@ -238,7 +277,7 @@ static br_status remove_entry(void *context, const char *name, br_error *err)
 {
     const char *folder = context;
     struct stat info;
-    char path[4096];
+    char path[PATH_BYTES];
     int length = snprintf(path, sizeof path, "%s/%s", folder, name);
     if (length < 0 || (size_t)length >= sizeof path)
         return br_fail(err, BR_IO, "%s: cannot remove %s: path too long", folder, name);

@@ -5,7 +5,7 @@
 // through br_file_hook.
 //
 // Ownership: br_file is opaque and owns its descriptor. Threads: a br_file may be read by many
-// threads; writing is for one.
+// threads, and written by many as long as their ranges are apart.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_BASE_FILE_H
 #define BR_BASE_FILE_H
@@ -34,6 +34,10 @@ typedef enum br_file_mode {
 
 BR_CHECKED br_status br_file_open(const char *path, br_file_mode mode, const br_file_hook *hook,
                                   br_file **file_out, br_error *err);
+// A file without a name in `folder`, for reading and writing: it is gone when it is closed or the
+// process ends, however that happens.
+BR_CHECKED br_status br_file_open_temporary(const char *folder, const br_file_hook *hook,
+                                            br_file **file_out, br_error *err);
 void br_file_close(br_file *file);  // NULL is a no-op
 const char *br_file_path(const br_file *file);
 int br_file_descriptor(const br_file *file);  // for io_ring only, like the next two:

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/assert.h"
 
@@ -71,6 +74,13 @@ bool br_heap_grow(void **items, size_t item_bytes, size_t count, size_t *capacit
     *items = moved;
     *capacity = wanted;
     return true;
+}
+
+void br_heap_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 void *br_heap_reserve(size_t size_bytes)

@@ -24,6 +24,9 @@ char *br_heap_copy_text(const char *text);
 // it. Returns false, leaving everything as it was, when there is no memory.
 bool br_heap_grow(void **items, size_t item_bytes, size_t count, size_t *capacity);
 
+// Gives memory that was freed back to the operating system, where the C library knows how.
+void br_heap_trim(void);
+
 // Zeroed pages that cost no memory until they are touched, for arrays that must never move. Given
 // back with the same size.
 void *br_heap_reserve(size_t size_bytes);

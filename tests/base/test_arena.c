@@ -46,6 +46,43 @@ static void *take_and_give(void *argument)
     return NULL;
 }
 
+static void test_quota_room_is_that_of_the_tightest(void)
+{
+    br_quota database, query, free_query;
+    br_quota_init(&database, 100, NULL);
+    br_quota_init(&query, 60, &database);
+    br_quota_init(&free_query, SIZE_MAX, NULL);
+    CHECK_INT(br_quota_room(&query), 60);
+    CHECK(br_quota_take(&query, 10));
+    CHECK_INT(br_quota_room(&query), 50);
+    CHECK(br_quota_take(&database, 70));
+    CHECK_INT(br_quota_room(&query), 20);
+    CHECK(br_quota_room(&free_query) == SIZE_MAX);
+    CHECK(br_quota_room(NULL) == SIZE_MAX);
+    br_quota_give(&database, 70);
+    br_quota_give(&query, 10);
+}
+
+static void test_arena_trim_gives_back_what_a_rewind_kept(void)
+{
+    br_quota quota;
+    br_quota_init(&quota, SIZE_MAX, NULL);
+    br_arena *arena = br_arena_new(&quota);
+    br_arena_trim(arena);  // nothing there yet
+    char *kept = br_arena_copy_text(arena, "kept", 4);
+    size_t before = br_arena_bytes(arena);
+    br_arena_mark mark = br_arena_get_mark(arena);
+    for (int i = 0; i < 100; i++) CHECK(br_arena_alloc(arena, 10000, 8) != NULL);
+    br_arena_rewind(arena, mark);
+    br_arena_trim(arena);
+    CHECK_INT(br_arena_bytes(arena), before);
+    CHECK_INT(atomic_load(&quota.used_bytes), before);
+    CHECK_TEXT(kept, "kept");
+    CHECK(br_arena_alloc(arena, 10000, 8) != NULL);
+    br_arena_free(arena);
+    CHECK_INT(atomic_load(&quota.used_bytes), 0);
+}
+
 static void test_quota_shared_by_threads(void)
 {
     br_quota parent, quota;
@@ -179,6 +216,8 @@ int main(void)
 {
     RUN(test_quota_counts_and_refuses);
     RUN(test_quota_charges_the_parent);
+    RUN(test_quota_room_is_that_of_the_tightest);
+    RUN(test_arena_trim_gives_back_what_a_rewind_kept);
     RUN(test_quota_shared_by_threads);
     RUN(test_arena_aligns_and_keeps_contents);
     RUN(test_arena_stops_at_the_quota);

@@ -72,6 +72,23 @@ static void test_file_modes(void)
     br_file_close(file);
 }
 
+static void test_file_temporary_has_no_name(void)
+{
+    br_file *file = NULL;
+    char bytes[4] = "";
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_folder("temporary"));
+    MUST(br_folder_make(path, NULL, &err), err);
+    MUST(br_file_open_temporary(path, NULL, &file, &err), err);
+    MUST(br_file_write(file, 100, "abc", 3, &err), err);
+    MUST(br_file_read(file, 100, bytes, 3, &err), err);
+    CHECK_TEXT(bytes, "abc");
+    MUST(br_folder_remove(path, &err), err);  // works: nothing is in it
+    br_file_close(file);
+    CHECK_INT(br_file_open_temporary(path, NULL, &file, &err), BR_IO);
+    CHECK(strstr(err.message, "temporary file: cannot open") != NULL);
+}
+
 static void test_file_short_read_is_corrupt(void)
 {
     br_file *file = must_open(in_folder("short"), BR_FILE_CREATE, NULL);
@@ -222,6 +239,7 @@ int main(void)
     if (mkdtemp(folder) == NULL) return 1;
     RUN(test_file_writes_and_reads_at_offsets);
     RUN(test_file_modes);
+    RUN(test_file_temporary_has_no_name);
     RUN(test_file_short_read_is_corrupt);
     RUN(test_file_full_disk);
     RUN(test_file_lock_is_exclusive_between_descriptors);
