@@ -12,6 +12,7 @@
 enum {
     LOAD_PAGES_MAX = 64,                 // reads of one batch
     LOAD_BYTES_MAX = 16 * 1024 * 1024,   // of one batch, unless a single page is larger
+    LOAD_PART = 32,                      // nor more than this part of the cache
     PLACE_BYTES = 320,
 };
 
@@ -265,13 +266,14 @@ static br_status load_missing(br_page_cache *cache, br_page_want *wants, uint32_
     BR_TRY(loader_take(cache, &loader, err));
     br_page_want *batch[LOAD_PAGES_MAX];
     uint32_t batch_count = 0;
-    size_t batch_bytes = 0;
+    size_t batch_bytes = 0, most_bytes = cache->limit_bytes / LOAD_PART;
+    if (most_bytes > LOAD_BYTES_MAX) most_bytes = LOAD_BYTES_MAX;
     br_status status = BR_OK;
     for (uint32_t i = 0; i <= count && status == BR_OK; i++) {
         bool is_end = i == count;
         if (!is_end && wants[i].page != NULL) continue;
         size_t size_bytes = is_end ? 0 : want_entry(&wants[i])->stored_bytes;
-        bool is_full = batch_count == LOAD_PAGES_MAX || batch_bytes + size_bytes > LOAD_BYTES_MAX;
+        bool is_full = batch_count == LOAD_PAGES_MAX || batch_bytes + size_bytes > most_bytes;
         if (batch_count > 0 && (is_end || is_full)) {
             status = load_batch(cache, loader, batch, batch_count, err);
             io->pages_loaded += batch_count;

@@ -10,6 +10,18 @@
 #include "exec/pipeline.h"
 #include "exec/profile.h"
 #include "exec/rows.h"
+#include "exec/spill.h"
+
+enum { THREAD_BYTES_MIN = 16 * 1024 * 1024 };  // below, more threads only get in each other's way
+
+static uint32_t thread_count(const br_exec_env *env)
+{
+    uint32_t count = br_task_pool_threads(env->pool);
+    if (env->threads != 0 && env->threads < count) count = env->threads;
+    size_t affordable = env->quota == NULL ? count : env->quota->limit_bytes / THREAD_BYTES_MIN;
+    if (affordable < count) count = affordable > 0 ? (uint32_t)affordable : 1;
+    return count;
+}
 
 // An environment whose parameters have room for what APPLY nodes set.
 static br_status add_arguments(br_run *run, br_error *err)
@@ -34,6 +46,7 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     *run = (br_run){.query = query, .env = env};
     run->kernels = br_exec_kernels_for(env->isa);
     run->worker_count = br_task_pool_threads(env->pool);
+    run->thread_count = thread_count(env);
     run->arena = br_arena_new(env->quota);
     if (run->arena == NULL) return br_run_no_memory(run, "a query", err);
     run->subqueries = BR_ALLOC(run->arena, br_value, query->subquery_count);
@@ -44,7 +57,9 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     BR_TRY(br_profiler_start(run, err));
     BR_TRY(add_arguments(run, err));
     run->expr_env = (br_expr_env){.exec = run->env, .subqueries = run->subqueries};
-    return br_memory_new(run, &run->scratch, err);
+    BR_TRY(br_memory_new(run, &run->scratch, err));
+    BR_TRY(br_memory_new(run, &run->index, err));
+    return br_spill_new(run, err);
 }
 
 static void run_release(br_run *run)
@@ -52,6 +67,7 @@ static void run_release(br_run *run)
     while (run->memories != NULL) br_memory_free(run, run->memories);
     br_profiler_finish(run);
     br_arena_free(run->arena);
+    br_spill_free(run);
 }
 
 static br_status copy_value(br_run *run, br_value *value, br_error *err)
@@ -73,7 +89,11 @@ static br_status run_subquery(br_run *run, uint32_t index, br_error *err)
     br_value *value = &run->subqueries[index];
     *value = br_value_null();
     if (batches.row_count > 0) {
-        *value = br_vector_value(&batches.batches[0].columns[0], 0, run->arena);
+        br_batch first;
+        br_arena *arena = br_memory_arena(memory, 0);
+        if (arena == NULL) return br_run_no_memory(run, "a subquery", err);
+        BR_TRY(br_batches_get(run, 0, &batches, 0, arena, &first, err));
+        *value = br_vector_value(&first.columns[0], 0, run->arena);
         if (br_arena_failed(run->arena)) return br_run_no_memory(run, "a subquery", err);
         BR_TRY(copy_value(run, value, err));
     }
@@ -150,7 +170,8 @@ static br_status make_result(br_run *run, br_memory *memory, const br_batches *b
                           .batches = batches->batches,
                           .arena = arena,
                           .arenas = arenas,
-                          .delta_rows = run->delta_rows};
+                          .delta_rows = run->delta_rows,
+                          .spilled_bytes = br_spill_bytes(run)};
     take_arenas(memory, result);
     *result_out = result;
     return BR_OK;
@@ -161,6 +182,7 @@ static br_status run_root(br_run *run, br_result **result_out, br_error *err)
     br_memory *memory;
     br_batches batches;
     BR_TRY(br_memory_new(run, &memory, err));
+    run->result = memory;
     BR_TRY(br_materialise(run, run->query->root, memory, &batches, err));
     return make_result(run, memory, &batches, result_out, err);
 }

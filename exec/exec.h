@@ -7,7 +7,8 @@
 // Ownership: the result owns its memory (charged to the env's quota); env and query are borrowed
 // during the run. Threads: one run per call; many runs may go on at once.
 // Errors: BR_RETYPE when data broke an assumption (plan again with checked_arithmetic);
-//         BR_RUNTIME with SQLite's wording for what SQLite reports too; BR_NOMEM over the quota;
+//         BR_RUNTIME with SQLite's wording for what SQLite reports too; BR_NOMEM over the quota
+//         where even keeping rows on disk does not help; BR_FULL, BR_IO of the file they are in;
 //         BR_INTERRUPTED; BR_UNSUPPORTED for a plan that only SQLite can run.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_EXEC_H
@@ -17,6 +18,7 @@
 
 #include "base/batch.h"
 #include "base/cpu.h"
+#include "base/file.h"
 #include "base/function_call.h"
 #include "base/task_pool.h"
 #include "columnar/columnar.h"
@@ -34,12 +36,17 @@ typedef struct br_exec_bridge {
 
 typedef struct br_exec_kernels br_exec_kernels;  // exec/kernels/kernels.h
 
+enum { BR_SPILL_FOLDERS_MAX = 5 };
+
 typedef struct br_exec_env {
     const br_snapshot *snapshot;
     br_task_pool *pool;
     uint32_t threads;                 // at most so many workers; 0: all of the pool
     br_isa isa;
     br_quota *quota;                  // of the query; its parent is the database's
+    // Where rows go that the quota has no room for, the first that takes a file; none: nowhere.
+    const char *spill_folders[BR_SPILL_FOLDERS_MAX];
+    const br_file_hook *hook;         // of that file; NULL: none
     const br_value *parameters;       // query->parameter_count values
     br_text now;                      // what date functions take for 'now', as a time value
     _Atomic bool *cancelled;          // polled once per batch (relaxed: a flag, orders nothing)
@@ -60,6 +67,7 @@ typedef struct br_result {
     br_arena **arenas;     // and the bytes of TEXT and BLOB; charged to the env's quota, which must
                            // outlive the result
     uint64_t delta_rows;   // how many of the rows scanned came from deltas
+    uint64_t spilled_bytes;  // written to disk for want of memory
 } br_result;
 
 BR_CHECKED br_status br_exec_run(const br_query *query, const br_exec_env *env,

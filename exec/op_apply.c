@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "exec/rows.h"
+#include "exec/spill.h"
 
 typedef struct apply_loop {
     br_run *run;
@@ -89,10 +90,13 @@ static br_status keep_rows(apply_loop *loop, const br_batches *batches, br_error
 {
     br_batch out = {.column_count = loop->plan->column_count, .columns = loop->columns};
     for (uint32_t i = 0; i < batches->batch_count; i++) {
-        memcpy(loop->columns + loop->width, batches->batches[i].columns,
+        br_batch batch;
+        BR_TRY(br_batches_get(&loop->inner, 0, batches, i, loop->inner.arena, &batch, err));
+        memcpy(loop->columns + loop->width, batch.columns,
                loop->applied_width * sizeof *loop->columns);
-        out.row_count = batches->batches[i].row_count;
+        out.row_count = batch.row_count;
         BR_TRY(br_collector_add(loop->collector, &out, err));
+        BR_TRY(br_collector_relieve(loop->collector, err));
     }
     if (batches->row_count > 0 || !loop->plan->apply.keeps_unmatched) return BR_OK;
     for (uint32_t i = 0; i < loop->applied_width; i++)
@@ -107,20 +111,33 @@ static br_status apply_row(apply_loop *loop, const br_batch *batch, uint32_t row
     br_batches batches;
     BR_TRY(br_run_poll(loop->run, err));
     BR_TRY(load_row(loop, batch, row, err));
+    BR_TRY(br_memory_new(&loop->inner, &loop->inner.index, err));
     BR_TRY(br_memory_new(&loop->inner, &memory, err));
     BR_TRY(br_materialise(&loop->inner, loop->applied, memory, &batches, err));
     return keep_rows(loop, &batches, err);
 }
 
-static br_status apply_all(apply_loop *loop, const br_batches *left, br_error *err)
+static br_status apply_batch(apply_loop *loop, const br_batch *batch, br_error *err)
+{
+    for (uint32_t row = 0; row < batch->row_count; row++) {
+        br_status status = apply_row(loop, batch, row, err);
+        inner_reset(loop);
+        BR_TRY(status);
+    }
+    return BR_OK;
+}
+
+// `arena` is for batches that are on disk.
+static br_status apply_all(apply_loop *loop, const br_batches *left, br_arena *arena,
+                           br_error *err)
 {
     br_status status = BR_OK;
+    br_arena_mark mark = br_arena_get_mark(arena);
     for (uint32_t i = 0; i < left->batch_count && status == BR_OK; i++) {
-        const br_batch *batch = &left->batches[i];
-        for (uint32_t row = 0; row < batch->row_count && status == BR_OK; row++) {
-            status = apply_row(loop, batch, row, err);
-            inner_reset(loop);
-        }
+        br_batch batch;
+        status = br_batches_get(loop->run, 0, left, i, arena, &batch, err);
+        if (status == BR_OK) status = apply_batch(loop, &batch, err);
+        br_arena_rewind(arena, mark);
     }
     br_arena_free(loop->inner.arena);
     return status;
@@ -140,7 +157,7 @@ br_status br_produce_apply(br_pipeline *pipeline, const br_plan *plan, br_stage 
     BR_TRY(br_memory_new(run, &memory, err));
     BR_TRY(br_pipeline_adopt(pipeline, memory, err));
     BR_TRY(loop_init(&loop, run, plan, memory, err));
-    BR_TRY(apply_all(&loop, &left, err));
+    BR_TRY(apply_all(&loop, &left, br_memory_arena(left_memory, 0), err));
     br_memory_free(run, left_memory);
     BR_TRY(br_collector_take(loop.collector, &list, err));
     BR_TRY(br_batches_join(run, &list, 1, plan->column_count, run->arena, &batches, err));

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/thread.h"
 #include "exec/rows.h"
+#include "exec/spill.h"
 
 typedef struct collect_stage {
     br_stage base;
@@ -48,6 +49,7 @@ static br_status collect_process(br_stage *base, br_worker *worker, const br_bat
     collect_stage *op = (collect_stage *)base;
     br_collector *collector = br_worker_state(worker, base);
     BR_TRY(br_collector_add(collector, batch, err));
+    BR_TRY(br_collector_relieve(collector, err));
     if (br_collector_rows(collector) >= op->wanted) worker->is_morsel_done = true;
     return BR_OK;
 }
@@ -55,7 +57,9 @@ static br_status collect_process(br_stage *base, br_worker *worker, const br_bat
 static br_status collect_end_morsel(br_stage *base, br_worker *worker, br_error *err)
 {
     collect_stage *op = (collect_stage *)base;
-    BR_TRY(br_collector_take(br_worker_state(worker, base), &op->lists[worker->morsel], err));
+    br_collector *collector = br_worker_state(worker, base);
+    BR_TRY(br_collector_take(collector, &op->lists[worker->morsel], err));
+    BR_TRY(br_collector_relieve(collector, err));
     if (op->wanted == UINT64_MAX) return BR_OK;
     br_lock_take(&op->lock);
     op->is_over[worker->morsel] = true;
@@ -123,6 +127,7 @@ static br_status cut(br_run *run, br_batches *batches, uint64_t limit, uint64_t 
         uint64_t count = batch.row_count - first;
         if (count > limit - kept_rows) count = limit - kept_rows;
         if (first > 0) {
+            BR_TRY(br_batches_get(run, 0, batches, i, arena, &batch, err));
             uint16_t *positions = BR_ALLOC(arena, uint16_t, count);
             if (positions == NULL) return br_run_no_memory(run, "LIMIT", err);
             for (uint32_t k = 0; k < count; k++) positions[k] = (uint16_t)(first + k);
@@ -130,6 +135,7 @@ static br_status cut(br_run *run, br_batches *batches, uint64_t limit, uint64_t 
         }
         batch.row_count = (uint32_t)count;
         kept_rows += count;
+        if (batches->places != NULL) batches->places[kept] = batches->places[i];
         batches->batches[kept++] = batch;
     }
     batches->batch_count = kept;

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "exec/recursion_rows.h"
 #include "exec/rows.h"
+#include "exec/spill.h"
 
 enum {
     MORSEL_ROWS = 65536,  // of WORKING
@@ -169,7 +170,9 @@ static br_status add_batches(br_recursion *recursion, const br_batches *batches,
 {
     br_arena_mark mark = br_arena_get_mark(scratch);
     for (uint32_t i = 0; i < batches->batch_count; i++) {
-        BR_TRY(br_recursion_rows_add(&recursion->rows, &batches->batches[i], scratch, err));
+        br_batch batch;
+        BR_TRY(br_batches_get(recursion->run, 0, batches, i, scratch, &batch, err));
+        BR_TRY(br_recursion_rows_add(&recursion->rows, &batch, scratch, err));
         br_arena_rewind(scratch, mark);
     }
     return BR_OK;
@@ -179,7 +182,7 @@ static br_status step_anew(br_recursion *recursion, uint32_t first, uint32_t cou
                            br_arena *scratch, br_error *err)
 {
     br_run *run = recursion->run;
-    br_memory *memory;
+    br_memory *memory, *index = run->index;
     br_batches batches;
     br_recursion **current = &run->recursions[recursion->plan->recursive.index];
     br_recursion *outer = *current;
@@ -188,10 +191,13 @@ static br_status step_anew(br_recursion *recursion, uint32_t first, uint32_t cou
     recursion->first = first;
     recursion->count = count;
     *current = recursion;
+    BR_TRY(br_memory_new(run, &run->index, err));
     BR_TRY(br_memory_new(run, &memory, err));
     BR_TRY(br_materialise(run, recursion->plan->right, memory, &batches, err));
     BR_TRY(add_batches(recursion, &batches, scratch, err));
     br_memory_free(run, memory);
+    br_memory_free(run, run->index);
+    run->index = index;
     *current = outer;
     run->join_filters = join_filters;
     br_arena_rewind(run->arena, mark);

@@ -2,37 +2,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/op_top.h"
 #include "exec/rows.h"
+#include "exec/spill.h"
 
-typedef struct limits {
-    uint64_t limit, offset;
-} limits;
+// What sorting in memory takes besides the rows: their order, with the numbers that stand for keys.
+enum { ORDER_BYTES_PER_ROW = 48 };
 
-// ORDER BY over rows kept with their keys as the last columns. Frees their arrays.
-static br_status order_rows(br_run *run, const br_plan *plan, const br_batches *batches,
-                            const limits *limits_, const br_keep *input_keep,
-                            br_batches *batches_out, br_error *err)
+// Rows kept with their keys as the last columns: their arrays, and the bytes of their texts.
+typedef struct sort_input {
+    br_keep keep;
+    br_batches batches;
+} sort_input;
+
+// Are there copies of the rows' arrays and bytes to be had, one after the other?
+static bool fits(const br_run *run, const sort_input *input, uint64_t kept_rows)
 {
-    br_memory *memory = input_keep->bytes;
+    uint64_t rows = input->batches.row_count;
+    if (input->batches.places != NULL) return false;
+    if (run->spill == NULL || rows == 0) return true;
+    uint64_t arrays = br_memory_bytes(input->keep.rows), bytes = br_memory_bytes(input->keep.bytes);
+    uint64_t sorting = arrays + rows * ORDER_BYTES_PER_ROW;
+    // The arrays that came in are gone when the rows are put in order.
+    uint64_t output = (arrays + bytes) / rows * (kept_rows < rows ? kept_rows : rows);
+    uint64_t wanted = output > arrays ? sorting + output - arrays : sorting;
+    return wanted < br_quota_room(run->env->quota);
+}
+
+static br_status order_in_memory(br_run *run, const br_sort_spec *spec, const sort_input *input,
+                                 br_memory *memory, br_batches *batches_out, br_error *err)
+{
     br_memory *work;
     br_rows rows;
-    uint32_t *order, width = br_plan_width(plan->left);
-    uint64_t limit = limits_->limit, offset = limits_->offset;
+    uint32_t *order;
+    uint64_t offset = spec->offset;
     BR_TRY(br_memory_new(run, &work, err));
-    const br_keep keep = {.rows = work, .bytes = memory};
-    BR_TRY(br_rows_build(run, batches, &keep, &rows, err));
-    br_memory_free(run, input_keep->rows);
+    const br_keep keep = {.rows = work, .bytes = input->keep.bytes};
+    BR_TRY(br_rows_build(run, &input->batches, &keep, &rows, err));
+    br_memory_free(run, input->keep.rows);
     br_arena *arena = br_memory_arena(work, 0);
     if (arena == NULL) return br_run_no_memory(run, "sorting", err);
-    br_sort_columns columns = {.key_count = plan->sort.key_count,
-                               .columns = rows.columns + width,
-                               .keys = plan->sort.keys};
+    br_sort_columns columns = {.key_count = spec->key_count,
+                               .columns = rows.columns + spec->width,
+                               .keys = spec->keys};
     BR_TRY(br_sort_rows(run, &columns, rows.row_count, arena, &order, err));
     uint64_t count = rows.row_count > offset ? rows.row_count - offset : 0;
-    if (count > limit) count = limit;
-    BR_TRY(br_rows_ordered(run, &rows, width, order + (count > 0 ? offset : 0), count, memory,
-                           batches_out, err));
+    if (count > spec->limit) count = spec->limit;
+    BR_TRY(br_rows_ordered(run, &rows, spec->width, order + (count > 0 ? offset : 0), count,
+                           memory, batches_out, err));
     br_memory_free(run, work);
+    br_memory_free(run, input->keep.bytes);
     return BR_OK;
+}
+
+static br_status order_on_disk(br_run *run, const br_sort_spec *spec, sort_input *input,
+                               br_memory *memory, br_batches *batches_out, br_error *err)
+{
+    BR_TRY(br_batches_store(run, &input->batches, err));
+    br_memory_free(run, input->keep.rows);
+    br_memory_free(run, input->keep.bytes);
+    return br_sort_on_disk(run, spec, &input->batches, memory, batches_out, err);
 }
 
 static br_status run_input(br_run *run, const br_plan *plan, br_pipeline *pipeline,
@@ -50,44 +77,47 @@ static br_status run_input(br_run *run, const br_plan *plan, br_pipeline *pipeli
 }
 
 // The rows that are to be sorted: with a LIMIT, those that may be among the first.
-static br_status collect_input(br_run *run, const br_plan *plan, const limits *limits_,
-                               const br_keep *keep, br_batches *batches_out, br_error *err)
+static br_status collect_input(br_run *run, const br_plan *plan, const br_sort_spec *spec_,
+                               sort_input *input, br_error *err)
 {
     br_pipeline *pipeline;
     br_stage *sink;
-    uint32_t width = br_plan_width(plan->left), key_count = plan->sort.key_count;
+    uint32_t width = spec_->width, key_count = spec_->key_count;
+    BR_TRY(br_memory_new(run, &input->keep.rows, err));
+    BR_TRY(br_memory_new(run, &input->keep.bytes, err));
     BR_TRY(br_pipeline_new(run, &pipeline, err));
-    bool is_top = key_count > 0 && limits_->limit <= BR_TOP_ROWS_MAX &&
-                  limits_->offset <= BR_TOP_ROWS_MAX - limits_->limit;
+    bool is_top = key_count > 0 && spec_->limit <= BR_TOP_ROWS_MAX &&
+                  spec_->offset <= BR_TOP_ROWS_MAX - spec_->limit;
     if (!is_top) {
-        BR_TRY(br_collect_new(pipeline, width + key_count, keep, &sink, err));
+        BR_TRY(br_collect_new(pipeline, width + key_count, &input->keep, &sink, err));
         BR_TRY(run_input(run, plan, pipeline, sink, err));
-        return br_collect_batches(sink, batches_out, err);
+        return br_collect_batches(sink, &input->batches, err);
     }
     br_top_spec spec = {.width = width,
                         .key_count = key_count,
                         .keys = plan->sort.keys,
-                        .row_count = limits_->limit + limits_->offset,
-                        .keep = *keep};
+                        .row_count = spec_->limit + spec_->offset,
+                        .keep = input->keep};
     BR_TRY(br_top_new(pipeline, &spec, &sink, err));
     br_status status = run_input(run, plan, pipeline, sink, err);
     br_top_release(sink);
     BR_TRY(status);
-    return br_top_batches(sink, batches_out, err);
+    return br_top_batches(sink, &input->batches, err);
 }
 
 br_status br_materialise_sort(br_run *run, const br_plan *plan, br_memory *memory,
                               br_batches *batches_out, br_error *err)
 {
-    br_memory *input;
-    br_batches batches;
-    limits limits_;
-    BR_TRY(br_limit_evaluate(run, plan->sort.limit, plan->sort.offset, &limits_.limit,
-                             &limits_.offset, err));
-    *batches_out = (br_batches){.column_count = br_plan_width(plan->left)};
-    if (limits_.limit == 0) return BR_OK;
-    BR_TRY(br_memory_new(run, &input, err));
-    const br_keep keep = {.rows = input, .bytes = memory};
-    BR_TRY(collect_input(run, plan, &limits_, &keep, &batches, err));
-    return order_rows(run, plan, &batches, &limits_, &keep, batches_out, err);
+    sort_input input;
+    br_sort_spec spec = {.width = br_plan_width(plan->left),
+                         .key_count = plan->sort.key_count,
+                         .keys = plan->sort.keys};
+    BR_TRY(br_limit_evaluate(run, plan->sort.limit, plan->sort.offset, &spec.limit, &spec.offset,
+                             err));
+    *batches_out = (br_batches){.column_count = spec.width};
+    if (spec.limit == 0) return BR_OK;
+    BR_TRY(collect_input(run, plan, &spec, &input, err));
+    return fits(run, &input, spec.limit)
+               ? order_in_memory(run, &spec, &input, memory, batches_out, err)
+               : order_on_disk(run, &spec, &input, memory, batches_out, err);
 }

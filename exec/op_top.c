@@ -285,6 +285,7 @@ static br_status top_end_morsel(br_stage *base, br_worker *worker, br_error *err
     if (br_collector_rows(state->collector) > stage->spec.row_count)
         BR_TRY(prune(stage, worker, state, err));
     BR_TRY(br_collector_take(state->collector, &stage->lists[worker->morsel], err));
+    BR_TRY(br_collector_relieve(state->collector, err));
     share_bound(stage, &state->best);
     return BR_OK;
 }

@@ -1,6 +1,6 @@
 // pipeline.c - runs and pipelines: memory, workers, morsels.
 // SPDX-License-Identifier: Apache-2.0
-#include "exec/pipeline.h"
+#include "exec/spill.h"
 
 #include <string.h>
 
@@ -47,6 +47,15 @@ br_arena *br_memory_arena(br_memory *memory, uint32_t worker)
     return memory->arenas[worker];
 }
 
+size_t br_memory_bytes(const br_memory *memory)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < memory->worker_count; i++) {
+        if (memory->arenas[i] != NULL) bytes += br_arena_bytes(memory->arenas[i]);
+    }
+    return bytes;
+}
+
 br_status br_run_no_memory(const br_run *run, const char *what, br_error *err)
 {
     const br_quota *quota = run->env->quota;
@@ -85,11 +94,11 @@ br_status br_run_tasks(br_run *run, uint32_t count, br_task task, void *context,
 {
     if (count == 0) return BR_OK;
     if (run->profiler == NULL)
-        return br_task_pool_run(run->env->pool, run->env->threads, count, task, context, err);
+        return br_task_pool_run(run->env->pool, run->thread_count, count, task, context, err);
     measured_task measured = {.run = run, .task = task, .context = context};
     br_profiler_charge_serial(run);
     br_status status =
-        br_task_pool_run(run->env->pool, run->env->threads, count, run_measured, &measured, err);
+        br_task_pool_run(run->env->pool, run->thread_count, count, run_measured, &measured, err);
     br_profiler_begin_serial(run);
     return status;
 }
@@ -362,7 +371,10 @@ static br_status batches_run_morsel(br_source *base, br_worker *worker, uint32_t
     for (uint32_t i = morsel * BATCHES_PER_MORSEL; i < end && !worker->is_morsel_done; i++) {
         BR_TRY(br_run_poll(worker->run, err));
         br_arena_rewind(worker->scratch, mark);
-        BR_TRY(br_push(first, worker, &batches->batches[i], err));
+        br_batch batch;
+        BR_TRY(br_batches_get(worker->run, worker->index, batches, i, worker->scratch, &batch,
+                              err));
+        BR_TRY(br_push(first, worker, &batch, err));
     }
     return BR_OK;
 }

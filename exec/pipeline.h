@@ -36,11 +36,21 @@ typedef struct br_memory {
 
 // ---- a run -----------------------------------------------------------------------------------
 
-typedef struct br_batches {  // rows stored as batches, which live as long as their memory
+typedef struct br_spill br_spill;  // spill.h
+typedef struct br_spill_place {     // what one write to the run's file left behind
+    uint64_t offset, checksum;
+    uint64_t raw_bytes;
+    uint64_t stored_bytes;  // raw_bytes: not compressed
+} br_spill_place;
+
+// Rows stored as batches, which live as long as their memory. Those without columns are on disk:
+// ask br_batches_get.
+typedef struct br_batches {
     uint32_t column_count;
     uint32_t batch_count;
     uint64_t row_count;
     br_batch *batches;
+    br_spill_place *places;  // NULL: all are in memory
 } br_batches;
 
 // A filter that a join found out about one column of a scan below it.
@@ -59,8 +69,12 @@ typedef struct br_run {
     br_expr_env expr_env;
     const br_exec_kernels *kernels;
     uint32_t worker_count;
+    uint32_t thread_count;    // of them are used at once: fewer when there is little memory
     br_arena *arena;          // the caller's thread only
     br_memory *scratch;       // per worker, rewound batch by batch
+    br_memory *index;         // per worker: where kept batches are, on disk or not
+    br_memory *result;        // what the root keeps, which must end up in memory; NULL: not yet
+    br_spill *spill;          // NULL: rows stay in memory
     br_memory *memories;      // all that are not freed yet
     br_value *subqueries;
     br_value *arguments;      // parameters that APPLY nodes set, behind those of the statement
@@ -76,6 +90,7 @@ BR_CHECKED br_status br_memory_new(br_run *run, br_memory **memory_out, br_error
 void br_memory_free(br_run *run, br_memory *memory);
 // The worker's arena, made at its first call; NULL when there is no memory.
 br_arena *br_memory_arena(br_memory *memory, uint32_t worker);
+size_t br_memory_bytes(const br_memory *memory);  // held by all its arenas
 // Fails with BR_NOMEM, naming the limit when there is one.
 br_status br_run_no_memory(const br_run *run, const char *what, br_error *err);
 // BR_INTERRUPTED when the run was cancelled or is past its deadline.

@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/heap.h"
+#include "exec/spill.h"
 
 enum {
     // Copies of dictionary entries are shared between rows up to this size of a dictionary: the
     // table of copies must not cost more than the rows.
     SHARED_ENTRIES_MAX = 8192,
     WHOLE_ROWS_MIN = BR_BATCH_ROWS / 2,
+    TRIM_BYTES_MIN = 1 << 20,  // less is not worth asking the C library for
 };
 
 // Rows of one column that are not stored yet.
@@ -26,8 +29,12 @@ typedef struct builder {
 } builder;
 
 struct br_collector {
-    const br_run *run;
-    br_arena *arena, *keep, *bytes;
+    br_run *run;
+    uint32_t worker;
+    bool may_go;  // to disk
+    br_arena *arena, *keep, *bytes, *index;
+    br_arena_mark keep_mark, bytes_mark;  // what the collector found there
+    br_kept_batch *in_memory;             // in no order
     uint32_t column_count;
     uint32_t open_rows;
     builder *builders;
@@ -47,12 +54,18 @@ br_status br_collector_new(br_run *run, br_arena *arena, const br_keep *keep, ui
     builder *builders = BR_ALLOC(arena, builder, column_count);
     br_arena *rows = br_memory_arena(keep->rows, worker);
     br_arena *bytes = br_memory_arena(keep->bytes, worker);
-    if (collector == NULL || builders == NULL || rows == NULL || bytes == NULL)
+    br_arena *index = br_memory_arena(run->index, worker);
+    if (collector == NULL || builders == NULL || rows == NULL || bytes == NULL || index == NULL)
         return br_run_no_memory(run, "stored rows", err);
     *collector = (br_collector){.run = run,
+                                .worker = worker,
+                                .may_go = keep->rows != run->result,
                                 .arena = arena,
                                 .keep = rows,
                                 .bytes = bytes,
+                                .index = index,
+                                .keep_mark = br_arena_get_mark(rows),
+                                .bytes_mark = br_arena_get_mark(bytes),
                                 .column_count = column_count,
                                 .builders = builders};
     *collector_out = collector;
@@ -292,8 +305,10 @@ static br_status store_column(br_collector *collector, builder *column, br_vecto
 static br_status add_to_list(br_collector *collector, br_vector *columns, uint32_t row_count,
                              br_error *err)
 {
-    br_kept_batch *kept = BR_ALLOC(collector->keep, br_kept_batch, 1);
+    br_kept_batch *kept = BR_ALLOC(collector->index, br_kept_batch, 1);
     if (kept == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    kept->next_in_memory = collector->in_memory;
+    collector->in_memory = kept;
     kept->batch = (br_batch){.row_count = row_count,
                              .column_count = collector->column_count,
                              .columns = columns};
@@ -376,6 +391,37 @@ br_status br_collector_take(br_collector *collector, br_batch_list *list_out, br
     return BR_OK;
 }
 
+// ---- to disk ---------------------------------------------------------------------------------
+
+br_status br_collector_relieve(br_collector *collector, br_error *err)
+{
+    br_run *run = collector->run;
+    // Rows that are open point to bytes that would go.
+    if (!collector->may_go || !br_run_is_tight(run) || collector->in_memory == NULL ||
+        collector->open_rows > 0)
+        return BR_OK;
+    bool is_shared = collector->keep == collector->bytes;
+    size_t held = br_arena_bytes(collector->keep) +
+                  (is_shared ? 0 : br_arena_bytes(collector->bytes));
+    if (held < br_run_share_bytes(run)) return BR_OK;
+    for (br_kept_batch *kept = collector->in_memory; kept != NULL; kept = kept->next_in_memory) {
+        BR_TRY(br_run_poll(run, err));
+        BR_TRY(br_spill_write_batch(run, collector->worker, &kept->batch, &kept->place, err));
+        kept->batch.columns = NULL;
+    }
+    collector->in_memory = NULL;
+    for (uint32_t i = 0; i < collector->column_count; i++)
+        collector->builders[i].dictionary_id = 0;  // the copies of its entries go as well
+    br_arena_rewind(collector->keep, collector->keep_mark);
+    br_arena_trim(collector->keep);
+    if (!is_shared) {
+        br_arena_rewind(collector->bytes, collector->bytes_mark);
+        br_arena_trim(collector->bytes);
+    }
+    if (held >= TRIM_BYTES_MIN) br_heap_trim();
+    return BR_OK;
+}
+
 br_status br_batches_join(const br_run *run, const br_batch_list *lists, uint32_t list_count,
                           uint32_t column_count, br_arena *arena, br_batches *batches_out,
                           br_error *err)
@@ -389,8 +435,12 @@ br_status br_batches_join(const br_run *run, const br_batch_list *lists, uint32_
     if (all.batches == NULL) return br_run_no_memory(run, "stored rows", err);
     uint32_t at = 0;
     for (uint32_t i = 0; i < list_count; i++) {
-        for (const br_kept_batch *kept = lists[i].first; kept != NULL; kept = kept->next) {
-            all.batches[at++] = kept->batch;
+        for (const br_kept_batch *kept = lists[i].first; kept != NULL; kept = kept->next, at++) {
+            all.batches[at] = kept->batch;
+            if (kept->batch.columns != NULL) continue;
+            if (all.places == NULL) all.places = BR_ALLOC(arena, br_spill_place, all.batch_count);
+            if (all.places == NULL) return br_run_no_memory(run, "stored rows", err);
+            all.places[at] = kept->place;
         }
     }
     *batches_out = all;

@@ -16,7 +16,9 @@
 
 typedef struct br_kept_batch {
     struct br_kept_batch *next;
-    br_batch batch;
+    struct br_kept_batch *next_in_memory;  // of the collector
+    br_batch batch;        // without columns: on disk
+    br_spill_place place;  // where
 } br_kept_batch;
 
 typedef struct br_batch_list {
@@ -44,6 +46,10 @@ uint64_t br_collector_rows(const br_collector *collector);  // since the last ta
 // What was added since the last take; the collector is empty then.
 BR_CHECKED br_status br_collector_take(br_collector *collector, br_batch_list *list_out,
                                        br_error *err);
+// Between batches: writes what was kept so far to disk when the run is short of memory, lists that
+// were taken included. Nobody but the collectors of one worker may use `keep`, nor look into the
+// lists before br_batches_join.
+BR_CHECKED br_status br_collector_relieve(br_collector *collector, br_error *err);
 // Lists one behind the other.
 BR_CHECKED br_status br_batches_join(const br_run *run, const br_batch_list *lists,
                                      uint32_t list_count, uint32_t column_count, br_arena *arena,

@@ -153,26 +153,33 @@ static bool pack_key(sorter *self, uint32_t k, uint64_t *bits)
 
 // ---- ties ------------------------------------------------------------------------------------
 
-static int compare_column(const br_vector *column, const br_sort_key *key, uint32_t left,
-                          uint32_t right, br_arena *arena)
+// The two are of the same class and kind.
+static inline int compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key,
+                                 br_arena *arena)
 {
-    bool left_null = br_vector_is_null(column, left), right_null = br_vector_is_null(column, right);
+    const br_vector *l = left.column, *r = right.column;
+    bool left_null = br_vector_is_null(l, left.row), right_null = br_vector_is_null(r, right.row);
     if (left_null || right_null) {
         if (left_null && right_null) return 0;
         return left_null != key->nulls_last ? -1 : 1;
     }
     int order;
-    if (is_text_flat(column)) {
-        br_collation collation = column->class_ == BR_BLOB ? BR_COLLATION_BINARY : key->collation;
-        order = br_text_collate(column->text[left], column->text[right], collation);
-    } else if (br_is_time_kind(column->kind)) {
-        order = (column->i64[left] > column->i64[right]) - (column->i64[left] < column->i64[right]);
+    if (is_text_flat(l)) {
+        br_collation collation = l->class_ == BR_BLOB ? BR_COLLATION_BINARY : key->collation;
+        order = br_text_collate(l->text[left.row], r->text[right.row], collation);
+    } else if (br_is_time_kind(l->kind) || l->class_ == BR_INT) {
+        int64_t a = l->i64[left.row], b = r->i64[right.row];
+        order = (a > b) - (a < b);
     } else {
-        br_value l = br_vector_value(column, left, arena);
-        br_value r = br_vector_value(column, right, arena);
-        order = br_value_compare(&l, &r, key->collation);
+        br_value a = br_vector_value(l, left.row, arena), b = br_vector_value(r, right.row, arena);
+        order = br_value_compare(&a, &b, key->collation);
     }
     return key->descending ? -order : order;
+}
+
+int br_sort_compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key)
+{
+    return compare_places(left, right, key, NULL);  // the same class and kind: no memory needed
 }
 
 int br_sort_compare(const br_value *left, const br_value *right, const br_sort_key *key)
@@ -189,7 +196,8 @@ static int compare_rows(const sorter *self, uint32_t left, uint32_t right)
     for (uint32_t k = self->tie_key; k < self->columns->key_count; k++) {
         const br_vector *column = &self->columns->columns[k];
         if (column->class_ == BR_NULL) continue;
-        int order = compare_column(column, &self->columns->keys[k], left, right, self->arena);
+        int order = compare_places((br_sort_place){column, left}, (br_sort_place){column, right},
+                                   &self->columns->keys[k], self->arena);
         if (order != 0) return order;
     }
     return 0;

@@ -20,9 +20,32 @@ typedef struct br_sort_columns {
 // SQLite's order of two values under a key, with its direction and place for NULLs.
 int br_sort_compare(const br_value *left, const br_value *right, const br_sort_key *key);
 
+// A row of a column; the two compared are of the same class and kind.
+typedef struct br_sort_place {
+    const br_vector *column;
+    uint32_t row;
+} br_sort_place;
+
+int br_sort_compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key);
+
 // order_out[0..row_count-1]: row numbers, stable.
 BR_CHECKED br_status br_sort_rows(const br_run *run, const br_sort_columns *columns,
                                   uint32_t row_count, br_arena *arena, uint32_t **order_out,
                                   br_error *err);
+
+// ---- on disk ---------------------------------------------------------------------------------
+
+typedef struct br_sort_spec {
+    uint32_t width;      // columns of the rows; the keys follow
+    uint32_t key_count;
+    const br_sort_key *keys;
+    uint64_t offset, limit;
+} br_sort_spec;
+
+// Rows offset..offset+limit of the order, kept in `memory` as far as there is room. All batches are
+// on disk. Sorts as much as fits at a time (runs) and merges the runs.
+BR_CHECKED br_status br_sort_on_disk(br_run *run, const br_sort_spec *spec,
+                                     const br_batches *batches, br_memory *memory,
+                                     br_batches *batches_out, br_error *err);
 
 #endif

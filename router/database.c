@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 enum {
     BUSY_TIMEOUT_MS_DEFAULT = 5000,
     MEMORY_PERCENT_DEFAULT = 60,
-    PAGE_CACHE_PERCENT = 60, // of the budget; the rest is for deltas and queries
+    PAGE_CACHE_PERCENT = 50, // of the budget
+    QUERY_PERCENT = 40,      // of the budget, for each query; the rest is for deltas
 };
 
 static br_io_mode io_mode_of(const char *name)
@@ -57,6 +59,24 @@ static br_status database_open_copy(br_database *database, const br_database_con
     return BR_OK;
 }
 
+// Beside the copy, and else where SQLite would put temporary files.
+static br_status set_spill_folders(br_database *database, br_error *err)
+{
+    char copy[4096];
+    const char *folders[] = {copy, getenv("SQLITE_TMPDIR"), getenv("TMPDIR"), "/var/tmp", "/tmp"};
+    static_assert(sizeof folders / sizeof *folders == BR_SPILL_FOLDERS_MAX, "one slot for each");
+    int length = snprintf(copy, sizeof copy, "%s-braid", database->path);
+    if (database->cdc == NULL || length < 0 || (size_t)length >= sizeof copy) folders[0] = NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++) {
+        if (folders[i] == NULL) continue;
+        database->spill_folders[count] = br_heap_copy_text(folders[i]);
+        if (database->spill_folders[count++] == NULL)
+            return br_fail(err, BR_NOMEM, "database '%s'", database->path);
+    }
+    return BR_OK;
+}
+
 static br_status database_open_parts(br_database *database, const br_database_config *config,
                                      br_error *err)
 {
@@ -76,7 +96,9 @@ static br_status database_open_parts(br_database *database, const br_database_co
     oltp.read_only = true;
     BR_TRY(br_oltp_pool_new(&oltp, &database->readers, err));
     BR_TRY(br_task_pool_new(config->threads, &database->pool, err));
-    return database_open_copy(database, config, err);
+    BR_TRY(database_open_copy(database, config, err));
+    database->hook = config->hook;
+    return set_spill_folders(database, err);
 }
 
 br_status br_database_open(const br_database_config *given, br_database **database_out,
@@ -94,6 +116,7 @@ br_status br_database_open(const br_database_config *given, br_database **databa
     br_lock_init(&database->writer_lock);
     br_lock_init(&database->cache_lock);
     br_quota_init(&database->quota, config.memory_bytes, NULL);
+    database->query_bytes = database->quota.limit_bytes / 100 * QUERY_PERCENT;
     database->isa = br_isa_choose(config.isa);
     database->engine = config.engine;
     database->freshness = config.freshness;
@@ -127,6 +150,7 @@ br_status br_database_close(br_database *database, br_error *err)
     br_task_pool_free(database->pool);
     br_lock_release(&database->cache_lock);
     br_lock_release(&database->writer_lock);
+    for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++) br_heap_free(database->spill_folders[i]);
     br_heap_free(database->cdc_problem);
     br_heap_free(database->path);
     br_heap_free(database);

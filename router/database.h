@@ -33,6 +33,9 @@ struct br_database {
     br_cdc *cdc;       // NULL: no columnar copy, see cdc_problem
     char *cdc_problem; // why there is none
     br_quota quota;
+    const br_file_hook *hook; // for tests; NULL
+    size_t query_bytes; // what a single query may take of it
+    char *spill_folders[BR_SPILL_FOLDERS_MAX]; // where its rows go beyond that
     br_isa isa;
     br_engine engine;
     int64_t freshness;
@@ -98,7 +101,6 @@ BR_CHECKED br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, 
 typedef struct br_olap_run {
     const br_snapshot *snapshot;
     uint64_t deadline_ns;
-    br_quota *quota;            // must outlive the outcome
     br_query_profile *profile;  // NULL: not analysed
 } br_olap_run;
 

@@ -66,18 +66,14 @@ static br_status explain_oltp(br_statement *statement, const br_explain_request 
 static br_status analyze_once(br_statement *statement, const br_snapshot *snapshot,
                               br_query_profile **profile_out, br_error *err)
 {
-    br_database *database = statement->database;
-    br_quota quota;
     br_outcome *outcome = NULL;
     uint64_t deadline_ns =
         statement->timeout_ms == 0 ? 0 : br_clock_ns() + (uint64_t)statement->timeout_ms * 1000000;
     BR_TRY(br_query_profile_new(statement->query, statement->plan_arena, profile_out, err));
-    br_quota_init(&quota, SIZE_MAX, &database->quota);
     br_olap_run run = {
-        .snapshot = snapshot, .deadline_ns = deadline_ns, .quota = &quota, .profile = *profile_out};
+        .snapshot = snapshot, .deadline_ns = deadline_ns, .profile = *profile_out};
     br_status status = br_run_olap(statement, &run, &outcome, err);
     br_outcome_free(outcome);
-    (*profile_out)->peak_bytes = atomic_load_explicit(&quota.peak_bytes, memory_order_relaxed);
     return status;
 }
 

@@ -109,6 +109,7 @@ BR_CHECKED br_status br_statement_explain(br_statement *statement,
 
 struct br_outcome {
     br_result *result; // rows
+    br_quota quota;    // of the query and of its rows, when the columnar engine ran it
     br_engine engine;
     const char *reason; // in result->arena
     uint64_t seq;

@@ -168,6 +168,9 @@ br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, ui
     BR_TRY(br_outcome_new(database, &outcome, err));
     collector self = {.result = outcome->result, .row_capacity = FIRST_BATCH_ROWS};
     br_status status = collector_run(&self, database, prepared, deadline_ns, err);
+    if (run->profile != NULL)
+        run->profile->peak_bytes =
+            atomic_load_explicit(&outcome->quota.peak_bytes, memory_order_relaxed);
     if (status != BR_OK) {
         br_outcome_free(outcome);
         return status;
@@ -280,11 +283,15 @@ br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcom
     br_database *database = statement->database;
     br_bridge_set bridges;
     char now[NOW_BYTES];
+    br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
+    if (outcome == NULL) return br_fail(err, BR_NOMEM, "result of a query");
+    br_quota_init(&outcome->quota, database->query_bytes, &database->quota);
     br_exec_env env = {
         .snapshot = run->snapshot,
         .pool = database->pool,
         .isa = database->isa,
-        .quota = run->quota,
+        .quota = &outcome->quota,
+        .hook = database->hook,
         .parameters = statement->parameters,
         .now = now_text(now),
         .cancelled = &database->cancelled,
@@ -292,20 +299,17 @@ br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcom
         .bridge = br_bridge_set_open(&bridges, database),
         .profile = run->profile,
     };
+    for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++)
+        env.spill_folders[i] = database->spill_folders[i];
     uint64_t began_ns = br_clock_ns();
     uint32_t slot = br_running_begin(database, NULL);
-    br_result *result = NULL;
-    br_status status = br_exec_run(statement->query, &env, &result, err);
+    br_status status = br_exec_run(statement->query, &env, &outcome->result, err);
     br_running_end(database, slot);
     br_bridge_set_close(&bridges);
-    if (status != BR_OK) return status;
-
-    br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
-    if (outcome == NULL) {
-        br_result_free(result);
-        return br_fail(err, BR_NOMEM, "result of a query");
+    if (status != BR_OK) {
+        br_outcome_free(outcome);
+        return status;
     }
-    outcome->result = result;
     outcome->engine = BR_ENGINE_OLAP;
     outcome->reason = "";
     outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;

@@ -274,8 +274,7 @@ br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
     if (status == BR_OK && statement->engine == BR_ENGINE_AUTO &&
         statement->route == BR_ENGINE_OLTP)
         status = br_fail(err, BR_UNSUPPORTED, "%s", statement->route_reason);
-    br_olap_run run = {
-        .snapshot = snapshot, .deadline_ns = deadline_ns, .quota = &database->quota};
+    br_olap_run run = {.snapshot = snapshot, .deadline_ns = deadline_ns};
     if (status == BR_OK) status = br_run_olap(statement, &run, outcome_out, err);
     if (status == BR_RETYPE) {
         // A sum or product left 64 bits: plan again with arithmetic that may turn to REAL.

@@ -287,6 +287,8 @@ br_status world_run_query(query_world *world, const br_query *query, uint32_t po
                        .pool = world->pools[pool],
                        .isa = isa,
                        .quota = &world->query_quota,
+                       .spill_folders = {world->spills ? world->folder : NULL},
+                       .hook = world->hook,
                        .cancelled = world->cancelled,
                        .deadline_ns = world->deadline_ns,
                        .bridge = {.call = call_function,

@@ -28,6 +28,8 @@ typedef struct query_world {
     uint32_t table_count;
     br_sql_table tables[WORLD_TABLES_MAX];
     size_t memory_limit;               // of a query; 0: none
+    bool spills;                       // beyond the limit rows go to disk
+    const br_file_hook *hook;          // of the file they are in
     _Atomic bool *cancelled;           // of runs
     uint64_t deadline_ns;
     bool optimize;
