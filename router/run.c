@@ -168,9 +168,6 @@ br_status br_collect_rows(br_database *database, br_oltp_statement *prepared, ui
     BR_TRY(br_outcome_new(database, &outcome, err));
     collector self = {.result = outcome->result, .row_capacity = FIRST_BATCH_ROWS};
     br_status status = collector_run(&self, database, prepared, deadline_ns, err);
-    if (run->profile != NULL)
-        run->profile->peak_bytes =
-            atomic_load_explicit(&outcome->quota.peak_bytes, memory_order_relaxed);
     if (status != BR_OK) {
         br_outcome_free(outcome);
         return status;
@@ -306,6 +303,9 @@ br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcom
     br_status status = br_exec_run(statement->query, &env, &outcome->result, err);
     br_running_end(database, slot);
     br_bridge_set_close(&bridges);
+    if (run->profile != NULL)
+        run->profile->peak_bytes =
+            atomic_load_explicit(&outcome->quota.peak_bytes, memory_order_relaxed);
     if (status != BR_OK) {
         br_outcome_free(outcome);
         return status;
