@@ -26,7 +26,11 @@
 
 #include "sql/sql.h"
 
-enum { BR_BIND_DEPTH_MAX = 200, BR_BIND_COLUMNS_MAX = 2000 };  // SQLite: 2000 result columns
+enum {
+    BR_BIND_DEPTH_MAX = 200,
+    BR_BIND_COLUMNS_MAX = 2000,       // as in SQLite
+    BR_BIND_INLINE_IDS_MAX = 20000,   // column ids of a query: from there on, CTEs run once
+};
 
 #define BR_NEED(pointer, err)                                                      \
     do {                                                                           \
@@ -78,6 +82,7 @@ typedef struct br_cte {  // one WITH definition
     br_plan *first_use;        // NULL: not used yet
     uint32_t shared;           // index + 1 once it is shared
     uint32_t run_position;     // where in run_order it has to run
+    bool has_subqueries;       // which run before it
     uint32_t first_step;       // recursive: the first arm that reads the CTE itself; 0: none
     const br_plan *working;    // recursive: what a reference in a step gets; NULL: none is legal
     const br_ast_source *step; // FROM of the arm being bound, NULL between

@@ -306,6 +306,7 @@ static br_status bind_cte_body(br_scope *scope, br_cte *cte, br_plan **plan_out,
     br_binder *binder = scope->binder;
     br_cte_list *visible = binder->ctes;
     bool escapes;
+    uint32_t subqueries = binder->query->subquery_count;
     binder->ctes = cte->list;
     cte->is_busy = true;
     cte->first_step = br_cte_first_step(cte->ast);
@@ -316,12 +317,26 @@ static br_status bind_cte_body(br_scope *scope, br_cte *cte, br_plan **plan_out,
     binder->ctes = visible;
     BR_TRY(status);
     scope->escapes = scope->escapes || escapes;
-    bool can_share = !escapes && binder->all_cte_count < 64;
+    bool can_share = !escapes && cte->first_use == NULL && binder->all_cte_count < 64;
     if (!can_share) return BR_OK;
     cte->first_use = *plan_out;
+    cte->has_subqueries = binder->query->subquery_count > subqueries;
     cte->run_position = binder->query->run_count;
     binder->all_ctes[binder->all_cte_count++] = cte;
     return BR_OK;
+}
+
+// Is it bound anew for each use? Scans, filters and projections read less when they know what the
+// use needs, which is worth more than to run once. NOT MATERIALIZED asks for it, MATERIALIZED
+// forbids it.
+static bool is_inlined(const br_binder *binder, const br_cte *cte)
+{
+    const br_plan *plan = cte->first_use;
+    if (cte->shared > 0 || cte->ast->materialized > 0) return false;
+    if (binder->next_id > BR_BIND_INLINE_IDS_MAX) return false;
+    if (cte->ast->materialized < 0) return true;
+    while (plan->kind == BR_PLAN_FILTER || plan->kind == BR_PLAN_PROJECT) plan = plan->left;
+    return plan->kind == BR_PLAN_SCAN && !cte->has_subqueries;
 }
 
 static br_status bind_cte(br_scope *scope, br_cte *cte, const br_ast_source *source,
@@ -330,7 +345,7 @@ static br_status bind_cte(br_scope *scope, br_cte *cte, const br_ast_source *sou
     const br_ast_cte *ast = cte->ast;
     if (cte->is_busy) {
         BR_TRY(br_bind_working(scope->binder, cte, source, plan_out, err));
-    } else if (cte->first_use == NULL) {
+    } else if (cte->first_use == NULL || is_inlined(scope->binder, cte)) {
         BR_TRY(bind_cte_body(scope, cte, plan_out, err));
     } else {
         if (cte->shared == 0) BR_TRY(share(scope->binder, cte, err));

@@ -69,6 +69,14 @@ static br_status prune_scan(br_rewrite *rewrite, br_plan *scan, id_set needed, b
     return BR_OK;
 }
 
+static void note_wanted(const br_rewrite *rewrite, const br_plan *shared, id_set needed)
+{
+    if (rewrite->shared_wanted == NULL) return;
+    bool *wanted = rewrite->shared_wanted[shared->shared.index];
+    for (uint32_t i = 0; i < shared->column_count; i++)
+        wanted[i] = wanted[i] || set_has(needed, shared->columns[i].id);
+}
+
 // ---- inner nodes -----------------------------------------------------------------------------
 
 // FILTER, SORT, LIMIT, WINDOW, APPLY: what parents read and what they read themselves.
@@ -291,8 +299,8 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
 {
     switch ((*plan)->kind) {
     case BR_PLAN_SCAN: return prune_scan(rewrite, *plan, needed, err);
+    case BR_PLAN_SHARED: note_wanted(rewrite, *plan, needed); return BR_OK;
     case BR_PLAN_VALUES:
-    case BR_PLAN_SHARED:
     case BR_PLAN_WORKING: return BR_OK;
     case BR_PLAN_FILTER:
     case BR_PLAN_SORT:
@@ -312,4 +320,88 @@ br_status br_prune_columns(br_rewrite *rewrite, br_plan **plan, uint32_t column_
                            br_error *err)
 {
     return prune_positions(rewrite, plan, NULL, column_count, err);
+}
+
+// ---- shared plans ----------------------------------------------------------------------------
+
+static br_status wanted_init(br_rewrite *rewrite, br_error *err)
+{
+    const br_query *query = rewrite->query;
+    rewrite->shared_wanted = BR_ALLOC(rewrite->arena, bool *, query->shared_count);
+    BR_NEED_NODE(rewrite->shared_wanted, err);
+    for (uint32_t i = 0; i < query->shared_count; i++) {
+        rewrite->shared_wanted[i] =
+            BR_ALLOC(rewrite->arena, bool, query->shared[i]->column_count);
+        BR_NEED_NODE(rewrite->shared_wanted[i], err);
+    }
+    return BR_OK;
+}
+
+static uint32_t count_wanted(const bool *wanted, uint32_t count)
+{
+    uint32_t result = 0;
+    for (uint32_t i = 0; i < count; i++) result += wanted[i];
+    return result;
+}
+
+static br_status prune_shared(br_rewrite *rewrite, uint32_t index, br_error *err)
+{
+    br_plan **plan = &rewrite->query->shared[index];
+    uint32_t count = br_plan_output_count(*plan);
+    bool *wanted = rewrite->shared_wanted[index];
+    if (count_wanted(wanted, count) == 0) wanted[0] = true;  // the number of rows counts
+    const br_plan_column *before = br_arena_copy(rewrite->arena, (*plan)->columns,
+                                                 (*plan)->column_count * sizeof *before);
+    BR_NEED_NODE(before, err);
+    BR_TRY(prune_positions(rewrite, plan, wanted, count, err));
+    br_plan_column *columns = br_arena_copy(rewrite->arena, (*plan)->columns,
+                                            (*plan)->column_count * sizeof *columns);
+    BR_NEED_NODE(columns, err);
+    for (uint32_t i = 0, k = 0; i < count; i++)
+        if (wanted[i]) columns[k++].name = before[i].name;
+    (*plan)->columns = columns;
+    return BR_OK;
+}
+
+// References put out what is left.
+static br_status shrink_references(br_rewrite *rewrite, br_plan *plan, br_error *err)
+{
+    if (plan->left != NULL) BR_TRY(shrink_references(rewrite, plan->left, err));
+    if (plan->right != NULL) BR_TRY(shrink_references(rewrite, plan->right, err));
+    if (plan->kind != BR_PLAN_SHARED) return BR_OK;
+    const bool *wanted = rewrite->shared_wanted[plan->shared.index];
+    br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, plan->column_count);
+    BR_NEED_NODE(columns, err);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < plan->column_count; i++)
+        if (wanted[i]) columns[kept++] = plan->columns[i];
+    plan->columns = columns;
+    plan->column_count = kept;
+    return BR_OK;
+}
+
+// Whoever uses a shared plan runs after it, so its uses are known when its turn comes.
+br_status br_prune_query(br_rewrite *rewrite, br_error *err)
+{
+    br_query *query = rewrite->query;
+    BR_TRY(wanted_init(rewrite, err));
+    BR_TRY(prune_positions(rewrite, &query->root, NULL, br_plan_output_count(query->root), err));
+    for (uint32_t i = query->applied_count; i > 0; i--) {
+        br_plan **plan = &query->applied[i - 1];
+        BR_TRY(prune_positions(rewrite, plan, NULL, br_plan_output_count(*plan), err));
+    }
+    for (uint32_t i = query->run_count; i > 0; i--) {
+        uint32_t entry = query->run_order[i - 1], index = entry & ~(uint32_t)BR_RUN_SUBQUERY;
+        if ((entry & BR_RUN_SUBQUERY) == 0) BR_TRY(prune_shared(rewrite, index, err));
+        else BR_TRY(prune_positions(rewrite, &query->subqueries[index], NULL, 1, err));
+    }
+    BR_TRY(shrink_references(rewrite, query->root, err));
+    for (uint32_t i = 0; i < query->applied_count; i++)
+        BR_TRY(shrink_references(rewrite, query->applied[i], err));
+    for (uint32_t i = 0; i < query->subquery_count; i++)
+        BR_TRY(shrink_references(rewrite, query->subqueries[i], err));
+    for (uint32_t i = 0; i < query->shared_count; i++)
+        BR_TRY(shrink_references(rewrite, query->shared[i], err));
+    rewrite->shared_wanted = NULL;
+    return BR_OK;
 }

@@ -55,6 +55,7 @@ typedef struct br_rewrite {
     br_expr **substitutes;   // by id, NULL outside br_expr_substitute
     uint32_t *owners;        // by id: stamp of the set it was last put into
     uint32_t stamp;
+    bool **shared_wanted;    // prune.c: positions of query->shared that some use reads, or NULL
 } br_rewrite;
 
 // One allocation that may fail, as a statement.
@@ -143,6 +144,10 @@ BR_CHECKED br_status br_join_graph_run(br_rewrite *rewrite, br_plan **plan,
 // their order.
 BR_CHECKED br_status br_prune_columns(br_rewrite *rewrite, br_plan **plan,
                                       uint32_t column_count, br_error *err);
+
+// The same for all plans of the query as the binder made them: shared ones keep what some use
+// reads.
+BR_CHECKED br_status br_prune_query(br_rewrite *rewrite, br_error *err);
 
 // estimate.c: selectivities, facts and rows, given those of the inputs.
 double br_estimate_condition(const br_rewrite *rewrite, const br_expr *condition);

@@ -444,6 +444,39 @@ static void test_shared_tables_keep_their_columns(void)
                "    scan big [a]\n");
 }
 
+static void test_shared_tables_lose_columns_nobody_reads(void)
+{
+    check_plan("WITH c AS (SELECT a, count(*) AS n, sum(b) AS s, max(t) AS m FROM big GROUP BY a)"
+               " SELECT count(*) FROM c AS x, c AS y WHERE x.a = y.s",
+               "aggregate: count(*) as count(*)\n"
+               "  inner join on s = a\n"
+               "    shared 0\n"
+               "    shared 0\n"
+               "shared 0:\n"
+               "  aggregate by a: sum(b) as s\n"
+               "    scan big [a, b]\n");
+}
+
+static void test_plain_ctes_run_for_each_use(void)
+{
+    check_plan("WITH c AS (SELECT * FROM big WHERE a > 2)"
+               " SELECT id FROM c WHERE b = 1 UNION ALL SELECT a FROM c WHERE b = 2",
+               "union all\n"
+               "  scan big [id] where b = 1 AND a > 2\n"
+               "  scan big [a] where b = 2 AND a > 2\n");
+    check_plan("WITH c AS MATERIALIZED (SELECT id, b FROM big WHERE a > 2)"
+               " SELECT id FROM c WHERE b = 1 UNION ALL SELECT id FROM c WHERE b = 2",
+               "union all\n"
+               "  project id as id\n"
+               "    filter b = 1\n"
+               "      shared 0\n"
+               "  project id as id\n"
+               "    filter b = 2\n"
+               "      shared 0\n"
+               "shared 0:\n"
+               "  scan big [id, b] where a > 2\n");
+}
+
 // ---- estimates -------------------------------------------------------------------------------
 
 static double rows_of(const char *sql)
@@ -527,6 +560,8 @@ int main(void)
     RUN(test_windows_let_conditions_on_partitions_through);
     RUN(test_windows_that_nobody_reads_are_not_computed);
     RUN(test_shared_tables_keep_their_columns);
+    RUN(test_shared_tables_lose_columns_nobody_reads);
+    RUN(test_plain_ctes_run_for_each_use);
     RUN(test_estimates_follow_the_statistics);
     RUN(test_optimize_reports_no_memory);
     world_close();
