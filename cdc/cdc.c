@@ -151,7 +151,9 @@ static br_status copy_config(br_cdc *cdc, const br_cdc_config *config, br_error 
 // A file that may not be written is followed, not maintained.
 static br_status open_writer(br_cdc *cdc, br_error *err)
 {
-    br_oltp_config config = {.path = cdc->path, .busy_timeout_ms = cdc->config.busy_timeout_ms};
+    br_oltp_config config = {.path = cdc->path,
+                             .functions = cdc->config.functions,
+                             .busy_timeout_ms = cdc->config.busy_timeout_ms};
     if (cdc->config.read_only) return BR_OK;
     br_status status = br_oltp_open(&config, &cdc->writer, err);
     if (status == BR_READONLY) return BR_OK;
@@ -169,6 +171,7 @@ static br_status open_connections(br_cdc *cdc, br_error *err)
 {
     BR_TRY(open_writer(cdc, err));
     br_oltp_config config = {.path = cdc->path,
+                             .functions = cdc->config.functions,
                              .busy_timeout_ms = cdc->config.busy_timeout_ms,
                              .read_only = true,
                              .journal_as_is = true};

@@ -31,6 +31,7 @@ typedef struct br_cdc_config {
     bool read_only;              // the SQLite file may only be read
     br_store_config store;       // how to open the columnar folder (path + "-braid")
     const char *const *exclude;  // tables not to mirror, NULL-terminated; may be NULL
+    br_oltp_functions *functions;  // of the application, which tables may use; may be NULL
 } br_cdc_config;
 
 typedef struct br_cdc_status {

@@ -406,6 +406,8 @@ br_status br_cdc_sync_locked(br_cdc *cdc, bool force, br_error *err)
         }
     }
     BR_TRY(take_over(cdc, err));
+    BR_TRY(br_oltp_refresh(cdc->reader, err));
+    if (cdc->writer != NULL) BR_TRY(br_oltp_refresh(cdc->writer, err));
     br_status status = run_and_end(cdc, force, err);
     if (status != BR_CORRUPT || cdc->must_reload_all) return status;
     // A damaged segment: its rows are all in SQLite. Damage there shows again, and is reported.

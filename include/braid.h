@@ -225,6 +225,46 @@ struct ArrowArrayStream;
 BRAID_API braid_status braid_result_export_arrow(braid *db, braid_result *result,
                                                  struct ArrowArrayStream *stream);
 
+// ---- functions and collations of the application ---------------------------------------------
+
+// A function of the application can be called in every statement on the handle, on either engine,
+// for many rows at once and from several threads. It is given the arguments of one call, which live
+// until it returns, and answers with one braid_call_return or braid_call_fail (neither: NULL).
+typedef struct braid_call braid_call;
+typedef void (*braid_function)(braid_call *call, uint32_t argument_count,
+                               const braid_value *arguments);
+// The order of two texts: negative, 0 or positive. It must be total and never change.
+typedef int (*braid_collation)(void *context, braid_text left, braid_text right);
+typedef void (*braid_destructor)(void *context);
+
+enum {
+    BRAID_FUNCTION_DETERMINISTIC = 1,  // the same arguments always give the same value: calls may
+                                       // be spared, and indexes may use it
+    BRAID_FUNCTION_THREAD_SAFE = 2,    // may be called by several threads at once; without it,
+                                       // calls wait for each other
+};
+
+// Adds or replaces the function `name` for `argument_count` arguments (-1: any number), also one of
+// SQLite's own scalar functions; like(), glob() and regexp() are what the operators call. `function`
+// NULL takes it back (which does not bring back SQLite's own). `destroy` (may be NULL) is called once with `context`: when the function has
+// been replaced and nothing uses it any more, at the latest when the handle is closed, and at once
+// when this call fails. Statements that run meanwhile see the old function. A function may use the
+// handle for queries, unless it is not thread-safe and the query calls it again.
+BRAID_API braid_status braid_create_function(braid *db, const char *name, int32_t argument_count,
+                                             uint32_t flags, void *context,
+                                             braid_function function, braid_destructor destroy);
+// Adds or replaces a collation, with BRAID_FUNCTION_THREAD_SAFE or 0 as flags. Queries that compare
+// with it run in SQLite. BINARY, NOCASE and RTRIM cannot be replaced.
+BRAID_API braid_status braid_create_collation(braid *db, const char *name, uint32_t flags,
+                                              void *context, braid_collation compare,
+                                              braid_destructor destroy);
+
+// To be used inside a function only.
+BRAID_API void *braid_call_context(const braid_call *call);
+BRAID_API void braid_call_return(braid_call *call, const braid_value *value);  // copied
+// The statement fails with BRAID_RUNTIME and this message.
+BRAID_API void braid_call_fail(braid_call *call, const char *message);
+
 // ---- the columnar copy -----------------------------------------------------------------------
 
 // Brings the copy up to everything committed before the call.

@@ -45,15 +45,19 @@ br_status br_oltp_bridge_new(br_oltp_functions *functions, br_oltp_bridge **brid
     return BR_OK;
 }
 
-br_status br_oltp_bridge_refresh(br_oltp_bridge *bridge, br_error *err)
-{
-    return br_oltp_refresh(bridge->oltp, err);
-}
-
 static void call_release(prepared_call *call)
 {
     br_oltp_finalize(call->statement);
     br_heap_free(call->function);
+}
+
+br_status br_oltp_bridge_refresh(br_oltp_bridge *bridge, br_error *err)
+{
+    uint32_t seen = bridge->oltp->functions_seen;
+    if (seen == br_oltp_functions_generation(bridge->oltp->functions)) return BR_OK;
+    // What is prepared may call functions that are there no more.
+    while (bridge->call_count > 0) call_release(&bridge->calls[--bridge->call_count]);
+    return br_oltp_refresh(bridge->oltp, err);
 }
 
 void br_oltp_bridge_free(br_oltp_bridge *bridge)

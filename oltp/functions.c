@@ -5,6 +5,7 @@
 // run statements on theirs. A definition lives until no connection and no list has it any more.
 // SPDX-License-Identifier: Apache-2.0
 #include <stdatomic.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/assert.h"
@@ -12,7 +13,10 @@
 #include "base/thread.h"
 #include "oltp/handle.h"
 
-enum { ARGUMENTS_MAX = 127 };  // SQLITE_MAX_FUNCTION_ARG
+enum {
+    ARGUMENTS_MAX = 127,   // SQLITE_MAX_FUNCTION_ARG
+    NAME_BYTES_MAX = 255,  // SQLite's
+};
 
 typedef struct shared_definition {
     br_oltp_definition given;  // its name is our copy
@@ -105,9 +109,30 @@ static bool items_reserve(br_oltp_functions *functions)
     return true;
 }
 
+static br_status refuse(const br_oltp_definition *given, const char *why, br_error *err)
+{
+    if (given->destroy != NULL) given->destroy(given->context);
+    return br_fail(err, BR_MISUSE, "'%s' %s", given->name, why);
+}
+
+// What SQLite would refuse on each connection, and collations that we compare with ourselves.
+static br_status check_definition(const br_oltp_definition *given, br_error *err)
+{
+    static const char *const known[] = {"BINARY", "NOCASE", "RTRIM"};
+    if (strlen(given->name) > NAME_BYTES_MAX) return refuse(given, "is too long a name", err);
+    if (given->argument_count < -1 || given->argument_count > ARGUMENTS_MAX)
+        return refuse(given, "has -1 to 127 arguments", err);
+    for (size_t i = 0; i < sizeof known / sizeof *known && given->collation != NULL; i++) {
+        if (strcasecmp(given->name, known[i]) == 0)
+            return refuse(given, "is a collation that cannot be replaced", err);
+    }
+    return BR_OK;
+}
+
 br_status br_oltp_functions_add(br_oltp_functions *functions, const br_oltp_definition *definition,
                                 br_error *err)
 {
+    BR_TRY(check_definition(definition, err));
     shared_definition *added = definition_new(definition), *replaced = NULL;
     if (added == NULL) return no_memory(definition, err);
     br_lock_take(&functions->lock);
@@ -144,7 +169,7 @@ bool br_oltp_functions_has(br_oltp_functions *functions, const char *name, uint3
     br_lock_take(&functions->lock);
     for (uint32_t i = 0; i < functions->count && !is_found; i++) {
         const shared_definition *item = functions->items[i];
-        if (item == NULL || item->given.function == NULL) continue;
+        if (item == NULL || item->given.collation != NULL) continue;
         bool fits = item->given.argument_count < 0 ||
                     item->given.argument_count == (int32_t)argument_count;
         is_found = fits && strcasecmp(item->given.name, name) == 0;

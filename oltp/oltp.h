@@ -122,7 +122,8 @@ BR_CHECKED br_status br_oltp_functions_add(br_oltp_functions *functions,
                                            const br_oltp_definition *definition, br_error *err);
 // Grows with every addition.
 uint32_t br_oltp_functions_generation(const br_oltp_functions *functions);
-// Is this a function of the application, of that many arguments or of any number?
+// Is this a function of the application, of that many arguments or of any number? One that was
+// taken back still hides SQLite's.
 bool br_oltp_functions_has(br_oltp_functions *functions, const char *name,
                            uint32_t argument_count);
 // To be called after something ran on the writer.

@@ -256,6 +256,98 @@ void braid_statement_close(braid_statement *statement)
     br_heap_free(statement);
 }
 
+// ---- functions of the application --------------------------------------------------------------
+
+typedef struct application_code {  // what the application gave: the context of the definition
+    braid_function function;
+    braid_collation collation;
+    void *context;
+    braid_destructor destroy;
+} application_code;
+
+static void application_destroy(void *context)
+{
+    application_code *code = context;
+    if (code->destroy != NULL) code->destroy(code->context);
+    br_heap_free(code);
+}
+
+static void application_call(br_oltp_call *call, uint32_t argument_count, const br_value *arguments)
+{
+    const application_code *code = br_oltp_call_context(call);
+    // The layouts are the same: see result.c.
+    code->function((braid_call *)call, argument_count, (const braid_value *)arguments);
+}
+
+static int application_compare(void *context, br_text left, br_text right)
+{
+    const application_code *code = context;
+    return code->collation(code->context, (braid_text){.data = left.data, .size = left.size},
+                           (braid_text){.data = right.data, .size = right.size});
+}
+
+void *braid_call_context(const braid_call *call)
+{
+    const application_code *code = br_oltp_call_context((const br_oltp_call *)call);
+    return code->context;
+}
+
+void braid_call_return(braid_call *call, const braid_value *value)
+{
+    const br_value *copied = (const br_value *)value;
+    br_oltp_call_return((br_oltp_call *)call, copied);
+}
+
+void braid_call_fail(braid_call *call, const char *message)
+{
+    br_oltp_call_fail((br_oltp_call *)call, message);
+}
+
+static br_status define(braid *db, br_oltp_definition *definition, const application_code *given)
+{
+    br_status status = handle_begin(db);
+    application_code *code = br_heap_alloc(sizeof *code);
+    if (status == BR_OK && code == NULL) status = br_fail(error_of(db), BR_NOMEM, "function");
+    if (status == BR_OK && definition->name == NULL)
+        status = br_fail(error_of(db), BR_MISUSE, "a function or collation without a name");
+    if (status != BR_OK) {
+        if (given->destroy != NULL) given->destroy(given->context);
+        br_heap_free(code);
+        return status;
+    }
+    *code = *given;
+    definition->context = code;
+    definition->destroy = application_destroy;
+    return br_database_define(db->database, definition, error_of(db));
+}
+
+braid_status braid_create_function(braid *db, const char *name, int32_t argument_count,
+                                   uint32_t flags, void *context, braid_function function,
+                                   braid_destructor destroy)
+{
+    br_oltp_definition definition = {
+        .name = name,
+        .argument_count = argument_count,
+        .is_deterministic = (flags & BRAID_FUNCTION_DETERMINISTIC) != 0,
+        .is_thread_safe = (flags & BRAID_FUNCTION_THREAD_SAFE) != 0,
+        .function = function == NULL ? NULL : application_call,
+    };
+    application_code code = {.function = function, .context = context, .destroy = destroy};
+    return status_of(define(db, &definition, &code));
+}
+
+braid_status braid_create_collation(braid *db, const char *name, uint32_t flags, void *context,
+                                    braid_collation compare, braid_destructor destroy)
+{
+    br_oltp_definition definition = {
+        .name = name,
+        .is_thread_safe = (flags & BRAID_FUNCTION_THREAD_SAFE) != 0,
+        .collation = application_compare,
+    };
+    application_code code = {.collation = compare, .context = context, .destroy = destroy};
+    return status_of(define(db, &definition, &code));
+}
+
 // ---- parameters --------------------------------------------------------------------------------
 
 uint32_t braid_parameter_count(const braid_statement *statement)

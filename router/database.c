@@ -36,6 +36,7 @@ static br_status database_open_copy(br_database *database, const br_database_con
         .busy_timeout_ms = config->busy_timeout_ms,
         .read_only = config->read_only,
         .exclude = config->exclude,
+        .functions = database->functions,
         .store =
             {
                 .folder = folder,
@@ -154,6 +155,19 @@ br_status br_database_close(br_database *database, br_error *err)
     br_heap_free(database->cdc_problem);
     br_heap_free(database->path);
     br_heap_free(database);
+    return status;
+}
+
+// ---- functions ---------------------------------------------------------------------------------
+
+br_status br_database_define(br_database *database, const br_oltp_definition *definition,
+                             br_error *err)
+{
+    BR_TRY(br_oltp_functions_add(database->functions, definition, err));
+    // The others look when they are next used.
+    br_lock_take(&database->writer_lock);
+    br_status status = br_oltp_refresh(database->writer, err);
+    br_lock_give(&database->writer_lock);
     return status;
 }
 

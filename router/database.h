@@ -87,6 +87,7 @@ struct br_statement {
     const char *unsupported;          // why the columnar engine does not run it; NULL: it does
     br_status refusal;                // with that: BR_SQL or BR_UNSUPPORTED
     const br_schema_ref *plan_schema; // the schema it was planned under, held
+    uint32_t plan_functions;          // how many functions were defined when it was planned
     uint64_t plan_version;            // the snapshot version it was last seen to fit
     bool checked_arithmetic;          // a run ended with BR_RETYPE
     br_engine route;                  // by cost, for this plan

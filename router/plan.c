@@ -76,7 +76,9 @@ br_status br_statement_plan(br_statement *statement, const br_snapshot *snapshot
                             const br_schema_ref *schema, br_error *err)
 {
     uint64_t version = br_snapshot_version(snapshot);
-    bool same_schema = statement->plan_schema == schema && statement->plan_arena != NULL;
+    uint32_t functions = br_oltp_functions_generation(statement->database->functions);
+    bool same_schema = statement->plan_schema == schema && statement->plan_arena != NULL &&
+                       statement->plan_functions == functions;
     if (same_schema && statement->plan_version == version) return BR_OK;
     if (same_schema && statement->query != NULL &&
         br_query_fits(statement->query, snapshot, statement->parameter_masks,
@@ -91,6 +93,7 @@ br_status br_statement_plan(br_statement *statement, const br_snapshot *snapshot
     BR_TRY(statement_make_plan(statement, snapshot, br_schema_ref_get(schema), err));
     br_cdc_schema_retain(schema);
     statement->plan_schema = schema;
+    statement->plan_functions = functions;
     statement->plan_version = version;
     return BR_OK;
 }

@@ -62,6 +62,10 @@ BR_CHECKED br_status br_database_exec(br_database *database, const char *sql, br
 int64_t br_database_changes(br_database *database);
 int64_t br_database_last_rowid(br_database *database);
 
+// Makes a function or collation known to every connection. A failure calls its destructor.
+BR_CHECKED br_status br_database_define(br_database *database, const br_oltp_definition *definition,
+                                        br_error *err);
+
 BR_CHECKED br_status br_database_sync(br_database *database, br_error *err);
 BR_CHECKED br_status br_database_checkpoint(br_database *database, br_error *err);
 BR_CHECKED br_status br_database_compact(br_database *database, br_error *err);
