@@ -94,6 +94,12 @@ typedef struct br_cte_list {
     br_cte *items;
 } br_cte_list;
 
+typedef struct br_outer_aggregate {  // that belongs to another query than the one it stands in
+    struct br_outer_aggregate *next;
+    const char *text;                // of the statement or view
+    uint32_t offset, owner;          // of the call, and of the first result of its query
+} br_outer_aggregate;
+
 typedef struct br_binder {
     br_arena *arena;
     const br_sql_catalog *catalog;
@@ -108,6 +114,9 @@ typedef struct br_binder {
     uint32_t depth;        // of SELECTs
     bool has_dependent;    // some subquery names outer columns
     const br_collation_source *sources;  // of the result columns of the SELECT bound last; or NULL
+    br_outer_aggregate *outer_aggregates;
+    bool is_stale;         // one was added: the statement has to be bound anew
+    const br_scope *from_outer;  // around the FROM clause being bound
     uint32_t view_depth;
     const char *views[16]; // being bound: the guard against circular definitions
 } br_binder;
@@ -192,7 +201,7 @@ struct br_scope {
     uint32_t key_count;        // GROUP BY
     br_expr **keys;
     br_plan_column *key_columns;
-    const br_ast_core *core;   // whose WINDOW clause counts; NULL: none can
+    const br_ast_core *core;   // the SELECT, with its WINDOW clause; NULL: none
     uint32_t window_count;
     br_plan **windows;         // WINDOW nodes, with calls and their columns but no input yet
 };
@@ -330,6 +339,23 @@ bool br_window_has_aggregate(const br_scope *scope, const br_ast_window *window)
 bool br_ast_has_window(const br_ast *ast);  // not inside subqueries
 // Puts the scope's windows on top of its plan.
 BR_CHECKED br_status br_scope_add_windows(br_scope *scope, br_error *err);
+
+// bind_outer.c
+const br_outer_aggregate *br_outer_aggregate_find(const br_binder *binder, const br_ast *ast);
+bool br_is_owner(const br_ast_core *core, const br_outer_aggregate *noted);
+// Is an aggregate that stands in a subquery one of this query?
+bool br_owns_aggregate(const br_binder *binder, const br_ast_core *core);
+// own_references of the scope and those around it.
+BR_CHECKED br_status br_scope_count_references(const br_scope *scope, uint32_t **counts_out,
+                                               br_error *err);
+// `counts` were taken before the arguments of `ast` were bound in `scope`. Fails, with
+// binder->is_stale, when it belongs to a query further out.
+BR_CHECKED br_status br_note_outer_aggregate(br_scope *scope, const br_ast *ast,
+                                             const uint32_t *counts, br_error *err);
+BR_CHECKED br_status br_bind_outer_aggregate(br_scope *scope, const br_ast *ast,
+                                             br_aggregate_kind kind,
+                                             const br_outer_aggregate *noted, br_bound *out,
+                                             br_error *err);
 
 // bind_from.c
 BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err);

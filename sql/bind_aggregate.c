@@ -5,12 +5,8 @@
 #include "base/assert.h"
 #include "sql/bind.h"
 
-static br_status misuse(br_scope *scope, const br_ast *ast, br_error *err)
+static br_status misuse(const br_scope *scope, const br_ast *ast, br_error *err)
 {
-    for (const br_scope *outer = scope->outer; outer != NULL; outer = outer->outer) {
-        if (outer->aggregates_allowed && !outer->in_aggregate)
-            return br_fail(err, BR_UNSUPPORTED, "aggregate %s() of an outer query", ast->name);
-    }
     if ((scope->is_aggregate || scope->in_order) && !scope->in_aggregate)
         return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate: %s()", ast->name);
     return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate function %s()", ast->name);
@@ -35,29 +31,24 @@ br_status br_bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *ag
     return BR_OK;
 }
 
-// Arguments are bound below the AGGREGATE node; an aggregate that names only columns of an outer
-// query would belong to that one.
+// Arguments are bound below the AGGREGATE node.
 static br_status bind_below(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
                             br_error *err)
 {
     br_attach_list *attach = scope->attach;
-    bool escapes = scope->escapes, windows_allowed = scope->windows_allowed;
-    uint32_t references = scope->own_references;
+    bool windows_allowed = scope->windows_allowed;
+    uint32_t *references;
     br_bound first;
+    BR_TRY(br_scope_count_references(scope, &references, err));
     scope->attach = scope->attach_below;
     scope->in_aggregate = true;
     scope->windows_allowed = false;
-    scope->escapes = false;
     br_status status = br_bind_arguments(scope, ast, aggregate, &first, err);
-    bool only_outer = scope->escapes && scope->own_references == references;
     scope->attach = attach;
     scope->in_aggregate = false;
     scope->windows_allowed = windows_allowed;
-    scope->escapes = scope->escapes || escapes;
     BR_TRY(status);
-    if (only_outer)
-        return br_fail(err, BR_UNSUPPORTED, "aggregate %s() of an outer query", ast->name);
-    return BR_OK;
+    return br_note_outer_aggregate(scope, ast, references, err);
 }
 
 static bool optional_equal(const br_expr *left, const br_expr *right)
@@ -120,7 +111,13 @@ void br_aggregate_simplify(br_aggregate *aggregate)
 br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kind kind,
                             br_bound *out, br_error *err)
 {
-    if (!scope->aggregates_allowed || scope->in_aggregate) return misuse(scope, ast, err);
+    const br_outer_aggregate *noted = br_outer_aggregate_find(scope->binder, ast);
+    bool is_elsewhere = noted != NULL && (scope->core == NULL || !br_is_owner(scope->core, noted));
+    if (is_elsewhere) return br_bind_outer_aggregate(scope, ast, kind, noted, out, err);
+    // In WHERE of an aggregate query one of an outer query may stand.
+    bool may_be_outer = scope->is_aggregate && scope->outer != NULL;
+    if (scope->in_aggregate || (!scope->aggregates_allowed && !may_be_outer))
+        return misuse(scope, ast, err);
     if (ast->distinct && ast->arg_count != 1)
         return br_fail(err, BR_SQL, "DISTINCT aggregates must have exactly one argument");
     if (ast->order_count > 0)
@@ -128,6 +125,7 @@ br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kin
     br_aggregate aggregate = {.kind = kind, .distinct = ast->distinct};
     br_plan_column *column;
     BR_TRY(bind_below(scope, ast, &aggregate, err));
+    if (!scope->aggregates_allowed) return misuse(scope, ast, err);
     br_aggregate_simplify(&aggregate);
     BR_TRY(aggregate_column(scope, &aggregate, false, &column, err));
     *out = (br_bound){.source = BR_COLLATED_NOT};

@@ -9,7 +9,8 @@ bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast)
     if (ast == NULL) return false;
     if (ast->kind == BR_AST_FUNCTION) {
         bool is_aggregate = br_aggregate_find(ast->name, ast->arg_count) != BR_AGG_COUNT_;
-        if (is_aggregate && ast->window == NULL) return true;
+        bool is_outer = br_outer_aggregate_find(scope->binder, ast) != NULL;
+        if (is_aggregate && ast->window == NULL && !is_outer) return true;
         if (br_ast_has_aggregate(scope, ast->filter)) return true;
         if (ast->window != NULL && br_window_has_aggregate(scope, ast->window)) return true;
     }

@@ -462,7 +462,8 @@ br_status br_bind_core(br_scope *scope, const br_ast_core *core, const br_ast_se
     BR_TRY(br_check_windows(core, err));
     BR_TRY(br_bind_from(scope, core->from, err));
     BR_TRY(expand_results(scope, core, err));
-    scope->is_aggregate = core->group_count > 0 || has_aggregate(scope);
+    scope->is_aggregate = core->group_count > 0 || has_aggregate(scope) ||
+                          br_owns_aggregate(scope->binder, core);
     scope->nulls_when_empty = scope->is_aggregate && core->group_count == 0;
     BR_TRY(bind_clauses(scope, &parts, err));
     br_status status = build(scope, &parts, plan_out, err);

@@ -402,10 +402,12 @@ br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **
     BR_NEED(item, err);
     item->name = source->alias != NULL ? source->alias : source->name;
     if (item->name == NULL) item->name = "";
-    if (source->kind == BR_AST_SOURCE_SELECT)
-        BR_TRY(bind_subselect(scope, source->select, item, plan_out, err));
-    else
-        BR_TRY(bind_named(scope, source, item, plan_out, err));
+    const br_scope *from_outer = scope->binder->from_outer;
+    scope->binder->from_outer = scope->outer;
+    br_status status = source->kind == BR_AST_SOURCE_SELECT
+                           ? bind_subselect(scope, source->select, item, plan_out, err)
+                           : bind_named(scope, source, item, plan_out, err);
+    scope->binder->from_outer = from_outer;
     *item_out = item;
-    return BR_OK;
+    return status;
 }

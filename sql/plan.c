@@ -20,12 +20,30 @@ static br_status copy_parameters(const br_statement_ast *statement, const br_pla
     return BR_OK;
 }
 
+// Once more whenever an aggregate turned out to be another query's.
+static br_status bind_names(br_binder *binder, const br_statement_ast *statement,
+                            br_plan **root_out, br_error *err)
+{
+    const br_binder fresh = *binder;
+    const br_query empty = *binder->query;
+    bool escapes;
+    for (;;) {
+        br_status status = br_bind_select(binder, NULL, statement->select, BR_NAMES_RESULT,
+                                          root_out, &escapes, err);
+        if (!binder->is_stale || status == BR_NOMEM) return status;
+        br_outer_aggregate *noted = binder->outer_aggregates;
+        *binder = fresh;
+        *binder->query = empty;
+        binder->outer_aggregates = noted;
+    }
+}
+
 static br_status bind(br_binder *binder, const br_statement_ast *statement, br_error *err)
 {
     br_query *query = binder->query;
-    bool escapes;
-    BR_TRY(br_bind_select(binder, NULL, statement->select, BR_NAMES_RESULT, &query->root, &escapes,
-                          err));
+    br_plan *root = NULL;
+    BR_TRY(bind_names(binder, statement, &root, err));
+    query->root = root;
     if (!binder->has_dependent) return BR_OK;
     BR_TRY(br_unnest(binder, &query->root, err));
     for (uint32_t i = 0; i < query->subquery_count; i++)
