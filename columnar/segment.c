@@ -38,18 +38,37 @@ bool br_segment_parse_name(const char *name, uint64_t *segment_id_out)
 
 // ---- statistics ------------------------------------------------------------------------------
 
-static bool ranges_overlap(const br_zone_stats *left, const br_zone_stats *right)
+typedef struct bounds {
+    double min, max;
+} bounds;
+
+// How much of the narrower range lies in the other one, 0 to 1.
+static double share_of_overlap(bounds left, bounds right)
+{
+    double low = left.min > right.min ? left.min : right.min;
+    double high = left.max < right.max ? left.max : right.max;
+    double width = left.max - left.min;
+    if (right.max - right.min < width) width = right.max - right.min;
+    if (low > high) return 0;
+    return width > 0 ? (high - low) / width : 1;
+}
+
+static double ranges_overlap(const br_zone_stats *left, const br_zone_stats *right)
 {
     unsigned mask = left->class_mask & right->class_mask;
-    if ((mask & BR_MASK_INT) && left->int_min <= right->int_max && right->int_min <= left->int_max)
-        return true;
-    if ((mask & BR_MASK_REAL) && left->real_min <= right->real_max &&
-        right->real_min <= left->real_max)
-        return true;
-    if ((mask & BR_MASK_TEXT) && left->text_min <= right->text_max &&
-        right->text_min <= left->text_max)
-        return true;
-    return (mask & BR_MASK_BLOB) != 0;
+    double share = (mask & BR_MASK_BLOB) != 0, other = 0;
+    if (mask & BR_MASK_INT)
+        other = share_of_overlap((bounds){(double)left->int_min, (double)left->int_max},
+                                 (bounds){(double)right->int_min, (double)right->int_max});
+    if (other > share) share = other;
+    if (mask & BR_MASK_REAL)
+        other = share_of_overlap((bounds){left->real_min, left->real_max},
+                                 (bounds){right->real_min, right->real_max});
+    if (other > share) share = other;
+    if (mask & BR_MASK_TEXT)
+        other = share_of_overlap((bounds){(double)left->text_min, (double)left->text_max},
+                                 (bounds){(double)right->text_min, (double)right->text_max});
+    return other > share ? other : share;
 }
 
 // How many distinct values there are if samples of `row_count` rows show `distinct` of them: the D
@@ -67,12 +86,12 @@ static double distinct_of_samples(double distinct, double row_count)
     return high;
 }
 
-// Parts whose ranges do not overlap have no value in common; parts that do are taken for samples
-// of the same set.
+// Parts have no value in common where their ranges do not overlap (in a sorted column neighbours
+// share one value at most); where they do they are taken for samples of the same set.
 uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_count)
 {
     double sum = 0, largest = 0, row_count = 0;
-    uint32_t overlaps = 0;
+    double overlaps = 0;
     for (uint32_t i = 0; i < part_count; i++) {
         double distinct = parts[i]->distinct_estimate;
         sum += distinct;
@@ -85,7 +104,7 @@ uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_coun
         double shared = distinct_of_samples(sum / part_count, row_count / part_count);
         if (shared > sum) shared = sum;
         if (shared < largest) shared = largest;
-        double overlap = (double)overlaps / (part_count - 1);
+        double overlap = overlaps / (part_count - 1);
         estimate = overlap * shared + (1 - overlap) * sum;
     }
     if (estimate > row_count) estimate = row_count;

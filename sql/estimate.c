@@ -107,12 +107,21 @@ static double equal_share(const br_rewrite *rewrite, const br_expr *column,
     return fact->distinct > 0 ? (1 - fact->null_fraction) / fact->distinct : guess_equal;
 }
 
+static double below_share_normal(const br_column_fact *fact, double value)
+{
+    const double rare = 1e-3;  // tails are where the model is least to be trusted
+    double share = 0.5 * erfc((fact->mean - value) / (fact->deviation * sqrt(2) + 1e-9));
+    return clamp(share, rare, 1 - rare);
+}
+
 // The share of values below the constant.
 static double below_share(const br_rewrite *rewrite, const br_expr *column,
                           const br_expr *constant)
 {
     const br_column_fact *fact = fact_of(rewrite, column);
     known_number number;
+    if (fact != NULL && fact->has_mean && number_of(constant, &number))
+        return below_share_normal(fact, number.value);
     if (fact == NULL || !fact->has_range || !number_of(constant, &number)) return -1;
     if (number.scale != fact->scale) return -1;
     double max = fact->max + (fact->scale == BR_SCALE_DATE);  // a month has days
@@ -408,6 +417,35 @@ static br_column_fact expression_fact(const br_rewrite *rewrite, const br_plan *
                             .distinct = br_estimate_distinct(rewrite, expr, rows)};
 }
 
+// Mean and square mean of values that are spread evenly between their bounds.
+static bool moments_of(const br_rewrite *rewrite, const br_aggregate *aggregate, double *mean,
+                       double *square)
+{
+    *mean = *square = 1;  // count(*) adds ones
+    if (aggregate->kind == BR_AGG_COUNT_STAR || aggregate->kind == BR_AGG_COUNT) return true;
+    const br_column_fact *fact = fact_of(rewrite, aggregate->args[0]);
+    if (fact == NULL || !fact->has_range || fact->scale != BR_SCALE_NUMBER) return false;
+    double width = fact->max - fact->min;
+    *mean = (fact->min + fact->max) / 2;
+    *square = *mean * *mean + width * width / 12;
+    return true;
+}
+
+// HAVING sum(x) > c: the sum over a group whose size is random has, as a compound Poisson variable
+// of n values, mean n * E(x) and variance n * E(x^2); near to normal where n is not small.
+static void fact_set_moments(const br_rewrite *rewrite, const br_plan *plan,
+                             const br_aggregate *aggregate, br_column_fact *fact)
+{
+    double mean, square, size = plan->left->rows / (plan->rows > 1 ? plan->rows : 1);
+    bool is_sum = aggregate->kind == BR_AGG_SUM || aggregate->kind == BR_AGG_TOTAL ||
+                  aggregate->kind == BR_AGG_COUNT || aggregate->kind == BR_AGG_COUNT_STAR;
+    if (!is_sum || aggregate->distinct || aggregate->filter != NULL || size <= 1) return;
+    if (!moments_of(rewrite, aggregate, &mean, &square)) return;
+    fact->has_mean = true;
+    fact->mean = size * mean;
+    fact->deviation = sqrt(size * square);
+}
+
 static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
 {
     uint32_t key_count = plan->aggregate.key_count;
@@ -418,6 +456,7 @@ static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
         const br_expr *key = i < key_count ? plan->aggregate.keys[i] : NULL;
         br_column_fact fact = {.class_mask = plan->columns[i].type.class_mask};
         if (key != NULL) fact = expression_fact(rewrite, plan, key, plan->rows);
+        else fact_set_moments(rewrite, plan, &plan->aggregate.aggregates[i - key_count], &fact);
         if (i >= key_count || fact.distinct > plan->rows || fact.distinct <= 0)
             fact.distinct = plan->rows;
         fact.base = plan;

@@ -57,9 +57,10 @@ double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uin
         side_add(rewrite, &right, pairs[i].right, right_rows);
     }
     double distinct = side_distinct(&left), other = side_distinct(&right);
-    // Several keys together have fewer values than the product says, so that the side with fewer
-    // is nearer to the truth (a foreign key of two columns has as many as what it refers to).
-    bool is_composite = left.key_count > 1;
+    // Several keys of one relation have fewer values together than the product says, so that the
+    // side with fewer is nearer to the truth (a foreign key of two columns has as many as what it
+    // refers to). Keys of several relations are taken to be independent.
+    bool is_composite = left.key_count > 1 && left.base_count == 1 && right.base_count == 1;
     if (is_composite ? other < distinct : other > distinct) distinct = other;
     double single = left.distinct_max > right.distinct_max ? left.distinct_max : right.distinct_max;
     if (distinct < single) distinct = single;

@@ -333,9 +333,20 @@ void br_explain_node(br_explainer *self, const br_plan *plan)
 
 const char *br_explain_operator(const br_plan *plan)
 {
-    static const char *const kinds[] = {"scan",      "values", "shared", "filter", "project",
-                                        "aggregate", "join",   "sort",   "limit",  "set"};
-    return kinds[plan->kind];
+    switch (plan->kind) {
+    case BR_PLAN_SCAN: return "scan";
+    case BR_PLAN_VALUES: return "values";
+    case BR_PLAN_SHARED: return "shared";
+    case BR_PLAN_FILTER: return "filter";
+    case BR_PLAN_PROJECT: return "project";
+    case BR_PLAN_AGGREGATE: return "aggregate";
+    case BR_PLAN_JOIN: return "join";
+    case BR_PLAN_SORT: return "sort";
+    case BR_PLAN_LIMIT: return "limit";
+    case BR_PLAN_SET: return "set";
+    case BR_PLAN_WINDOW: return "window";
+    }
+    return "";
 }
 
 // ---- the tree --------------------------------------------------------------------------------

@@ -24,8 +24,35 @@ typedef struct orderer {
 
 // ---- estimates -------------------------------------------------------------------------------
 
-static const br_expr *member_in(const br_graph_class *class_, uint64_t leaves)
+static bool class_crosses(const br_graph_class *class_, uint64_t left, uint64_t right)
 {
+    return (class_->leaves & left) != 0 && (class_->leaves & right) != 0;
+}
+
+// Of a set, the leaf with a column in most of the classes that cross to the other set. Columns of
+// one leaf are known to go together: (partkey, suppkey) of partsupp rather than those of part and
+// of supplier.
+static uint64_t leaf_with_most(const orderer *self, uint64_t leaves, uint64_t others)
+{
+    const br_join_graph *graph = self->graph;
+    uint64_t best = 0;
+    uint32_t best_count = 1;  // one class alone: any member will do
+    for (uint64_t rest = leaves; rest != 0; rest &= rest - 1) {
+        uint64_t leaf = rest & (~rest + 1);
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < graph->class_count; i++)
+            count += (graph->classes[i].leaves & leaf) != 0 &&
+                     class_crosses(&graph->classes[i], leaf, others);
+        if (count <= best_count) continue;
+        best = leaf;
+        best_count = count;
+    }
+    return best;
+}
+
+static const br_expr *member_in(const br_graph_class *class_, uint64_t leaves, uint64_t wanted)
+{
+    if ((class_->leaves & wanted) != 0) leaves = wanted;
     for (uint32_t i = 0; i < class_->member_count; i++)
         if ((leaves >> class_->members[i].leaf & 1) != 0) return class_->members[i].column;
     return NULL;
@@ -59,12 +86,14 @@ static double join_rows(const orderer *self, uint64_t left, double left_rows, ui
     br_key_pair pairs[PAIRS_MAX];
     uint32_t pair_count = 0;
     double selectivity = 1;
+    uint64_t left_leaf = leaf_with_most(self, left, right);
+    uint64_t right_leaf = leaf_with_most(self, right, left);
     for (uint32_t i = 0; i < graph->class_count; i++) {
         const br_graph_class *class_ = &graph->classes[i];
-        bool crosses = (class_->leaves & left) != 0 && (class_->leaves & right) != 0;
+        bool crosses = class_crosses(class_, left, right);
         if (!crosses || class_->has_constant || pair_count == PAIRS_MAX) continue;
-        pairs[pair_count++] =
-            (br_key_pair){member_in(class_, left), member_in(class_, right)};
+        pairs[pair_count++] = (br_key_pair){member_in(class_, left, left_leaf),
+                                            member_in(class_, right, right_leaf)};
     }
     for (uint32_t i = 0; i < graph->condition_count; i++) {
         const br_graph_condition *condition = &graph->conditions[i];
@@ -355,10 +384,10 @@ static br_status add_conditions(orderer *self, br_plan *join, uint64_t left, uin
     br_conjuncts residual = {0};
     for (uint32_t i = 0; i < graph->class_count; i++) {
         const br_graph_class *class_ = &graph->classes[i];
-        if ((class_->leaves & left) == 0 || (class_->leaves & right) == 0) continue;
+        if (!class_crosses(class_, left, right)) continue;
         br_expr *keys[2] = {
-            br_expr_clone(graph->rewrite->arena, member_in(class_, left)),
-            br_expr_clone(graph->rewrite->arena, member_in(class_, right)),
+            br_expr_clone(graph->rewrite->arena, member_in(class_, left, 0)),
+            br_expr_clone(graph->rewrite->arena, member_in(class_, right, 0)),
         };
         BR_NEED_NODE(keys[0], err);
         BR_NEED_NODE(keys[1], err);

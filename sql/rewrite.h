@@ -35,6 +35,8 @@ typedef struct br_column_fact {
     double min, max;       // when has_range
     br_fact_scale scale;
     bool has_range;
+    bool has_mean;         // of values that spread as the normal distribution does
+    double mean, deviation;
     bool is_unique;        // in its base
     uint8_t class_mask;
     double null_fraction;
