@@ -87,6 +87,23 @@ static br_status bitmap_select(void *context, uint32_t worker, const br_vector *
     return BR_OK;
 }
 
+// Is a key between the bounds? Keys of a sorted column are often far from all of a zone.
+static bool bitmap_may_pass(void *context, const br_zone_stats *stats)
+{
+    const key_bitmap *keys = context;
+    if ((stats->class_mask & BR_MASK_INT) == 0) return false;
+    uint64_t first = stats->int_min <= keys->least
+                         ? 0
+                         : (uint64_t)stats->int_min - (uint64_t)keys->least;
+    if (first > keys->span || stats->int_max < keys->least) return false;
+    uint64_t last = (uint64_t)stats->int_max - (uint64_t)keys->least;
+    if (last > keys->span) last = keys->span;
+    uint64_t word = keys->bits[first / 64] & (UINT64_MAX << (first & 63));
+    for (uint64_t i = first / 64; i < last / 64; word = keys->bits[++i])
+        if (word != 0) return true;
+    return (word & (UINT64_MAX >> (63 - (last & 63)))) != 0;
+}
+
 static br_status add_filter(br_run *run, scan_column column, const br_filter *filter,
                             br_error *err)
 {
@@ -160,7 +177,8 @@ static br_status add_bitmap(br_run *run, const br_join_table *table, const key_r
     *keys = (key_bitmap){
         .kernels = run->kernels, .least = range->least, .span = span, .bits = bits};
     br_filter filter = {
-        .kind = BR_FILTER_PREDICATE, .select = bitmap_select, .context = keys};
+        .kind = BR_FILTER_PREDICATE, .select = bitmap_select, .may_pass = bitmap_may_pass,
+        .context = keys};
     return add_filter(run, column, &filter, err);
 }
 

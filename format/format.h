@@ -78,6 +78,8 @@ typedef struct br_filter {
     br_value value;            // COMPARE
     int64_t int_min, int_max;  // RANGE
     bool null_result;          // PREDICATE: does a NULL pass?
+    // PREDICATE: false when no value within these bounds passes; NULL: not known.
+    bool (*may_pass)(void *context, const br_zone_stats *stats);
     br_status (*select)(void *context, uint32_t worker, const br_vector *values, uint32_t row_count,
                         uint64_t *selected_out, br_error *err);
     void *context;

@@ -187,6 +187,10 @@ br_prune br_filter_prune(const br_filter *filter, const br_zone_stats *stats)
     if (filter->kind == BR_FILTER_IS_NULL) return prune_of(some_null, all_null);
     if (filter->kind == BR_FILTER_NOT_NULL) return prune_of(!all_null, !some_null);
     if (filter->kind == BR_FILTER_PREDICATE) {
+        bool may_pass = all_null || filter->may_pass == NULL ||
+                        (filter->null_result && some_null) ||
+                        filter->may_pass(filter->context, stats);
+        if (!may_pass) return BR_PRUNE_NONE;
         if (!all_null) return BR_PRUNE_SOME;
         return filter->null_result ? BR_PRUNE_ALL : BR_PRUNE_NONE;
     }

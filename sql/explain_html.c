@@ -135,5 +135,7 @@ void br_explain_html(br_explainer *self, const br_explanation *what)
         html_table(self, "subquery", i, query->subqueries[i]);
     for (uint32_t i = 0; query != NULL && i < query->applied_count; i++)
         html_table(self, "applied", i, query->applied[i]);
+    for (uint32_t i = 0; query != NULL && i < query->applied_count; i++)
+        html_table(self, "applied", i, query->applied[i]);
     br_explain_text(self, "</body></html>\n");
 }

@@ -171,8 +171,26 @@ static br_status prune_window(br_rewrite *rewrite, br_plan **plan, id_set needed
     return prune(rewrite, plan, needed, err);
 }
 
-static br_status prune_join(br_rewrite *rewrite, br_plan *join, id_set needed, br_error *err)
+// A join that adds columns nobody reads to rows that it neither drops nor doubles.
+static bool is_idle(br_rewrite *rewrite, const br_plan *join, id_set needed)
 {
+    br_join_kind kind = join->join.join;
+    if (kind != BR_JOIN_LEFT && kind != BR_JOIN_SINGLE && kind != BR_JOIN_MARK) return false;
+    if (join->join.residual != NULL && join->join.residual->can_fail) return false;
+    uint32_t count = br_plan_output_count(join->right);
+    if (kind == BR_JOIN_MARK) return !set_has(needed, join->columns[join->column_count - 1].id);
+    for (uint32_t i = 0; i < count; i++)
+        if (set_has(needed, join->right->columns[i].id)) return false;
+    return kind == BR_JOIN_SINGLE || br_join_right_is_unique(rewrite, join);
+}
+
+static br_status prune_join(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err)
+{
+    br_plan *join = *plan;
+    if (is_idle(rewrite, join, needed)) {
+        *plan = join->left;
+        return prune(rewrite, plan, needed, err);
+    }
     id_set inner;
     BR_TRY(set_copy(rewrite, &needed, &inner, err));
     BR_TRY(br_plan_each_expr(join, set_add_expression, &inner, err));
@@ -308,7 +326,7 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
     case BR_PLAN_APPLY: return prune_through(rewrite, *plan, needed, err);
     case BR_PLAN_PROJECT: return prune_project(rewrite, plan, needed, err);
     case BR_PLAN_AGGREGATE: return prune_aggregate(rewrite, *plan, needed, err);
-    case BR_PLAN_JOIN: return prune_join(rewrite, *plan, needed, err);
+    case BR_PLAN_JOIN: return prune_join(rewrite, plan, needed, err);
     case BR_PLAN_SET: return prune_set(rewrite, *plan, needed, err);
     case BR_PLAN_WINDOW: return prune_window(rewrite, plan, needed, err);
     case BR_PLAN_RECURSIVE: return prune_recursive(rewrite, *plan, err);

@@ -51,6 +51,16 @@ static br_status simplify_expression(void *context, br_expr **expr, br_error *er
     return br_expr_simplify(context, expr, err);
 }
 
+uint32_t br_rewrite_new_id(br_rewrite *rewrite)
+{
+    return br_rewrite_has_ids(rewrite, 1) ? rewrite->id_count++ : 0;
+}
+
+bool br_rewrite_has_ids(const br_rewrite *rewrite, uint32_t count)
+{
+    return rewrite->id_capacity - rewrite->id_count >= count;
+}
+
 // ---- shapes ----------------------------------------------------------------------------------
 
 // Where the order of columns counts a PROJECT fixes it; it stays at the top.
@@ -206,6 +216,7 @@ static br_status optimize_plan(br_rewrite *rewrite, br_plan **plan, uint32_t col
     BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
     BR_TRY(reshape_all(rewrite, plan, err));
     BR_TRY(br_push_down(rewrite, plan, &none, err));
+    BR_TRY(br_reduce_groups(rewrite, plan, err));
     return br_prune_columns(rewrite, plan, column_count, err);
 }
 
@@ -219,7 +230,9 @@ static br_status rewrite_init(br_rewrite *rewrite, br_error *err)
         BR_TRY(count_ids(query->subqueries[i], &rewrite->id_count, err));
     for (uint32_t i = 0; i < query->applied_count; i++)
         BR_TRY(count_ids(query->applied[i], &rewrite->id_count, err));
-    uint32_t count = rewrite->id_count;
+    enum { SPARE_IDS = 512 };  // for columns that rewriting adds
+    uint32_t count = rewrite->id_count + SPARE_IDS;
+    rewrite->id_capacity = count;
     rewrite->alias = BR_ALLOC(rewrite->arena, uint32_t, count);
     rewrite->facts = BR_ALLOC(rewrite->arena, br_column_fact, count);
     rewrite->substitutes = BR_ALLOC(rewrite->arena, br_expr *, count);

@@ -3,7 +3,8 @@
 //     br_optimize   columns renamed, LIMIT into SORT        (rewrite.c)
 //       push-down   conditions to where their columns come from  (rewrite_push.c, rewrite_join.c)
 //       join order  inner joins as a graph of leaves and conditions (join_graph.c, join_order.c)
-//       pruning     columns that nobody reads               (prune.c)
+//       grouping    sort keys and sums that follow from others   (rewrite_group.c)
+//       pruning     columns and joins that nobody reads     (prune.c)
 //       estimates   rows and cost                           (estimate.c, cost.c)
 //
 // What must stay true: the same rows come out (in any order where no SORT says one), and an
@@ -52,6 +53,7 @@ typedef struct br_rewrite {
     br_query *query;
     const br_sql_catalog *catalog;
     uint32_t id_count;       // column ids are below
+    uint32_t id_capacity;    // the arrays by id have room for so many
     uint32_t *alias;         // id -> id that means the same; 0: itself
     br_column_fact *facts;   // by id
     br_expr **substitutes;   // by id, NULL outside br_expr_substitute
@@ -107,6 +109,10 @@ bool br_expr_is_always(const br_expr *expr);
 
 // ---- plans -----------------------------------------------------------------------------------
 
+// A column id that is not used yet, 0 when there is none left; are there so many?
+uint32_t br_rewrite_new_id(br_rewrite *rewrite);
+bool br_rewrite_has_ids(const br_rewrite *rewrite, uint32_t count);
+
 // rewrite_push.c: makes *plan give only rows for which all conditions are true, and does the same
 // for every condition inside it. No condition can fail. Estimates are filled in.
 BR_CHECKED br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
@@ -131,8 +137,11 @@ BR_CHECKED br_status br_join_add_key(br_rewrite *rewrite, br_plan *join, br_expr
 // A LEFT or SINGLE join becomes INNER when some condition drops its rows without a match anyway.
 BR_CHECKED br_status br_join_make_inner(br_rewrite *rewrite, br_plan *join,
                                         const br_conjuncts *conditions, br_error *err);
-// Is there at most one row for each value of the columns in set `stamp`?
+// Is there at most one row for each value of the columns in set `stamp`? May put columns of the
+// plan into the set, and into others.
 bool br_plan_is_unique(br_rewrite *rewrite, const br_plan *plan, uint32_t stamp);
+// Has every left row at most one match?
+bool br_join_right_is_unique(br_rewrite *rewrite, const br_plan *join);
 void br_join_choose_build(br_plan *join);
 // Below *plan, joins of which one side reads the rows of a recursion build the other one, which
 // stays the same from step to step.
@@ -141,6 +150,10 @@ void br_join_probe_working(br_plan *plan);
 // join_graph.c: a tree of inner joins on top of *plan, as a graph that is joined anew.
 BR_CHECKED br_status br_join_graph_run(br_rewrite *rewrite, br_plan **plan,
                                        br_conjuncts *conditions, br_error *err);
+
+// rewrite_group.c: fewer keys to sort by, fewer sums, no DISTINCT where all rows differ. For plans
+// whose conditions are where they belong.
+BR_CHECKED br_status br_reduce_groups(br_rewrite *rewrite, br_plan **plan, br_error *err);
 
 // prune.c: only columns that somebody reads. The first `column_count` that *plan puts out stay, in
 // their order.

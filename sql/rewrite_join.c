@@ -172,6 +172,18 @@ static bool scan_is_unique(const br_rewrite *rewrite, const br_plan *scan, uint3
     return false;
 }
 
+// Rows of a join differ when those of the left side do and have one match at most, or when those of
+// both sides do.
+static bool join_is_unique(br_rewrite *rewrite, const br_plan *join, uint32_t stamp)
+{
+    br_join_kind kind = join->join.join;
+    if (!br_plan_is_unique(rewrite, join->left, stamp)) return false;
+    if (kind == BR_JOIN_FULL) return false;
+    if (kind != BR_JOIN_INNER && kind != BR_JOIN_LEFT) return true;
+    return br_plan_is_unique(rewrite, join->right, stamp) ||
+           br_join_right_is_unique(rewrite, join);
+}
+
 bool br_plan_is_unique(br_rewrite *rewrite, const br_plan *plan, uint32_t stamp)
 {
     switch (plan->kind) {
@@ -191,13 +203,13 @@ bool br_plan_is_unique(br_rewrite *rewrite, const br_plan *plan, uint32_t stamp)
     case BR_PLAN_SORT:
     case BR_PLAN_WINDOW:
     case BR_PLAN_LIMIT: return br_plan_is_unique(rewrite, plan->left, stamp);
+    case BR_PLAN_JOIN: return join_is_unique(rewrite, plan, stamp);
     case BR_PLAN_VALUES: return plan->values.row_count <= 1;
     default: return false;
     }
 }
 
-// Has every left row at most one match?
-static bool right_is_unique(br_rewrite *rewrite, const br_plan *join)
+bool br_join_right_is_unique(br_rewrite *rewrite, const br_plan *join)
 {
     uint32_t stamp = ++rewrite->stamp;
     for (uint32_t i = 0; i < join->join.key_count; i++) {
@@ -240,7 +252,7 @@ br_status br_join_make_inner(br_rewrite *rewrite, br_plan *join, const br_conjun
     if (!rejects) return BR_OK;
     if (join->join.join == BR_JOIN_SINGLE) {
         BR_TRY(extract_keys(rewrite, join, err));
-        if (!right_is_unique(rewrite, join)) return BR_OK;
+        if (!br_join_right_is_unique(rewrite, join)) return BR_OK;
     }
     join->join.join = BR_JOIN_INNER;
     return BR_OK;

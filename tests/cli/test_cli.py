@@ -645,6 +645,13 @@ class TestAdmin(Case):
         self.assertAlmostEqual(sum(node["cpu_ms"] for node in nodes), top["cpu_ms"], places=3)
         for node in nodes:
             self.assertEqual(node["spilled_bytes"], 0)
+        # Keys far from each other: no row of the zone between them has a partner.
+        self.sqlite("CREATE TABLE w(k INTEGER PRIMARY KEY); INSERT INTO w VALUES (5), (19999)")
+        out, _ = self.braid("explain", "t.db", "SELECT sum(t.c) FROM t JOIN w ON t.a = w.k",
+                            "--analyze", "--format", "json")
+        nodes = list(self.nodes(json.loads(out)["plan"][0]))
+        scan = [node for node in nodes if node["detail"].startswith("scan t ")][0]
+        self.assertEqual((scan["rows"], scan["zones_skipped"]), (2, 1))
         # Rows that came after the copy was made durable are in the delta.
         self.sqlite("INSERT INTO t VALUES (7, 'new', 0)")
         out, _ = self.braid("explain", "t.db", "SELECT a + 1 FROM t WHERE c > 5000", "--analyze",

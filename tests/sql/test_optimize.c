@@ -293,9 +293,9 @@ static void test_join_keys_may_be_expressions(void)
 
 static void test_left_join_keeps_its_rows(void)
 {
-    check_plan("SELECT count(*) FROM big LEFT JOIN mid ON big.a = mid.id AND mid.b = 2"
+    check_plan("SELECT count(mid.id) FROM big LEFT JOIN mid ON big.a = mid.id AND mid.b = 2"
                " AND big.b = 3 WHERE big.t > '1995-03'",
-               "aggregate: count(*) as count(*)\n"
+               "aggregate: count(id) as count(mid.id)\n"
                "  left join on a = id if b = 3\n"
                "    scan big [a, b] where t > '1995-03'\n"
                "    scan mid [id] where b = 2\n");
@@ -432,6 +432,79 @@ static void test_windows_that_nobody_reads_are_not_computed(void)
                "aggregate: count(*) as count(*)\n  scan big []\n");
 }
 
+static void test_distinct_of_rows_that_differ_does_nothing(void)
+{
+    check_plan("SELECT DISTINCT id, a FROM big", "scan big [id, a]\n");
+    check_plan("SELECT DISTINCT big.id, small.t FROM big, small WHERE big.a = small.id",
+               "inner join on a = id\n  scan big [id, a]\n  scan small [id, t]\n");
+    check_plan("SELECT DISTINCT a FROM big", "distinct a\n  scan big [a]\n");
+    check_plan("SELECT DISTINCT big.id FROM big, small WHERE big.a = small.a",
+               "distinct id\n"
+               "  inner join on a = a\n"
+               "    scan big [id, a]\n"
+               "    scan small [a]\n");
+    check_plan("SELECT DISTINCT id FROM big UNION ALL SELECT DISTINCT id + 0 FROM big",
+               "union all\n"
+               "  scan big [id]\n"
+               "  distinct id + 0\n"
+               "    project id + 0 as id + 0\n"
+               "      scan big [id]\n");
+}
+
+static void test_sort_keys_that_follow_are_dropped(void)
+{
+    check_plan("SELECT a FROM big ORDER BY id DESC, b",
+               "project a as a\n  sort id desc\n    scan big [id, a]\n");
+    check_plan("SELECT id FROM big WHERE a = 3 ORDER BY a, b, a",
+               "project id as id\n  sort b\n    scan big [id, b] where a = 3\n");
+    check_plan("SELECT big.id FROM big JOIN small ON big.a = small.id ORDER BY small.id, big.a, "
+               "small.t, big.b",
+               "project id as id\n"
+               "  sort id, b\n"
+               "    inner join on a = id\n"
+               "      scan big [id, a, b]\n"
+               "      scan small [id]\n");
+    // A row without a partner has NULL, whatever its a.
+    check_plan("SELECT big.id FROM big LEFT JOIN small ON big.a = small.id ORDER BY big.a, "
+               "small.b, small.t",
+               "project id as id\n"
+               "  sort a, b, t\n"
+               "    left join on a = id\n"
+               "      scan big [id, a]\n"
+               "      scan small [id, b, t]\n");
+}
+
+static void test_sums_of_one_column_are_shared(void)
+{
+    check_plan("SELECT sum(a), sum(a + 1), sum(2 + a), sum(a - 3), sum(b + 1) FROM big",
+               "project sum(a), sum(a) + (1 * #15) as sum(a + 1), sum(a) + (2 * #15) as "
+               "sum(2 + a), sum(a) + (-3 * #15) as sum(a - 3), sum(b + 1)\n"
+               "  aggregate: sum(a) as sum(a), count(*) as #15, sum(b + 1) as sum(b + 1)\n"
+               "    scan big [a, b]\n");
+    check_plan("SELECT a, sum(b + 1) FROM big GROUP BY a",
+               "aggregate by a: sum(b + 1) as sum(b + 1)\n  scan big [a, b]\n");
+    check_plan("SELECT sum(DISTINCT a + 1), sum(a + 2) FILTER (WHERE b > 1), sum(a + 3) FROM big",
+               "aggregate: sum(distinct a + 1) as sum(DISTINCT a + 1), sum(a + 2) filter b > 1 as "
+               "sum(a + 2) FILTER (WHERE b > 1), sum(a + 3) as sum(a + 3)\n"
+               "  scan big [a, b]\n");
+}
+
+static void test_joins_that_add_nothing_are_dropped(void)
+{
+    check_plan("SELECT big.b FROM big LEFT JOIN small ON big.a = small.id WHERE big.b > 1",
+               "scan big [b] where b > 1\n");
+    check_plan("SELECT big.b FROM big LEFT JOIN (SELECT a, count(*) FROM mid GROUP BY a) m "
+               "ON big.b = m.a",
+               "scan big [b]\n");
+    check_plan("SELECT count(*) FROM big LEFT JOIN small ON big.a = small.a",
+               "aggregate: count(*) as count(*)\n"
+               "  left join on a = a\n"
+               "    scan big [a]\n"
+               "    scan small [a]\n");
+    check_plan("SELECT big.b FROM big JOIN small ON big.a = small.id",
+               "inner join on a = id\n  scan big [a, b]\n  scan small [id]\n");
+}
+
 static void test_shared_tables_keep_their_columns(void)
 {
     check_plan("WITH c AS MATERIALIZED (SELECT a, count(*) AS n FROM big GROUP BY a)"
@@ -559,6 +632,12 @@ int main(void)
     RUN(test_prune_keeps_what_is_read);
     RUN(test_windows_let_conditions_on_partitions_through);
     RUN(test_windows_that_nobody_reads_are_not_computed);
+}
+
+    RUN(test_distinct_of_rows_that_differ_does_nothing);
+    RUN(test_sort_keys_that_follow_are_dropped);
+    RUN(test_sums_of_one_column_are_shared);
+    RUN(test_joins_that_add_nothing_are_dropped);
     RUN(test_shared_tables_keep_their_columns);
     RUN(test_shared_tables_lose_columns_nobody_reads);
     RUN(test_plain_ctes_run_for_each_use);
