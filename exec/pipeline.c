@@ -96,10 +96,10 @@ br_status br_run_tasks(br_run *run, uint32_t count, br_task task, void *context,
     if (run->profiler == NULL)
         return br_task_pool_run(run->env->pool, run->thread_count, count, task, context, err);
     measured_task measured = {.run = run, .task = task, .context = context};
-    br_profiler_charge_serial(run);
+    bool was_running = br_profiler_run(run, true);
     br_status status =
         br_task_pool_run(run->env->pool, run->thread_count, count, run_measured, &measured, err);
-    br_profiler_begin_serial(run);
+    br_profiler_run(run, was_running);
     return status;
 }
 

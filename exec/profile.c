@@ -11,6 +11,7 @@ typedef struct clock_of_worker {
 struct br_profiler {
     uint32_t node_count;
     uint64_t began_ns;
+    bool is_running;          // tasks: the caller's thread is one of the workers
     clock_of_worker *clocks;  // by worker, then the caller's thread outside of tasks
 };
 
@@ -76,12 +77,23 @@ void br_profiler_charge(br_profiler *profiler, uint32_t worker, uint32_t node)
 
 void br_profiler_begin_serial(br_run *run)
 {
-    if (run->profiler != NULL) serial_clock(run)->last_ns = br_clock_thread_ns();
+    if (run->profiler != NULL && !run->profiler->is_running)
+        serial_clock(run)->last_ns = br_clock_thread_ns();
 }
 
 void br_profiler_charge_serial(br_run *run)
 {
-    if (run->profiler != NULL) clock_charge(run->profiler, serial_clock(run), run->node);
+    if (run->profiler != NULL && !run->profiler->is_running)
+        clock_charge(run->profiler, serial_clock(run), run->node);
+}
+
+bool br_profiler_run(br_run *run, bool is_running)
+{
+    bool before = run->profiler->is_running;
+    if (is_running) br_profiler_charge_serial(run);
+    run->profiler->is_running = is_running;
+    br_profiler_begin_serial(run);
+    return before;
 }
 
 br_node_figures *br_run_figures(const br_run *run, uint32_t worker, uint32_t node)

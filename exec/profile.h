@@ -32,6 +32,9 @@ void br_profiler_charge(br_profiler *profiler, uint32_t worker, uint32_t node);
 // The same for the caller's thread between tasks.
 void br_profiler_begin_serial(br_run *run);
 void br_profiler_charge_serial(br_run *run);
+// Around tasks, when only the workers' clocks run; returns what it was (a recursion runs tasks
+// within a task).
+bool br_profiler_run(br_run *run, bool is_running);
 
 // Where a worker counts what a node did; NULL when the run is not analysed. The caller's thread,
 // outside of tasks, may use any worker's.

@@ -345,6 +345,9 @@ const char *br_explain_operator(const br_plan *plan)
     case BR_PLAN_LIMIT: return "limit";
     case BR_PLAN_SET: return "set";
     case BR_PLAN_WINDOW: return "window";
+    case BR_PLAN_APPLY: return "apply";
+    case BR_PLAN_RECURSIVE: return "recursive";
+    case BR_PLAN_WORKING: return "working";
     }
     return "";
 }

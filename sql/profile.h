@@ -1,7 +1,7 @@
 // profile.h - what each node of a plan did in one run: filled by exec/, shown by EXPLAIN ANALYZE.
 //
-// Nodes are numbered: the root's tree before those of the shared plans, of the subqueries and of the
-// applied plans, each node before its inputs. What runs many times has the figures of all runs.
+// Nodes are numbered: the root's tree before those of the shared plans, of the subqueries and of
+// the applied plans, each node before its inputs. What runs many times has the figures of all runs.
 //
 // Ownership: the arena it was made in; nodes borrow from the query. Threads: one. Errors: BR_NOMEM.
 // SPDX-License-Identifier: Apache-2.0

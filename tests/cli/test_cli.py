@@ -688,12 +688,11 @@ class TestAdmin(Case):
         self.assertRegex(out, r"\(\d+x off\)")
 
     def test_explain_analyze_in_sqlite_and_of_writes(self):
-        sql = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30) "
-               "SELECT i, random() FROM n")
+        sql = "SELECT name FROM sqlite_schema WHERE name = 't'"
         out, _ = self.braid("explain", "t.db", sql, "--analyze")
-        self.assertRegex(out, r"^engine: oltp .*\nreason: .*\ntime: [0-9.]+ ms, 30 rows\n$")
+        self.assertRegex(out, r"^engine: oltp .*\nreason: .*\ntime: [0-9.]+ ms, 1 rows\n$")
         out, _ = self.braid("explain", "t.db", sql, "--analyze", "--format", "json")
-        self.assertEqual(json.loads(out)["rows"], 30)
+        self.assertEqual(json.loads(out)["rows"], 1)
         out, _ = self.braid("explain", "t.db", "DELETE FROM t", "--analyze", "--format", "json")
         self.assertFalse(json.loads(out)["analyzed"])
         self.assertEqual(self.sqlite("SELECT count(*) FROM t"), [(3,)])

@@ -632,8 +632,6 @@ int main(void)
     RUN(test_prune_keeps_what_is_read);
     RUN(test_windows_let_conditions_on_partitions_through);
     RUN(test_windows_that_nobody_reads_are_not_computed);
-}
-
     RUN(test_distinct_of_rows_that_differ_does_nothing);
     RUN(test_sort_keys_that_follow_are_dropped);
     RUN(test_sums_of_one_column_are_shared);
