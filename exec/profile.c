@@ -50,9 +50,7 @@ void br_profiler_finish(br_run *run)
             br_node_figures_add(&profile->figures[node], &profiler->clocks[i].figures[node]);
     }
     profile->wall_ns = br_clock_ns() - profiler->began_ns;
-    profile->threads = run->worker_count;
-    if (run->env->threads != 0 && run->env->threads < profile->threads)
-        profile->threads = run->env->threads;
+    profile->threads = run->thread_count;
 }
 
 // ---- clocks ----------------------------------------------------------------------------------
