@@ -1,8 +1,8 @@
 // Aggregates of an outer query: one whose arguments name only columns of queries around the one
 // where it stands belongs to the innermost of those, as in SELECT (SELECT sum(t.a)) FROM t.
 //
-// Whose an aggregate is shows only once its arguments are bound; but whether a query is an aggregate
-// one has to be known before. So what is found is noted, and the statement is bound anew.
+// Whose an aggregate is shows only once its arguments are bound; but whether a query is an
+// aggregate one has to be known before. So what is found is noted, and the statement is bound anew.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
