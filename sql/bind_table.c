@@ -263,7 +263,8 @@ br_status br_plan_share(br_binder *binder, br_plan *plan, uint32_t *index_out, b
     return BR_OK;
 }
 
-// The shared plan has to run before whatever was bound after its first use.
+// The shared plan has to run before whatever was bound after its first use. all_ctes is in that
+// order, so of two with the same position the later one may need the earlier one.
 static br_status insert_run(br_binder *binder, const br_cte *cte, uint32_t entry, br_error *err)
 {
     br_query *query = binder->query;
@@ -274,9 +275,12 @@ static br_status insert_run(br_binder *binder, const br_cte *cte, uint32_t entry
     memmove(grown + position + 1, grown + position, (query->run_count - position) * sizeof *grown);
     grown[position] = entry;
     query->run_count++;
+    bool is_later = false;
     for (uint32_t i = 0; i < binder->all_cte_count; i++) {
         br_cte *other = binder->all_ctes[i];
-        if (other->run_position > position) other->run_position++;
+        if (other->run_position > position || (is_later && other->run_position == position))
+            other->run_position++;
+        is_later = is_later || other == cte;
     }
     return BR_OK;
 }
