@@ -66,7 +66,8 @@ def ask(build, database, sql, engine):
                            "--engine", engine], capture_output=True, check=False)
     if done.returncode != 0:
         return None, done.stderr.decode("utf-8", "replace").strip()
-    return list(csv.reader(done.stdout.decode("utf-8", "replace").splitlines(keepends=True)))[1:], ""
+    text = done.stdout.decode("utf-8", "replace")
+    return list(csv.reader(text.splitlines(keepends=True)))[1:], ""
 
 
 # ---- comparing -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FAILURES_SHOWN_MAX = 30, TEXT_SHOWN_MAX = 60, TIMEOUT_MS = 400 };
+enum { TEXT_SHOWN_MAX = 60, TIMEOUT_MS = 150 };
 
 static double number(const braid_value *value)
 {
@@ -162,12 +162,26 @@ static bool rows_differ(const rows *olap, const rows *oltp, bool approximate, ch
     return false;
 }
 
+// ---- running -----------------------------------------------------------------------------------
+
+// ?1 to ?5 as world_parameters has them.
+static void bind(braid_statement *statement)
+{
+    uint32_t count = braid_parameter_count(statement);
+    if (count > 0) (void)braid_bind_int64(statement, 1, 5);
+    if (count > 1) (void)braid_bind_text(statement, 2, "a", 1);
+    if (count > 2) (void)braid_bind_double(statement, 3, 2.5);
+    if (count > 3) (void)braid_bind_null(statement, 4);
+    if (count > 4) (void)braid_bind_blob(statement, 5, "\0\x12", 2);
+}
+
 static braid_status run(braid *db, const char *sql, braid_engine engine, braid_result **result_out)
 {
     braid_statement *statement = NULL;
     *result_out = NULL;
     braid_status status = braid_prepare(db, sql, &statement, NULL);
     if (status == BRAID_OK) {
+        bind(statement);
         braid_statement_set_engine(statement, engine);
         braid_statement_set_timeout(statement, TIMEOUT_MS); // some random joins are huge
         status = braid_run(statement, result_out);
@@ -176,55 +190,116 @@ static braid_status run(braid *db, const char *sql, braid_engine engine, braid_r
     return status;
 }
 
-static void report(compare_tally *tally, const char *message, const char *sql)
+// Whether a sum overflows on the way depends on the order of its rows; which of two conditions is
+// asked first, and may fail, is open as well.
+static bool depends_on_order(const char *message)
 {
-    if (++tally->failed <= FAILURES_SHOWN_MAX) printf("DIFFERENT: %s\n    %s\n", message, sql);
+    return strstr(message, "integer overflow") != NULL || strstr(message, "JSON") != NULL;
 }
 
-void compare_engines(braid *db, const char *sql, bool ordered, bool approximate,
-                     compare_tally *tally)
+static compare_outcome compare_statuses(braid_status olap, const char *olap_message,
+                                        braid_status oltp, const char *oltp_message,
+                                        char *message_out, size_t message_size)
+{
+    snprintf(message_out, message_size, "'%s', SQLite says '%s'", olap_message, oltp_message);
+    if (olap == BRAID_INTERRUPTED || oltp == BRAID_INTERRUPTED) return COMPARE_INTERRUPTED;
+    if (oltp == BRAID_SQL) return olap == BRAID_OK ? COMPARE_DIFFERENT : COMPARE_INVALID;
+    if (olap == BRAID_UNSUPPORTED) {
+        snprintf(message_out, message_size, "%s", olap_message);
+        return COMPARE_REFUSED;
+    }
+    if ((olap == BRAID_OK) == (oltp == BRAID_OK)) return COMPARE_SAME;
+    return depends_on_order(olap_message) || depends_on_order(oltp_message) ? COMPARE_OPEN
+                                                                            : COMPARE_DIFFERENT;
+}
+
+static compare_outcome compare_rows(const braid_result *left, const braid_result *right,
+                                    const compare_query *query, char *message_out,
+                                    size_t message_size)
+{
+    rows ours = rows_of(left), theirs = rows_of(right);
+    // In order, 0 and -0.0 may change places; sorted, every value must be there exactly.
+    bool differs = query->ordered && rows_differ(&ours, &theirs, true, message_out, message_size);
+    rows_sort(&ours);
+    rows_sort(&theirs);
+    if (!differs) differs = rows_differ(&ours, &theirs, false, message_out, message_size);
+    if (differs && query->approximate && !query->ordered) {
+        ours.approximate = theirs.approximate = true;
+        rows_sort(&ours);
+        rows_sort(&theirs);
+        differs = rows_differ(&ours, &theirs, true, message_out, message_size);
+    }
+    free(ours.values);
+    free(theirs.values);
+    return differs ? COMPARE_DIFFERENT : COMPARE_SAME;
+}
+
+compare_outcome compare_engines(braid *db, const compare_query *query, char *message_out,
+                                size_t message_size)
 {
     braid_result *olap, *oltp;
-    char message[700];
-    tally->queries++;
-    braid_status oltp_status = run(db, sql, BRAID_ENGINE_OLTP, &oltp);
-    snprintf(message, sizeof message, "%s", braid_error_message(db));
-    // Whether a sum overflows on the way depends on the order of its rows.
-    bool unsure = strstr(message, "integer overflow") != NULL;
-    braid_status olap_status = run(db, sql, BRAID_ENGINE_OLAP, &olap);
-    if (olap_status == BRAID_UNSUPPORTED || olap_status == BRAID_SQL) {
-        tally->refused++;
-        if (olap_status == BRAID_SQL && oltp_status == BRAID_OK)
-            report(tally, braid_error_message(db), sql);
-        else if (tally->verbose)
-            printf("refused: %s\n    %s\n", braid_error_message(db), sql);
-    } else if (olap_status == BRAID_INTERRUPTED || oltp_status == BRAID_INTERRUPTED) {
-        tally->interrupted++;
-    } else {
-        tally->native++;
-        unsure = unsure || strstr(braid_error_message(db), "integer overflow") != NULL;
-        if ((olap_status == BRAID_OK) != (oltp_status == BRAID_OK)) {
-            char both[1500];
-            snprintf(both, sizeof both, "'%s', SQLite says '%s'", braid_error_message(db), message);
-            if (!unsure) report(tally, both, sql);
-        } else if (olap_status == BRAID_OK) {
-            rows ours = rows_of(olap), theirs = rows_of(oltp);
-            // In order, 0 and -0.0 may change places; sorted, every value must be there exactly.
-            bool differs = ordered && rows_differ(&ours, &theirs, true, message, sizeof message);
-            rows_sort(&ours);
-            rows_sort(&theirs);
-            if (!differs) differs = rows_differ(&ours, &theirs, false, message, sizeof message);
-            if (differs && approximate && !ordered) {
-                ours.approximate = theirs.approximate = true;
-                rows_sort(&ours);
-                rows_sort(&theirs);
-                differs = rows_differ(&ours, &theirs, true, message, sizeof message);
-            }
-            if (differs) report(tally, message, sql);
-            free(ours.values);
-            free(theirs.values);
-        }
-    }
+    char olap_message[300], oltp_message[300];
+    braid_status olap_status = run(db, query->sql, BRAID_ENGINE_OLAP, &olap);
+    snprintf(olap_message, sizeof olap_message, "%s", braid_error_message(db));
+    braid_status oltp_status = BRAID_OK;
+    oltp = NULL;
+    if (olap_status != BRAID_INTERRUPTED)
+        oltp_status = run(db, query->sql, BRAID_ENGINE_OLTP, &oltp);
+    snprintf(oltp_message, sizeof oltp_message, "%s", braid_error_message(db));
+    compare_outcome outcome = compare_statuses(olap_status, olap_message, oltp_status, oltp_message,
+                                               message_out, message_size);
+    if (outcome == COMPARE_SAME && olap_status == BRAID_OK)
+        outcome = compare_rows(olap, oltp, query, message_out, message_size);
     braid_result_free(olap);
     braid_result_free(oltp);
+    return outcome;
+}
+
+compare_outcome compare_results(braid *left, const char *left_sql, braid *right,
+                                const char *right_sql, char *message_out, size_t message_size)
+{
+    braid_result *ours, *theirs;
+    compare_query exact = {.sql = left_sql};
+    braid_status left_status = run(left, left_sql, BRAID_ENGINE_OLAP, &ours);
+    braid_status right_status = run(right, right_sql, BRAID_ENGINE_OLAP, &theirs);
+    compare_outcome outcome =
+        compare_statuses(left_status, braid_error_message(left), right_status,
+                         braid_error_message(right), message_out, message_size);
+    if (right_status == BRAID_UNSUPPORTED) outcome = COMPARE_REFUSED;
+    if (outcome == COMPARE_SAME && left_status == BRAID_OK)
+        outcome = compare_rows(ours, theirs, &exact, message_out, message_size);
+    braid_result_free(ours);
+    braid_result_free(theirs);
+    return outcome;
+}
+
+// ---- counting ----------------------------------------------------------------------------------
+
+void tally_add(compare_tally *self, compare_outcome outcome, const char *message)
+{
+    self->queries++;
+    self->outcomes[outcome]++;
+    if (outcome != COMPARE_REFUSED) return;
+    uint32_t i = 0;
+    while (i < self->reason_count &&
+           strncmp(self->reasons[i].text, message, sizeof self->reasons[i].text - 1) != 0)
+        i++;
+    if (i == COMPARE_REASONS_MAX) return;
+    if (i == self->reason_count) {
+        snprintf(self->reasons[i].text, sizeof self->reasons[i].text, "%s", message);
+        self->reason_count++;
+    }
+    self->reasons[i].count++;
+}
+
+void tally_print(const compare_tally *self)
+{
+    const uint64_t *outcomes = self->outcomes;
+    for (uint32_t i = 0; i < self->reason_count; i++)
+        printf("refused %6" PRIu64 ": %s\n", self->reasons[i].count, self->reasons[i].text);
+    printf("%" PRIu64 " queries: %" PRIu64 " the same, %" PRIu64 " refused, %" PRIu64
+           " invalid, %" PRIu64 " too long, %" PRIu64 " open, %" PRIu64 " different\n",
+           self->queries, outcomes[COMPARE_SAME], outcomes[COMPARE_REFUSED],
+           outcomes[COMPARE_INVALID], outcomes[COMPARE_INTERRUPTED], outcomes[COMPARE_OPEN],
+           outcomes[COMPARE_DIFFERENT]);
 }

@@ -4,19 +4,49 @@
 #define BR_TESTS_SUPPORT_COMPARE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "braid.h"
 
+enum { COMPARE_REASONS_MAX = 60 };
+
+typedef enum compare_outcome {
+    COMPARE_SAME,
+    COMPARE_REFUSED,     // not native
+    COMPARE_INVALID,     // not SQL that SQLite runs
+    COMPARE_INTERRUPTED, // took too long in one of the engines
+    COMPARE_OPEN,        // an error in one engine that depends on the order of evaluation
+    COMPARE_DIFFERENT,
+    COMPARE_OUTCOMES,
+} compare_outcome;
+
 typedef struct compare_tally {
-    uint64_t queries, native, refused, interrupted, failed;
-    bool verbose;
+    uint64_t queries, outcomes[COMPARE_OUTCOMES];
+    struct {
+        char text[120];
+        uint64_t count;
+    } reasons[COMPARE_REASONS_MAX]; // why queries were refused
+    uint32_t reason_count;
 } compare_tally;
 
-// Runs `sql` on the columnar engine and on SQLite and compares rows: as they come when `ordered`,
-// as a multiset otherwise; value and storage class exactly, or, when `approximate`, numbers within
-// 1e-12 (whatever their class) and text without regard to case. Prints what differs.
-void compare_engines(braid *db, const char *sql, bool ordered, bool approximate,
-                     compare_tally *tally);
+// How the rows of a query are compared.
+typedef struct compare_query {
+    const char *sql;  // parameters have the values of world_parameters
+    bool ordered;     // row by row, otherwise as a multiset
+    bool approximate; // numbers within 1e-12, whatever their class; text without regard to case
+} compare_query;
+
+// Runs a query on the columnar engine and on SQLite and compares rows: value and storage class
+// exactly, or as told. The message says what differs, or why the query was refused.
+compare_outcome compare_engines(braid *db, const compare_query *query, char *message_out,
+                                size_t message_size);
+
+// The same for any two queries, both run on the columnar engine, on one handle or on two.
+compare_outcome compare_results(braid *left, const char *left_sql, braid *right,
+                                const char *right_sql, char *message_out, size_t message_size);
+
+void tally_add(compare_tally *self, compare_outcome outcome, const char *message);
+void tally_print(const compare_tally *self);
 
 #endif

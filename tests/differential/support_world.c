@@ -41,6 +41,11 @@ void text_release(sql_text *self)
     *self = (sql_text){0};
 }
 
+uint64_t world_word(test_world *self)
+{
+    return test_random(&self->random);
+}
+
 uint32_t world_below(test_world *self, uint32_t limit)
 {
     return (uint32_t)(test_random(&self->random) % limit);
@@ -206,7 +211,7 @@ static void create_key(const world_table *table, sql_text *out)
 
 void world_init(test_world *self, uint64_t seed)
 {
-    *self = (test_world){.random = seed * 0x9e3779b97f4a7c15ull + 1};
+    *self = (test_world){.has_like = true, .random = seed * 0x9e3779b97f4a7c15ull + 1};
     self->table_count = 2 + world_below(self, WORLD_TABLES_MAX - 1);
 }
 
@@ -225,16 +230,16 @@ void world_create(test_world *self, sql_text *out)
             bool is_rowid = c == 0 && table->key == KEY_ROWID;
             if (is_rowid || (c == 0 && table->key == KEY_WITHOUT_ROWID))
                 column->flavour = FLAVOUR_SMALL;
-            text_add(out, "%s%s %s", c == 0 ? "" : ", ", column->name,
-                     is_rowid ? "INTEGER PRIMARY KEY" : column_type(self, column->flavour));
+            const char *type =
+                is_rowid ? "INTEGER PRIMARY KEY" : column_type(self, column->flavour);
+            column->is_collated = strstr(type, "COLLATE") != NULL;
+            text_add(out, "%s%s %s", c == 0 ? "" : ", ", column->name, type);
         }
         create_key(table, out);
         text_add(out, ";\n");
         if (world_chance(self, 30))
             text_add(out, "CREATE INDEX i%u ON %s(%s);\n", t, table->name, table->columns[1].name);
     }
-    text_add(out, "CREATE VIEW v0 AS SELECT %s AS a, %s AS b FROM t0;\n",
-             self->tables[0].columns[0].name, self->tables[0].columns[1].name);
 }
 
 // ---- changes -----------------------------------------------------------------------------------

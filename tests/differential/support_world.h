@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WORLD_TABLES_MAX = 4, WORLD_COLUMNS_MAX = 7, WORLD_SCOPE_MAX = 40 };
+enum { WORLD_TABLES_MAX = 4, WORLD_COLUMNS_MAX = 7, WORLD_NAMES_MAX = 4, WORLD_PARAMETERS = 5 };
 
 typedef enum value_flavour {
     FLAVOUR_SMALL,
@@ -31,6 +31,7 @@ typedef enum value_flavour {
 typedef struct world_column {
     char name[24];
     value_flavour flavour;
+    bool is_collated; // by something else than BINARY
 } world_column;
 
 typedef enum world_key {
@@ -50,11 +51,23 @@ typedef struct world_table {
     world_column columns[WORLD_COLUMNS_MAX];
 } world_table;
 
+typedef struct world_name { // a view or a common table; its columns are called d0, d1...
+    char name[16];
+    uint32_t column_count;
+    world_column columns[WORLD_COLUMNS_MAX];
+} world_name;
+
 typedef struct test_world {
     uint64_t random;
-    uint32_t table_count;
+    uint32_t table_count, view_count;
     world_table tables[WORLD_TABLES_MAX];
-    bool approximate; // the query last made may show any of several equal values, or REAL sums
+    world_name views[WORLD_NAMES_MAX];
+    // The query last made, or being made.
+    uint32_t features; // what it may use: query_feature
+    uint32_t next_alias, cte_count;
+    world_name ctes[WORLD_NAMES_MAX];
+    bool has_like;
+    bool approximate; // it may show any of several equal values, or REAL sums
     bool ordered;     // its rows come in one order only
 } test_world;
 
@@ -69,12 +82,20 @@ void text_release(sql_text *self);
 
 uint32_t world_below(test_world *self, uint32_t limit); // 0..limit-1
 bool world_chance(test_world *self, uint32_t percent);
+uint64_t world_word(test_world *self); // 64 random bits
 
 void world_init(test_world *self, uint64_t seed);
 void world_create(test_world *self, sql_text *out);                       // CREATE TABLE statements
 void world_value(test_world *self, value_flavour flavour, sql_text *out); // one literal
 void world_insert(test_world *self, uint32_t table, uint32_t rows, sql_text *out);
 void world_change(test_world *self, sql_text *out); // any statement that changes rows
-void world_query(test_world *self, sql_text *out);  // a SELECT; sets the two flags
+void world_view(test_world *self, sql_text *out);   // CREATE VIEW, with marks
+void world_query(test_world *self, sql_text *out);  // a SELECT with marks; sets the two flags
+
+// The values of ?1 to ?5 as literals.
+extern const char *const world_parameters[WORLD_PARAMETERS];
+// Plain SQL of text with marks (support_grammar.h); replaces what `out` holds. Parameters stay, or
+// become literals.
+void query_render(const char *marked, bool with_literals, sql_text *out);
 
 #endif

@@ -1,0 +1,220 @@
+// Random FROM clauses: tables, views, subqueries, common tables, table functions, and every join.
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/differential/support_grammar.h"
+
+typedef struct source { // one table of a FROM clause
+    char alias[12];
+    uint32_t first;           // of its columns in the scope
+    const world_table *table; // NULL for all else
+} source;
+
+static void scope_key(query_scope *scope, const char *alias, const char *name)
+{
+    if (scope->key_count == SCOPE_KEYS_MAX) {
+        scope->is_keyed = false;
+        return;
+    }
+    snprintf(scope->keys[scope->key_count++], sizeof scope->keys[0], "%s.%s", alias, name);
+}
+
+static void source_table(test_world *self, source *made, query_scope *scope, sql_text *out)
+{
+    const world_table *table = &self->tables[world_below(self, self->table_count)];
+    made->table = table;
+    text_add(out, "%s AS %s", table->name, made->alias);
+    for (uint32_t c = 0; c < table->column_count; c++)
+        scope_add(scope, made->alias, table->columns[c].name, table->columns[c].flavour,
+                  table->columns[c].is_collated);
+    if (table->key == KEY_WITHOUT_ROWID) {
+        scope_key(scope, made->alias, table->columns[0].name);
+        scope_key(scope, made->alias, table->columns[1].name);
+        return;
+    }
+    scope_key(scope, made->alias, "rowid");
+    if (world_chance(self, 20)) scope_add(scope, made->alias, "rowid", FLAVOUR_SMALL, false);
+}
+
+static void source_named(const world_name *name, source *made, query_scope *scope, sql_text *out)
+{
+    text_add(out, "%s AS %s", name->name, made->alias);
+    for (uint32_t c = 0; c < name->column_count; c++) {
+        char column[8];
+        snprintf(column, sizeof column, "d%u", c);
+        scope_add(scope, made->alias, column, name->columns[c].flavour,
+                  name->columns[c].is_collated);
+    }
+    scope->is_keyed = false;
+}
+
+static void source_derived(test_world *self, source *made, query_scope *scope, int depth,
+                           sql_text *out)
+{
+    query_shape shape = {
+        .column_count = 1 + world_below(self, 4), .is_nested = true, .is_named = true};
+    text_add(out, "(");
+    query_body(self, scope->outer, &shape, depth - 1, out);
+    text_add(out, ") AS %s", made->alias);
+    for (uint32_t c = 0; c < shape.column_count; c++)
+        scope_add(scope, made->alias, shape.columns[c].name, shape.columns[c].flavour,
+                  shape.columns[c].is_collated);
+    scope->is_keyed = false;
+}
+
+static void source_function(test_world *self, source *made, query_scope *scope, sql_text *out)
+{
+    static const char *const calls[] = {
+        "json_each('[1,2,\"a\",null,4.5,7]')", "json_each('{\"a\":1,\"b\":[1,2],\"c\":\"ab\"}')",
+        "json_tree('{\"a\":[1,{\"b\":2}]}')", "pragma_table_info('t0')"};
+    uint32_t which = world_below(self, 4);
+    text_add(out, "%s AS %s", calls[which], made->alias);
+    scope_add(scope, made->alias, which == 3 ? "name" : "key", FLAVOUR_WORD, false);
+    scope_add(scope, made->alias, which == 3 ? "cid" : "type", FLAVOUR_SMALL, false);
+    scope_add(scope, made->alias, which == 3 ? "type" : "atom", FLAVOUR_WORD, false);
+    scope->is_keyed = false;
+}
+
+static source source_add(test_world *self, query_scope *scope, int depth, sql_text *out)
+{
+    source made = {.first = scope->count};
+    snprintf(made.alias, sizeof made.alias, "x%u", self->next_alias++);
+    uint32_t choice = world_below(self, 20);
+    if (choice < 4 && depth > 0 && query_has(self, FEATURE_DERIVED))
+        source_derived(self, &made, scope, depth, out);
+    else if (choice < 8 && self->cte_count > 0)
+        source_named(&self->ctes[world_below(self, self->cte_count)], &made, scope, out);
+    else if (choice == 8 && self->view_count > 0)
+        source_named(&self->views[world_below(self, self->view_count)], &made, scope, out);
+    else if (choice == 9 && query_has(self, FEATURE_TABLE_FUNCTION))
+        source_function(self, &made, scope, out);
+    else
+        source_table(self, &made, scope, out);
+    return made;
+}
+
+// ---- joins -------------------------------------------------------------------------------------
+
+// A column before `end` of the flavour if there is one.
+static const char *partner_of(test_world *self, const query_scope *scope, uint32_t end,
+                              value_flavour flavour)
+{
+    uint32_t start = world_below(self, end);
+    for (uint32_t i = 0; i < end; i++) {
+        const query_column *column = &scope->columns[(start + i) % end];
+        if (column->flavour == flavour) return column->name;
+    }
+    return scope->columns[start].name;
+}
+
+static void join_condition(test_world *self, const query_scope *scope, const source *right,
+                           sql_text *out)
+{
+    static const char *const operators[] = {"<", ">", "<>", "IS", ">="};
+    uint32_t count = scope->count - right->first;
+    if (count == 0 || right->first == 0) {
+        text_add(out, "1");
+        return;
+    }
+    const query_column *column = &scope->columns[right->first + world_below(self, count)];
+    const char *partner = partner_of(self, scope, right->first, column->flavour);
+    if (world_chance(self, 80))
+        text_add(out, "%s = %s", column->name, partner);
+    else
+        text_add(out, "%s %s %s", column->name, operators[world_below(self, 5)], partner);
+    if (world_chance(self, 25)) {
+        text_add(out, MARK_OPTIONAL " AND "), predicate(self, scope, 1, out);
+        text_add(out, MARK_CLOSE);
+    }
+}
+
+// The same table again, joined by columns of the same name.
+static void join_by_name(test_world *self, from_clause *from, const source *left, const char *join)
+{
+    source made = {.first = from->scope.count, .table = left->table};
+    const world_table *table = left->table;
+    snprintf(made.alias, sizeof made.alias, "x%u", self->next_alias++);
+    bool natural = world_chance(self, 30);
+    text_add(&from->text, " %s%s %s AS %s", natural ? "NATURAL " : "", join, table->name,
+             made.alias);
+    uint32_t common = world_below(self, table->column_count);
+    if (!natural) text_add(&from->text, " USING (%s)", table->columns[common].name);
+    for (uint32_t c = 0; c < table->column_count; c++) {
+        bool joined = natural || c == common;
+        // Of two equal values of a collated column either may stand for both.
+        if (joined && table->columns[c].is_collated) continue;
+        scope_add(&from->scope, joined ? "" : made.alias, table->columns[c].name,
+                  table->columns[c].flavour, table->columns[c].is_collated);
+    }
+    if (table->key == KEY_WITHOUT_ROWID) {
+        scope_key(&from->scope, made.alias, table->columns[0].name);
+        scope_key(&from->scope, made.alias, table->columns[1].name);
+    } else {
+        scope_key(&from->scope, made.alias, "rowid");
+    }
+}
+
+static const char *join_kind(test_world *self)
+{
+    static const char *const inner[] = {"JOIN", "INNER JOIN", "CROSS JOIN", ","};
+    static const char *const outer[] = {"LEFT JOIN", "LEFT JOIN", "LEFT OUTER JOIN", "RIGHT JOIN",
+                                        "FULL JOIN"};
+    bool is_outer = query_has(self, FEATURE_OUTER_JOIN) && world_chance(self, 60);
+    return is_outer ? outer[world_below(self, 5)]
+                    : inner[world_chance(self, 70) ? 0 : 1 + world_below(self, 3)];
+}
+
+static void join_add(test_world *self, from_clause *from, int depth)
+{
+    const char *join = join_kind(self);
+    bool is_comma = strcmp(join, ",") == 0, has_like = self->has_like;
+    text_add(&from->text, MARK_OPTIONAL "%s%s ", is_comma ? "" : " ", join);
+    source made = source_add(self, &from->scope, depth, &from->text);
+    if (is_comma) {
+        text_add(&from->filter, "%s", from->filter.size == 0 ? "" : " AND ");
+        join_condition(self, &from->scope, &made, &from->filter);
+    } else {
+        // SQLite 3.40 loses rows of a RIGHT JOIN when an index helps with LIKE.
+        self->has_like = has_like && join[0] != 'R' && join[0] != 'F';
+        text_add(&from->text, " ON ");
+        join_condition(self, &from->scope, &made, &from->text);
+        self->has_like = has_like;
+    }
+    text_add(&from->text, MARK_CLOSE);
+}
+
+void from_init(test_world *self, const query_scope *outer, int depth, from_clause *from)
+{
+    *from = (from_clause){.scope = {.outer = outer, .is_keyed = true}};
+    uint32_t joins = depth <= 0 || world_chance(self, 55) ? 0 : 1 + world_below(self, 2);
+    source first = source_add(self, &from->scope, depth, &from->text);
+    if (joins > 0 && first.table != NULL && world_chance(self, 15)) {
+        const char *join = join_kind(self);
+        join_by_name(self, from, &first, strcmp(join, ",") == 0 ? "JOIN" : join);
+        return;
+    }
+    for (uint32_t i = 0; i < joins; i++) join_add(self, from, depth);
+}
+
+void from_release(from_clause *from)
+{
+    text_release(&from->text);
+    text_release(&from->filter);
+}
+
+void from_add(test_world *self, const from_clause *from, int depth, sql_text *out)
+{
+    text_add(out, " FROM %s", from->text.bytes);
+    if (from->filter.size > 0) {
+        text_add(out, " WHERE %s", from->filter.bytes);
+        if (world_chance(self, 50)) {
+            text_add(out, MARK_OPTIONAL " AND ");
+            predicate(self, &from->scope, depth, out), text_add(out, MARK_CLOSE);
+        }
+    } else if (world_chance(self, 70)) {
+        text_add(out, " WHERE "), predicate(self, &from->scope, depth, out);
+    } else {
+        text_add(out, " WHERE 1");
+    }
+}
