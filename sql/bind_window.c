@@ -36,14 +36,15 @@ static const char *overridden(const br_ast_window *window, const br_ast_window *
 }
 
 // A window sees the definitions before it. Those are in order among themselves (see
-// br_check_windows), and so what is wrong here is wrong between the window and its own base.
+// br_check_windows), and so what is wrong here is wrong between the window and its own base. SQLite
+// does not look at a base of the first definition, before which there is none.
 static br_status resolve(const br_ast_core *core, const br_ast_window *window, uint32_t visible,
                          window_terms *out, br_error *err)
 {
     *out = (window_terms){window->partition_count, window->partition_by, window->order_count,
                           window->order_by, window};
     const br_ast_window *at = window;
-    while (at->base_name != NULL) {
+    while (at->base_name != NULL && (core->window_count == 0 || at != core->windows[0])) {
         BR_TRY(find_definition(core, visible, at->base_name, &visible, err));
         const br_ast_window *base = core->windows[visible];
         const char *clause = overridden(at, base, out);
@@ -187,6 +188,16 @@ static bool ignores_frame(br_window_function function)
     return function >= BR_WINDOW_ROW_NUMBER && function <= BR_WINDOW_LEAD;
 }
 
+// SQLite 3.40 forgets the FILTER of min() and max() over frames whose start moves.
+static br_status check_filter(const br_window_call *call, br_error *err)
+{
+    br_aggregate_kind kind = call->aggregate.kind;
+    bool moves = call->frame.start != BR_FRAME_UNBOUNDED_PRECEDING;
+    bool is_extreme = kind == BR_AGG_MIN || kind == BR_AGG_MAX;
+    if (call->aggregate.filter == NULL || !is_extreme || !moves) return BR_OK;
+    return br_fail(err, BR_UNSUPPORTED, "min() or max() with FILTER over a moving frame");
+}
+
 static br_status bind_call(br_scope *scope, const br_ast *ast, const window_terms *terms,
                            br_window_call *call, br_bound *out, br_error *err)
 {
@@ -198,7 +209,7 @@ static br_status bind_call(br_scope *scope, const br_ast *ast, const window_term
         BR_TRY(br_bind_arguments(scope, ast, &call->aggregate, &arg, err));
         if (arg.source == BR_COLLATED_EXPLICIT) *out = arg;
         br_aggregate_simplify(&call->aggregate);
-        return BR_OK;
+        return check_filter(call, err);
     }
     call->arg_count = ast->arg_count;
     for (uint32_t i = 0; i < ast->arg_count; i++) {

@@ -496,6 +496,8 @@ static void test_bind_reasons_for_what_only_sqlite_runs(void)
                 "table 'sqlite_schema' is not mirrored");
     check_error("SELECT json_group_array(a) FROM t", BR_UNSUPPORTED, -1,
                 "aggregate function json_group_array() is not native");
+    check_error("SELECT max(a) FILTER (WHERE b) OVER (ROWS 1 PRECEDING) FROM t", BR_UNSUPPORTED, -1,
+                "min() or max() with FILTER over a moving frame");
     check_error("SELECT json_group_array(a) OVER () FROM t", BR_UNSUPPORTED, -1,
                 "aggregate function json_group_array() is not native");
     check_error("SELECT * FROM json_each('[1]')", BR_UNSUPPORTED, -1,
@@ -550,6 +552,8 @@ static void test_bind_windows_take_over_their_base(void)
                "WINDOW v AS (ORDER BY d), w AS (v GROUPS CURRENT ROW)",
                "project(window(scan t: d; sum(a) groups row to row): #)");
     check_plan("SELECT a FROM t WINDOW w AS (ORDER BY nope)", "project(scan t: a)");
+    check_plan("SELECT sum(a) OVER w FROM t WINDOW w AS (nowhere ORDER BY b)",
+               "project(window(scan t: b; sum(a) range start to row): #)");
     // What is not constant is no offset, and fails when there are rows.
     check_plan("SELECT sum(a) OVER (ORDER BY d ROWS abs(1) PRECEDING) FROM t",
                "project(window(scan t: d; sum(a) rows null before to row): #)");
@@ -608,7 +612,8 @@ static void test_bind_window_errors_in_sqlites_words(void)
     check_error("SELECT rank() OVER () r FROM t ORDER BY (SELECT r)", BR_SQL, -1,
                 "misuse of aliased window function r");
     check_error("SELECT rank() OVER w FROM t", BR_SQL, -1, "no such window: w");
-    check_error("SELECT 1 FROM t WINDOW w AS (x), x AS ()", BR_SQL, -1, "no such window: x");
+    check_error("SELECT 1 FROM t WINDOW v AS (), w AS (x), x AS ()", BR_SQL, -1,
+                "no such window: x");
     check_error("SELECT 1 FROM t WINDOW w AS (ROWS 1 PRECEDING), x AS (w)", BR_SQL, -1,
                 "cannot override frame specification of window: w");
     check_error("SELECT rank() OVER (w ORDER BY a) FROM t WINDOW w AS (ORDER BY b)", BR_SQL, -1,
