@@ -1,19 +1,10 @@
 // aggregate_finish.c - from states to the values of aggregates.
 // SPDX-License-Identifier: Apache-2.0
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/assert.h"
-#include "base/hash.h"
 #include "exec/aggregate_best.h"
-#include "exec/keys.h"
-#include "exec/sort.h"
 
-enum {
-    NUMBER_TEXT_MAX = 48,  // an integer, or a real as the bridge writes it
-    DATETIME_BYTES = 19,
-};
+enum { DATETIME_BYTES = 19 };
 
 static br_status no_memory(const br_finish_context *context, br_error *err)
 {
@@ -206,8 +197,8 @@ static br_status collect_values(const br_finish_context *context,
         switch (spec->kind) {
         case BR_STATE_ARG_BEST: values[i] = ((const br_arg_best *)items)[i].value; break;
         case BR_STATE_CONCAT: {
-            br_concat_list list = ((const br_concat_list *)items)[i];
-            BR_TRY(br_concat_finish(context, output, &list, &values[i], err));
+            const br_concat_list *list = &((const br_concat_list *)items)[i];
+            BR_TRY(br_list_finish(context, output, list, &values[i], err));
             break;
         }
         default: values[i] = ((const br_value *)items)[i]; break;
@@ -233,112 +224,12 @@ br_status br_aggregate_finish(const br_finish_context *context, const br_aggrega
     case BR_STATE_BEST_INT:
     case BR_STATE_BEST_REAL: return finish_best(context, output, out, err);
     case BR_STATE_BEST_TEXT: return finish_texts(context, output, out, err);
+    case BR_STATE_MOMENTS:
+    case BR_STATE_NUMBERS: return br_statistics_finish(context, output, out, err);
     default: break;
     }
     br_value *values = BR_ALLOC(context->arena, br_value, context->count);
     if (values == NULL) return no_memory(context, err);
     BR_TRY(collect_values(context, output, values, err));
     return finish_values(context, values, out, err);
-}
-
-// ---- group_concat ----------------------------------------------------------------------------
-
-static int compare_items(const br_aggregate *aggregate, const br_concat_item *left,
-                         const br_concat_item *right)
-{
-    for (uint32_t k = 0; k < aggregate->order_count; k++) {
-        const br_sort_key *key = &aggregate->order_by[k];
-        int order = br_sort_compare(&left->order[k], &right->order[k], key);
-        if (order != 0) return order;
-    }
-    return 0;
-}
-
-// Stable: bottom-up merge sort, `spare` has room for as many.
-static void sort_items(const br_aggregate *aggregate, br_concat_item **items,
-                       br_concat_item **spare, uint64_t count)
-{
-    for (uint64_t width = 1; width < count; width *= 2) {
-        for (uint64_t start = 0; start < count; start += 2 * width) {
-            uint64_t middle = start + width < count ? start + width : count;
-            uint64_t end = start + 2 * width < count ? start + 2 * width : count;
-            uint64_t left = start, right = middle;
-            for (uint64_t out = start; out < end; out++) {
-                bool take_left =
-                    left < middle && (right >= end ||
-                                      compare_items(aggregate, items[left], items[right]) <= 0);
-                spare[out] = take_left ? items[left++] : items[right++];
-            }
-        }
-        memcpy(items, spare, count * sizeof *items);
-    }
-}
-
-// Keeps the first of equal values: an open-addressing set of item numbers.
-static br_status remove_duplicates(const br_finish_context *context, const br_aggregate *aggregate,
-                                   br_concat_item **items, uint64_t *count, br_error *err)
-{
-    uint64_t slot_count = 16, kept = 0;
-    while (slot_count < 2 * *count) slot_count *= 2;
-    uint64_t *slots = BR_ALLOC(context->arena, uint64_t, slot_count);
-    if (slots == NULL) return no_memory(context, err);
-    for (uint64_t i = 0; i < *count; i++) {
-        const br_value *value = &items[i]->value;
-        uint64_t at = br_value_hash(value, aggregate->collation) & (slot_count - 1);
-        while (slots[at] != 0 && br_value_compare(&items[slots[at] - 1]->value, value,
-                                                  aggregate->collation) != 0)
-            at = (at + 1) & (slot_count - 1);
-        if (slots[at] != 0) continue;
-        items[kept] = items[i];
-        slots[at] = ++kept;
-    }
-    *count = kept;
-    return BR_OK;
-}
-
-static br_text text_of_value(const br_finish_context *context, const br_value *value, char *number)
-{
-    const br_exec_bridge *bridge = &context->run->env->bridge;
-    switch (value->class_) {
-    case BR_TEXT:
-    case BR_BLOB: return value->text;
-    case BR_INT:
-        return br_text_make(number, (uint32_t)snprintf(number, NUMBER_TEXT_MAX, "%" PRId64,
-                                                       value->i64));
-    case BR_REAL: return br_text_make(number, bridge->real_to_text(value->f64, number));
-    default: return br_text_make("", 0);
-    }
-}
-
-br_status br_concat_finish(const br_finish_context *context, const br_aggregate_output *output,
-                           br_concat_list *list, br_value *out, br_error *err)
-{
-    *out = br_value_null();
-    uint64_t count = list->count, size = 0, at = 0;
-    if (count == 0) return BR_OK;
-    char number[NUMBER_TEXT_MAX];
-    br_concat_item **items = BR_ALLOC(context->arena, br_concat_item *, 2 * count);
-    if (items == NULL) return no_memory(context, err);
-    for (br_concat_item *item = list->first; at < count; item = item->next) items[at++] = item;
-    if (output->aggregate->order_count > 0)
-        sort_items(output->aggregate, items, items + count, count);
-    if (output->aggregate->distinct)
-        BR_TRY(remove_duplicates(context, output->aggregate, items, &count, err));
-    for (uint64_t i = 0; i < count; i++) {
-        if (i > 0) size += text_of_value(context, &items[i]->separator, number).size;
-        size += text_of_value(context, &items[i]->value, number).size;
-    }
-    if (size > 1000000000) return br_fail(err, BR_RUNTIME, "string or blob too big");
-    char *bytes = br_arena_alloc(context->arena, size, 1), *end = bytes;
-    if (bytes == NULL) return no_memory(context, err);
-    for (uint64_t i = 0; i < count; i++) {
-        const br_value *parts[] = {&items[i]->separator, &items[i]->value};
-        for (uint32_t k = i == 0; k < 2; k++) {
-            br_text text = text_of_value(context, parts[k], number);
-            if (text.size > 0) memcpy(end, text.data, text.size);
-            end += text.size;
-        }
-    }
-    *out = br_value_text(br_text_make(bytes, (uint32_t)size));
-    return BR_OK;
 }

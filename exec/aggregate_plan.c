@@ -56,6 +56,7 @@ static bool same_state(const br_state_spec *left, const br_state_spec *right)
     return left->kind == right->kind && left->is_max == right->is_max &&
            left->collation == right->collation && left->arg == right->arg &&
            left->second_arg == right->second_arg && left->filter == right->filter &&
+           left->keeps_nulls == right->keeps_nulls &&
            left->order_count == 0 && right->order_count == 0;
 }
 
@@ -112,7 +113,14 @@ static br_state_kind state_kind(const br_aggregate *aggregate)
     case BR_AGG_AVG: return sum_kind(aggregate);
     case BR_AGG_MIN:
     case BR_AGG_MAX: return best_kind(aggregate->args[0]->type.class_mask);
-    case BR_AGG_GROUP_CONCAT: return BR_STATE_CONCAT;
+    case BR_AGG_GROUP_CONCAT:
+    case BR_AGG_JSON_ARRAY:
+    case BR_AGG_JSON_OBJECT: return BR_STATE_CONCAT;
+    case BR_AGG_QUANTILE: return BR_STATE_NUMBERS;
+    case BR_AGG_STDDEV_SAMP:
+    case BR_AGG_STDDEV_POP:
+    case BR_AGG_VAR_SAMP:
+    case BR_AGG_VAR_POP: return BR_STATE_MOMENTS;
     case BR_AGG_FIRST: return BR_STATE_FIRST;
     case BR_AGG_ARG_MIN:
     case BR_AGG_ARG_MAX: return BR_STATE_ARG_BEST;
@@ -120,11 +128,12 @@ static br_state_kind state_kind(const br_aggregate *aggregate)
     }
 }
 
+// DISTINCT makes no difference to MIN and MAX, and lists see to it themselves.
 static bool is_two_step(const br_aggregate *aggregate)
 {
-    return aggregate->distinct &&
-           (aggregate->kind == BR_AGG_COUNT || aggregate->kind == BR_AGG_SUM ||
-            aggregate->kind == BR_AGG_TOTAL || aggregate->kind == BR_AGG_AVG);
+    br_state_kind kind = state_kind(aggregate);
+    return aggregate->distinct && kind != BR_STATE_CONCAT &&
+           (kind < BR_STATE_BEST_INT || kind > BR_STATE_BEST_ANY);
 }
 
 static br_status add_distinct(br_run *run, br_aggregate_plan *out, const br_aggregate *aggregate,
@@ -166,6 +175,8 @@ static br_state_spec make_spec(br_aggregate_plan *out, const br_aggregate *aggre
     if (spec.kind == BR_STATE_BEST_ANY || spec.kind == BR_STATE_BEST_TEXT ||
         spec.kind == BR_STATE_ARG_BEST)
         spec.collation = aggregate->collation;
+    spec.keeps_nulls =
+        aggregate->kind == BR_AGG_JSON_ARRAY || aggregate->kind == BR_AGG_JSON_OBJECT;
     spec.is_max = aggregate->kind == BR_AGG_MAX || aggregate->kind == BR_AGG_ARG_MAX;
     if (spec.kind == BR_STATE_SUM_INT) spec.is_checked = !is_narrow(&aggregate->args[0]->type);
     if (spec.kind == BR_STATE_CONCAT && aggregate->order_count > 0) {

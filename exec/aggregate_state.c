@@ -25,6 +25,8 @@ uint32_t br_state_item_bytes(br_state_kind kind)
     case BR_STATE_LAST: return sizeof(br_value);
     case BR_STATE_ARG_BEST: return sizeof(br_arg_best);
     case BR_STATE_CONCAT: return sizeof(br_concat_list);
+    case BR_STATE_MOMENTS: return sizeof(br_moments);
+    case BR_STATE_NUMBERS: return sizeof(br_number_list);
     default: return sizeof(int64_t);
     }
 }
@@ -32,7 +34,7 @@ uint32_t br_state_item_bytes(br_state_kind kind)
 bool br_state_has_flags(br_state_kind kind)
 {
     return kind != BR_STATE_COUNT && kind != BR_STATE_SUM_REAL && kind != BR_STATE_SUM_ANY &&
-           kind != BR_STATE_CONCAT;
+           kind < BR_STATE_CONCAT;
 }
 
 void br_state_init(const br_state_spec *spec, br_state_array *array, uint32_t first,
@@ -261,7 +263,7 @@ static br_status update_concat(const br_state_spec *spec, br_state_array *array,
     size_t item_bytes = sizeof(br_concat_item) + spec->order_count * sizeof(br_value);
     for (uint32_t i = 0; i < rows->row_count; i++) {
         br_value value = br_vector_value(&rows->vectors[spec->arg], i, rows->scratch);
-        if (value.class_ == BR_NULL) continue;
+        if (value.class_ == BR_NULL && !spec->keeps_nulls) continue;
         br_concat_item *item = br_arena_zalloc(rows->keep, item_bytes, 16);
         if (item == NULL) return no_memory(rows->run, err);
         item->value = value;
@@ -360,6 +362,8 @@ br_status br_state_update(const br_state_spec *spec, br_state_array *array,
     case BR_STATE_BEST_TEXT:
     case BR_STATE_BEST_ANY: status = br_best_update(spec, array, rows, err); break;
     case BR_STATE_CONCAT: status = update_concat(spec, array, rows, err); break;
+    case BR_STATE_MOMENTS:
+    case BR_STATE_NUMBERS: status = br_statistics_update(spec, array, rows, err); break;
     default: status = update_plain(spec, array, rows, err); break;
     }
     BR_TRY(status);
@@ -411,6 +415,8 @@ static void merge_one(const br_state_spec *spec, void *item, uint8_t *flag, cons
         if (state->has_value && is_new) *best = *state;
         break;
     }
+    case BR_STATE_MOMENTS: br_moments_merge(item, from); break;
+    case BR_STATE_NUMBERS: br_numbers_merge(item, from); break;
     default: merge_concat(item, from); break;
     }
 }

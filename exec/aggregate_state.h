@@ -11,6 +11,7 @@
 #ifndef BR_EXEC_AGGREGATE_STATE_H
 #define BR_EXEC_AGGREGATE_STATE_H
 
+#include "base/statistics.h"
 #include "exec/pipeline.h"
 
 typedef enum br_state_kind {
@@ -26,6 +27,8 @@ typedef enum br_state_kind {
     BR_STATE_LAST,       // br_value; flag: there is one
     BR_STATE_ARG_BEST,   // br_arg_best
     BR_STATE_CONCAT,     // br_concat_list
+    BR_STATE_MOMENTS,    // br_moments
+    BR_STATE_NUMBERS,    // br_number_list
     BR_STATE_KIND_COUNT,
 } br_state_kind;
 
@@ -65,6 +68,13 @@ typedef struct br_concat_list {
     uint64_t count;
 } br_concat_list;
 
+typedef struct br_number_chunk br_number_chunk;  // aggregate_statistics.c
+
+typedef struct br_number_list {
+    br_number_chunk *first, *last;
+    uint64_t count;
+} br_number_list;
+
 enum { BR_STATE_NO_ARG = UINT32_MAX };
 
 typedef struct br_state_spec {
@@ -77,6 +87,7 @@ typedef struct br_state_spec {
     uint32_t order_count;    // CONCAT: expressions first_order, first_order + 1, ...
     uint32_t first_order;
     bool is_checked;         // SUM_INT might overflow
+    bool keeps_nulls;        // CONCAT
 } br_state_spec;
 
 typedef struct br_state_array {
@@ -124,8 +135,16 @@ typedef struct br_finish_context {
 BR_CHECKED br_status br_aggregate_finish(const br_finish_context *context,
                                          const br_aggregate_output *output, br_vector *out,
                                          br_error *err);
-BR_CHECKED br_status br_concat_finish(const br_finish_context *context,
-                                      const br_aggregate_output *output, br_concat_list *list,
-                                      br_value *out, br_error *err);
+// aggregate_list.c
+BR_CHECKED br_status br_list_finish(const br_finish_context *context,
+                                    const br_aggregate_output *output, const br_concat_list *list,
+                                    br_value *out, br_error *err);
+// aggregate_statistics.c: MOMENTS and NUMBERS
+BR_CHECKED br_status br_statistics_update(const br_state_spec *spec, br_state_array *array,
+                                          const br_state_rows *rows, br_error *err);
+void br_numbers_merge(br_number_list *list, const br_number_list *from);
+BR_CHECKED br_status br_statistics_finish(const br_finish_context *context,
+                                          const br_aggregate_output *output, br_vector *out,
+                                          br_error *err);
 
 #endif

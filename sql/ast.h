@@ -186,7 +186,7 @@ typedef struct br_statement_ast {
     uint32_t query_offset;    // EXPLAIN: of what is explained
     uint32_t parameter_count; // highest index
     const char **parameter_names;  // parameter_names[i-1] or NULL
-    bool is_extended;         // has what SQLite's grammar has not: QUALIFY
+    bool is_extended;         // has what SQLite's grammar has not, or only of late
 } br_statement_ast;
 
 // Parses the first statement of `text`. A syntax error in a SELECT is BR_SQL with the offset and

@@ -321,6 +321,8 @@ BR_CHECKED br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_ag
 // Arguments and FILTER; *first_out is the first argument.
 BR_CHECKED br_status br_bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
                                        br_bound *first_out, br_error *err);
+// What it is of no rows.
+br_value br_aggregate_empty(br_aggregate_kind kind);
 void br_aggregate_simplify(br_aggregate *aggregate);
 bool br_aggregate_equal(const br_aggregate *left, const br_aggregate *right);
 // Replaces what belongs below the AGGREGATE node by its columns.

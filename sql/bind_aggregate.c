@@ -12,6 +12,30 @@ static br_status misuse(const br_scope *scope, const br_ast *ast, br_error *err)
     return br_fail_at(err, BR_SQL, ast->offset, "misuse of aggregate function %s()", ast->name);
 }
 
+// ORDER BY inside an aggregate: bound always, kept where it makes a difference.
+static br_status bind_order_inside(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
+                                   br_error *err)
+{
+    br_bound term;
+    br_sort_key *keys = BR_ALLOC(scope->binder->arena, br_sort_key, ast->order_count);
+    BR_NEED(keys, err);
+    for (uint32_t i = 0; i < ast->order_count; i++) {
+        const br_ast_order *order = &ast->order_by[i];
+        BR_TRY(br_bind_expression(scope, order->expression, &term, err));
+        keys[i] = (br_sort_key){
+            .expression = term.expr,
+            .descending = order->descending,
+            .nulls_last = order->nulls == 0 ? order->descending : order->nulls > 0,
+            .collation = term.source == BR_COLLATED_NOT ? BR_COLLATION_BINARY : term.collation};
+    }
+    if (aggregate->kind != BR_AGG_GROUP_CONCAT && aggregate->kind != BR_AGG_JSON_ARRAY &&
+        aggregate->kind != BR_AGG_JSON_OBJECT)
+        return BR_OK;
+    aggregate->order_count = ast->order_count;
+    aggregate->order_by = keys;
+    return BR_OK;
+}
+
 br_status br_bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
                             br_bound *first_out, br_error *err)
 {
@@ -25,6 +49,7 @@ br_status br_bind_arguments(br_scope *scope, const br_ast *ast, br_aggregate *ag
         if (arg.source != BR_COLLATED_NOT) aggregate->collation = arg.collation;
     }
     aggregate->arg_count = ast->arg_count;
+    BR_TRY(bind_order_inside(scope, ast, aggregate, err));
     if (ast->filter == NULL) return BR_OK;
     BR_TRY(br_bind_expression(scope, ast->filter, &arg, err));
     aggregate->filter = arg.expr;
@@ -61,7 +86,13 @@ bool br_aggregate_equal(const br_aggregate *left, const br_aggregate *right)
 {
     bool same = left->kind == right->kind && left->distinct == right->distinct &&
                 left->collation == right->collation && left->arg_count == right->arg_count &&
+                left->is_json == right->is_json && left->order_count == right->order_count &&
                 optional_equal(left->filter, right->filter);
+    for (uint32_t i = 0; same && i < left->order_count; i++) {
+        const br_sort_key *a = &left->order_by[i], *b = &right->order_by[i];
+        same = a->descending == b->descending && a->nulls_last == b->nulls_last &&
+               a->collation == b->collation && br_expr_equal(a->expression, b->expression);
+    }
     for (uint32_t i = 0; same && i < left->arg_count; i++)
         same = br_expr_equal(left->args[i], right->args[i]);
     return same;
@@ -97,6 +128,18 @@ static bool never_null(const br_expr *expr)
            !expr->assumes_no_overflow;
 }
 
+br_value br_aggregate_empty(br_aggregate_kind kind)
+{
+    switch (kind) {
+    case BR_AGG_COUNT_STAR:
+    case BR_AGG_COUNT: return br_value_int(0);
+    case BR_AGG_TOTAL: return br_value_real(0.0);
+    case BR_AGG_JSON_ARRAY: return br_value_text(br_text_make("[]", 2));
+    case BR_AGG_JSON_OBJECT: return br_value_text(br_text_make("{}", 2));
+    default: return br_value_null();
+    }
+}
+
 // Counting what cannot be NULL is counting rows.
 void br_aggregate_simplify(br_aggregate *aggregate)
 {
@@ -106,6 +149,37 @@ void br_aggregate_simplify(br_aggregate *aggregate)
     aggregate->kind = BR_AGG_COUNT_STAR;
     aggregate->arg_count = 0;
     aggregate->args[0] = NULL;
+}
+
+// What is particular to some aggregates, once the arguments are bound.
+static br_status complete(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
+                          br_error *err)
+{
+    const br_expr *value = aggregate->args[aggregate->kind == BR_AGG_JSON_OBJECT ? 1 : 0];
+    switch (aggregate->kind) {
+    case BR_AGG_JSON_ARRAY:
+    case BR_AGG_JSON_OBJECT:
+        if (br_expr_json(value) == BR_JSON_MAYBE)
+            return br_fail(err, BR_UNSUPPORTED, "%s() of what may be JSON or text", ast->name);
+        aggregate->is_json = br_expr_json(value) == BR_JSON_ALWAYS;
+        break;
+    case BR_AGG_QUANTILE:
+        if (aggregate->arg_count == 1)
+            aggregate->args[aggregate->arg_count++] =
+                br_expr_const(scope->binder->arena, br_value_real(0.5));
+        BR_NEED(aggregate->args[1], err);
+        if (!br_expr_is_constant(aggregate->args[1]))
+            return br_fail(err, BR_UNSUPPORTED, "quantile() with a fraction that is not constant");
+        break;
+    case BR_AGG_COUNT:
+        if (!br_name_equal(ast->name, "approx_count_distinct")) break;
+        aggregate->distinct = true;
+        aggregate->collation = BR_COLLATION_BINARY;
+        break;
+    default: break;
+    }
+    br_aggregate_simplify(aggregate);
+    return BR_OK;
 }
 
 br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kind kind,
@@ -120,13 +194,11 @@ br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kin
         return misuse(scope, ast, err);
     if (ast->distinct && ast->arg_count != 1)
         return br_fail(err, BR_SQL, "DISTINCT aggregates must have exactly one argument");
-    if (ast->order_count > 0)
-        return br_fail(err, BR_UNSUPPORTED, "ORDER BY inside aggregate %s()", ast->name);
     br_aggregate aggregate = {.kind = kind, .distinct = ast->distinct};
     br_plan_column *column;
     BR_TRY(bind_below(scope, ast, &aggregate, err));
     if (!scope->aggregates_allowed) return misuse(scope, ast, err);
-    br_aggregate_simplify(&aggregate);
+    BR_TRY(complete(scope, ast, &aggregate, err));
     BR_TRY(aggregate_column(scope, &aggregate, false, &column, err));
     *out = (br_bound){.source = BR_COLLATED_NOT};
     out->expr = br_expr_column(scope->binder->arena, column);

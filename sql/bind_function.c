@@ -117,8 +117,6 @@ static br_status call_bridge(br_scope *scope, const br_ast *ast, const char *nam
                   catalog->find_function(catalog->context, name, arg_count, &is_volatile);
     if (!exists && ast->kind != BR_AST_FUNCTION)
         return br_fail(err, BR_UNSUPPORTED, "operator %s is not native", name);
-    if (!exists && br_function_takes_json(name))
-        return br_fail(err, BR_UNSUPPORTED, "aggregate function %s() is not native", name);
     if (!exists) return br_fail_at(err, BR_SQL, ast->offset, "no such function: %s", name);
     bool is_redefined = br_is_redefined(scope->binder, name, arg_count);
     if (!is_redefined) BR_TRY(br_json_check(name, args, arg_count, err));
@@ -156,9 +154,12 @@ br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name, con
 
 br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind, br_error *err)
 {
-    uint32_t max = kind == BR_AGG_GROUP_CONCAT ? 2 : 1;
-    uint32_t min = kind == BR_AGG_COUNT ? 0 : 1;
-    bool bad_star = ast->is_star && kind != BR_AGG_COUNT;
+    bool is_approximate = br_name_equal(ast->name, "approx_count_distinct");
+    bool has_two = kind == BR_AGG_JSON_OBJECT || br_name_equal(ast->name, "quantile") ||
+                   br_name_equal(ast->name, "string_agg");
+    uint32_t max = has_two || kind == BR_AGG_GROUP_CONCAT ? 2 : 1;
+    uint32_t min = has_two ? 2 : kind == BR_AGG_COUNT && !is_approximate ? 0 : 1;
+    bool bad_star = ast->is_star && (kind != BR_AGG_COUNT || is_approximate);
     if (bad_star || ast->arg_count < min || ast->arg_count > max)
         return wrong_count(ast, ast->name, err);
     return BR_OK;
@@ -180,6 +181,9 @@ br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br
     if (ast->filter != NULL)
         return br_fail_at(err, BR_SQL, ast->offset,
                           "FILTER may not be used with non-aggregate %s()", ast->name);
+    if (ast->order_count > 0)
+        return br_fail_at(err, BR_SQL, ast->offset,
+                          "ORDER BY may not be used with non-aggregate %s()", ast->name);
     if (ast->is_star) return wrong_count(ast, ast->name, err);
     br_bound *args = BR_ALLOC(scope->binder->arena, br_bound, ast->arg_count);
     BR_NEED(args, err);

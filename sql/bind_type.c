@@ -281,6 +281,13 @@ br_type br_type_aggregate(const br_aggregate *aggregate, bool has_keys)
         return br_type_of_mask(BR_MASK_REAL | null);
     case BR_AGG_AVG: return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL);
     case BR_AGG_GROUP_CONCAT: return br_type_of_mask(BR_MASK_TEXT | null);
+    case BR_AGG_JSON_ARRAY:
+    case BR_AGG_JSON_OBJECT: return br_type_of_mask(BR_MASK_TEXT);
+    case BR_AGG_QUANTILE:
+    case BR_AGG_STDDEV_SAMP:
+    case BR_AGG_STDDEV_POP:
+    case BR_AGG_VAR_SAMP:
+    case BR_AGG_VAR_POP: return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL);
     default: break;  // MIN, MAX, FIRST, ARG_MIN, ARG_MAX: the argument's
     }
     arg.class_mask = (uint8_t)(arg.class_mask | null);

@@ -386,9 +386,19 @@ static br_status refuse(br_scope *scope, const br_ast *ast, br_error *err)
                   (catalog->find_function != NULL &&
                    catalog->find_function(catalog->context, ast->name, ast->arg_count,
                                           &is_volatile));
-    if (!exists && br_function_takes_json(ast->name))
-        return br_fail(err, BR_UNSUPPORTED, "aggregate function %s() is not native", ast->name);
     if (!exists) return br_fail_at(err, BR_SQL, ast->offset, "no such function: %s", ast->name);
+    return br_fail_at(err, BR_SQL, ast->offset, "%s() may not be used as a window function",
+                      ast->name);
+}
+
+// Those that the WINDOW operator computes over frames. SQLite has the JSON ones too.
+static br_status check_aggregate(const br_ast *ast, br_aggregate_kind kind, br_error *err)
+{
+    BR_TRY(br_aggregate_check_count(ast, kind, err));
+    if (kind <= BR_AGG_GROUP_CONCAT && !br_name_equal(ast->name, "approx_count_distinct"))
+        return BR_OK;
+    if (kind == BR_AGG_JSON_ARRAY || kind == BR_AGG_JSON_OBJECT)
+        return br_fail(err, BR_UNSUPPORTED, "%s() over a window", ast->name);
     return br_fail_at(err, BR_SQL, ast->offset, "%s() may not be used as a window function",
                       ast->name);
 }
@@ -406,7 +416,7 @@ br_status br_bind_window(br_scope *scope, const br_ast *ast, br_bound *out, br_e
     if (ast->order_count > 0)
         return br_fail(err, BR_UNSUPPORTED, "ORDER BY inside aggregate %s()", ast->name);
     if (is_aggregate) {
-        BR_TRY(br_aggregate_check_count(ast, call.aggregate.kind, err));
+        BR_TRY(check_aggregate(ast, call.aggregate.kind, err));
         return bind_known(scope, ast, &call, out, err);
     }
     if (ast->arg_count < info->arguments_min || ast->arg_count > info->arguments_max)

@@ -155,8 +155,9 @@ static void explain_sort_keys(br_explainer *self, const br_sort_key *keys, uint3
 static void explain_aggregate_call(br_explainer *self, const br_aggregate *aggregate)
 {
     static const char *const names[BR_AGG_COUNT_] = {
-        "count(*", "count(", "sum(", "total(", "avg(", "min(", "max(", "group_concat(", "first(",
-        "arg_min(", "arg_max(",
+        "count(*", "count(", "sum(", "total(", "avg(", "min(", "max(", "group_concat(",
+        "json_group_array(", "json_group_object(", "quantile(", "stddev_samp(", "stddev_pop(",
+        "var_samp(", "var_pop(", "first(", "arg_min(", "arg_max(",
     };
     br_explain_text(self, "%s%s", names[aggregate->kind], aggregate->distinct ? "distinct " : "");
     br_explain_list(self, aggregate->args, aggregate->arg_count, ", ");

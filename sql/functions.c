@@ -93,9 +93,25 @@ br_aggregate_kind br_aggregate_find(const char *name, uint32_t arg_count)
         const char *name;
         br_aggregate_kind kind;
     } aggregates[] = {
-        {"count", BR_AGG_COUNT}, {"sum", BR_AGG_SUM},   {"total", BR_AGG_TOTAL},
-        {"avg", BR_AGG_AVG},     {"group_concat", BR_AGG_GROUP_CONCAT},
-        {"min", BR_AGG_MIN},     {"max", BR_AGG_MAX},
+        {"count", BR_AGG_COUNT},
+        {"sum", BR_AGG_SUM},
+        {"total", BR_AGG_TOTAL},
+        {"avg", BR_AGG_AVG},
+        {"min", BR_AGG_MIN},
+        {"max", BR_AGG_MAX},
+        {"group_concat", BR_AGG_GROUP_CONCAT},
+        {"string_agg", BR_AGG_GROUP_CONCAT},
+        {"json_group_array", BR_AGG_JSON_ARRAY},
+        {"json_group_object", BR_AGG_JSON_OBJECT},
+        {"median", BR_AGG_QUANTILE},
+        {"quantile", BR_AGG_QUANTILE},
+        {"stddev", BR_AGG_STDDEV_SAMP},
+        {"stddev_samp", BR_AGG_STDDEV_SAMP},
+        {"stddev_pop", BR_AGG_STDDEV_POP},
+        {"variance", BR_AGG_VAR_SAMP},
+        {"var_samp", BR_AGG_VAR_SAMP},
+        {"var_pop", BR_AGG_VAR_POP},
+        {"approx_count_distinct", BR_AGG_COUNT},
     };
     for (size_t i = 0; i < sizeof aggregates / sizeof aggregates[0]; i++) {
         if (!br_name_equal(aggregates[i].name, name)) continue;

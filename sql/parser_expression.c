@@ -253,6 +253,7 @@ static br_status parse_call_arguments(br_parser *parser, br_ast *call, br_ast_li
     if (args->count > 0 && br_parser_accept(parser, BR_TOKEN_ORDER)) {
         BR_TRY(br_parser_expect(parser, BR_TOKEN_BY));
         BR_TRY(br_parse_order(parser, &call->order_by, &call->order_count));
+        parser->is_extended = true;  // SQLite's has it from 3.44 on
     }
     return br_parser_expect(parser, BR_TOKEN_RIGHT_PAREN);
 }

@@ -129,6 +129,10 @@ typedef struct br_sort_key {
 typedef enum br_aggregate_kind {
     BR_AGG_COUNT_STAR, BR_AGG_COUNT, BR_AGG_SUM, BR_AGG_TOTAL, BR_AGG_AVG, BR_AGG_MIN, BR_AGG_MAX,
     BR_AGG_GROUP_CONCAT,  // args: value [, separator]
+    BR_AGG_JSON_ARRAY,    // json_group_array(value)
+    BR_AGG_JSON_OBJECT,   // json_group_object(key, value)
+    BR_AGG_QUANTILE,      // args: value, fraction; median() has 0.5
+    BR_AGG_STDDEV_SAMP, BR_AGG_STDDEV_POP, BR_AGG_VAR_SAMP, BR_AGG_VAR_POP,
     BR_AGG_FIRST,         // a bare column: its value in the first row of the group
     BR_AGG_ARG_MIN, BR_AGG_ARG_MAX,  // a bare column beside one min()/max(): args value, ordering
     BR_AGG_COUNT_,
@@ -137,6 +141,7 @@ typedef enum br_aggregate_kind {
 typedef struct br_aggregate {
     br_aggregate_kind kind;
     bool distinct;          // over args[0], with `collation`
+    bool is_json;           // JSON_ARRAY, JSON_OBJECT: the value is JSON text already
     br_collation collation;
     uint32_t arg_count;
     br_expr *args[2];

@@ -211,22 +211,22 @@ static br_status add_domain_keys(br_domain *domain, br_plan *plan, uint32_t *ids
     return BR_OK;
 }
 
-// What an aggregate is for no rows: 0 for counts, NULL for others.
+// What an aggregate is for no rows, where that is not NULL.
 static br_status value_or_default(br_domain *domain, const br_plan_column *column,
                                   br_aggregate_kind kind, br_expr **out, br_error *err)
 {
     br_arena *arena = domain->binder->arena;
-    bool counts = kind == BR_AGG_COUNT || kind == BR_AGG_COUNT_STAR;
+    br_value empty = br_aggregate_empty(kind);
     *out = br_expr_column(arena, column);
     BR_NEED(*out, err);
     (*out)->type.class_mask |= BR_MASK_NULL;
-    if (!counts && kind != BR_AGG_TOTAL) return BR_OK;
+    if (empty.class_ == BR_NULL) return BR_OK;
     br_expr *call = br_expr_new(arena, BR_EXPR_FUNCTION, 2);
     BR_NEED(call, err);
     call->function = BR_FN_COALESCE;
     call->function_name = "coalesce";
     call->args[0] = *out;
-    call->args[1] = br_expr_const(arena, counts ? br_value_int(0) : br_value_real(0.0));
+    call->args[1] = br_expr_const(arena, empty);
     BR_NEED(call->args[1], err);
     call->type = br_function_type(BR_FN_COALESCE, "coalesce", call->args, 2);
     *out = call;

@@ -222,11 +222,8 @@ static br_status default_of(scalar *s, uint32_t index, br_value value, br_error 
 static br_status fill_defaults(scalar *s, br_error *err)
 {
     for (uint32_t i = 0; i < s->aggregate->aggregate.aggregate_count; i++) {
-        br_aggregate_kind kind = s->aggregate->aggregate.aggregates[i].kind;
-        if (kind == BR_AGG_COUNT_STAR || kind == BR_AGG_COUNT)
-            BR_TRY(default_of(s, i, br_value_int(0), err));
-        else if (kind == BR_AGG_TOTAL)
-            BR_TRY(default_of(s, i, br_value_real(0.0), err));
+        br_value empty = br_aggregate_empty(s->aggregate->aggregate.aggregates[i].kind);
+        if (empty.class_ != BR_NULL) BR_TRY(default_of(s, i, empty, err));
     }
     if (s->condition == NULL) return BR_OK;
     br_expr *choice = br_expr_new(s->binder->arena, BR_EXPR_CASE, 3);

@@ -112,7 +112,10 @@ static inline void put_plan(plan_text *out, const br_plan *plan);
 static inline const char *aggregate_name(const br_aggregate *aggregate)
 {
     static const char *const names[] = {"count", "count", "sum", "total", "avg", "min", "max",
-                                        "group_concat", "first", "arg_min", "arg_max"};
+                                        "group_concat", "json_group_array",
+                                        "json_group_object", "quantile", "stddev_samp",
+                                        "stddev_pop", "var_samp", "var_pop", "first", "arg_min",
+                                        "arg_max"};
     return names[aggregate->kind];
 }
 
