@@ -181,7 +181,7 @@ BR_CHECKED br_status br_frame_both_valid(const br_frame *frame, const uint64_t *
 extern const br_implementation br_operator_implementations[BR_OP_COUNT];    // registry.c
 extern const br_implementation br_function_implementations[BR_FN_COUNT];
 extern const br_implementation br_case_implementation, br_cast_implementation,
-    br_affinity_implementation;
+    br_affinity_implementation, br_failed_subquery_implementation;
 
 // What eval_dictionary.c did with a node over a DICT column.
 BR_CHECKED br_status br_dictionary_vector(br_frame *frame, const br_node *node, bool *done_out,

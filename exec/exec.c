@@ -50,13 +50,16 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     run->arena = br_arena_new(env->quota);
     if (run->arena == NULL) return br_run_no_memory(run, "a query", err);
     run->subqueries = BR_ALLOC(run->arena, br_value, query->subquery_count);
+    run->subquery_errors = BR_ALLOC(run->arena, br_error, query->subquery_count);
     run->shared = BR_ALLOC(run->arena, br_batches, query->shared_count);
     run->recursions = BR_ALLOC(run->arena, struct br_recursion *, query->recursion_count);
-    if (run->subqueries == NULL || run->shared == NULL || run->recursions == NULL)
+    if (run->subqueries == NULL || run->subquery_errors == NULL || run->shared == NULL ||
+        run->recursions == NULL)
         return br_run_no_memory(run, "a query", err);
     BR_TRY(br_profiler_start(run, err));
     BR_TRY(add_arguments(run, err));
-    run->expr_env = (br_expr_env){.exec = run->env, .subqueries = run->subqueries};
+    run->expr_env = (br_expr_env){.exec = run->env, .subqueries = run->subqueries,
+                                  .subquery_errors = run->subquery_errors};
     BR_TRY(br_memory_new(run, &run->scratch, err));
     BR_TRY(br_memory_new(run, &run->index, err));
     return br_spill_new(run, err);
@@ -80,7 +83,7 @@ static br_status copy_value(br_run *run, br_value *value, br_error *err)
 }
 
 // The first column of the first row; NULL when there is none.
-static br_status run_subquery(br_run *run, uint32_t index, br_error *err)
+static br_status compute_subquery(br_run *run, uint32_t index, br_error *err)
 {
     br_memory *memory;
     br_batches batches;
@@ -99,6 +102,19 @@ static br_status run_subquery(br_run *run, uint32_t index, br_error *err)
     }
     br_memory_free(run, memory);
     return BR_OK;
+}
+
+// SQLite runs a subquery when a row first needs it: until then a failure is none.
+static br_status run_subquery(br_run *run, uint32_t index, br_error *err)
+{
+    br_error failure = {0};
+    br_status status = compute_subquery(run, index, &failure);
+    if (status == BR_RUNTIME) {
+        run->subquery_errors[index] = failure;
+        return BR_OK;
+    }
+    if (status != BR_OK && err != NULL) *err = failure;
+    return status;
 }
 
 static br_status run_shared(br_run *run, uint32_t index, br_error *err)

@@ -29,6 +29,7 @@ typedef struct br_layout {
 typedef struct br_expr_env {
     const br_exec_env *exec;
     const br_value *subqueries;  // results of uncorrelated scalar subqueries, by index
+    const br_error *subquery_errors;  // BR_OK, or why there is none; NULL: all are there
 } br_expr_env;
 
 typedef struct br_program br_program;

@@ -77,6 +77,7 @@ typedef struct br_run {
     br_spill *spill;          // NULL: rows stay in memory
     br_memory *memories;      // all that are not freed yet
     br_value *subqueries;
+    br_error *subquery_errors;
     br_value *arguments;      // parameters that APPLY nodes set, behind those of the statement
     br_batches *shared;
     struct br_recursion **recursions;  // by index, those that run now

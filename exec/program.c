@@ -114,6 +114,8 @@ static const br_implementation *implementation_of(const br_node *node)
         return &br_cast_implementation;
     case BR_EXPR_AFFINITY:
         return &br_affinity_implementation;
+    case BR_EXPR_SUBQUERY:
+        return &br_failed_subquery_implementation;
     default:
         return NULL;
     }
@@ -297,6 +299,23 @@ static br_status compile_operation(compile_state *compiler, const br_expr *expr,
     return is_foldable(*node_out) ? fold(compiler, node_out, err) : BR_OK;
 }
 
+// A subquery that has failed is an error only for rows that need it.
+static br_status compile_subquery(compile_state *compiler, const br_expr *expr,
+                                  const br_node **node_out, br_error *err)
+{
+    const br_expr_env *env = &compiler->program->env;
+    const br_error *errors = env->subquery_errors;
+    if (errors == NULL || errors[expr->subquery].status == BR_OK)
+        return intern_constant(compiler, &env->subqueries[expr->subquery], node_out, err);
+    br_node *node = BR_ALLOC(compiler->arena, br_node, 1);
+    if (node == NULL) return br_evaluate_no_memory(err);
+    node->kind = BR_EXPR_SUBQUERY;
+    node->type = expr->type;
+    node->can_fail = node->is_volatile = true;  // neither folded nor shared
+    node->detail = &errors[expr->subquery];
+    return intern(compiler, node, node_out, err);
+}
+
 static br_status compile(compile_state *compiler, const br_expr *expr, const br_node **node_out,
                          br_error *err)
 {
@@ -307,7 +326,7 @@ static br_status compile(compile_state *compiler, const br_expr *expr, const br_
     case BR_EXPR_PARAMETER:
         return intern_constant(compiler, &env->exec->parameters[expr->parameter], node_out, err);
     case BR_EXPR_SUBQUERY:
-        return intern_constant(compiler, &env->subqueries[expr->subquery], node_out, err);
+        return compile_subquery(compiler, expr, node_out, err);
     case BR_EXPR_COLUMN:
         return compile_column(compiler, expr, node_out, err);
     default:

@@ -79,3 +79,14 @@ const br_implementation br_function_implementations[BR_FN_COUNT] = {
 };
 
 const br_implementation br_case_implementation = {.vector = br_vector_case, .cost = 3};
+
+// A subquery that could not be computed; node->detail is why.
+static br_status fail_subquery(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
+{
+    const br_error *failure = node->detail;
+    *out = br_vector_null();
+    if (frame->row_count == 0) return BR_OK;
+    return br_fail(err, failure->status, "%s", failure->message);
+}
+
+const br_implementation br_failed_subquery_implementation = {.vector = fail_subquery};

@@ -65,6 +65,7 @@ BR_CHECKED br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void 
 // The same for the node and everything below it.
 BR_CHECKED br_status br_plan_each_expr_deep(br_plan *plan, br_expr_visit visit, void *context,
                                             br_error *err);
+bool br_plan_can_fail(br_plan *plan);  // some expression in it can
 const br_plan_column *br_plan_find(const br_plan *plan, uint32_t column_id);  // NULL: not put out
 
 // ---- binder ----------------------------------------------------------------------------------
@@ -313,6 +314,23 @@ BR_CHECKED br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_at
 BR_CHECKED br_status br_bind_where(br_scope *scope, const br_ast *ast, br_error *err);
 // A value that is computed once, before everything else: `plan` has one column.
 BR_CHECKED br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *err);
+// An operand that SQLite computes for some rows only: those where the first `before` of `conditions`
+// are not true (`step` apart), and `condition` is (NULL: whatever). Subqueries that were attached
+// since the list was `first_join` long, and can fail, are asked for these rows alone.
+typedef struct br_branch_guard {
+    br_operator passed;           // what the conditions before must be: IS_NOT_TRUE or IS_NULL
+    br_expr *const *conditions;
+    uint32_t step, before;
+    const br_expr *condition;
+} br_branch_guard;
+
+static inline uint32_t br_scope_join_count(const br_scope *scope)
+{
+    return scope->attach == NULL ? 0 : scope->attach->count;
+}
+
+BR_CHECKED br_status br_scope_guard(br_scope *scope, uint32_t first_join,
+                                    const br_branch_guard *guard, br_error *err);
 BR_CHECKED br_status br_scope_attach(br_scope *scope, br_attach_list *list, br_error *err);
 
 // bind_aggregate.c

@@ -437,18 +437,31 @@ br_status br_bind_case(br_scope *scope, const br_ast *ast, br_bound *out, br_err
     br_expr *expr = br_expr_new(scope->binder->arena, BR_EXPR_CASE, pairs * 2 + 1);
     BR_NEED(expr, err);
     expr->offset = ast->offset;
+    br_branch_guard guard = {
+        .passed = BR_OP_IS_NOT_TRUE, .conditions = expr->args, .step = 2};
     for (uint32_t i = 0; i < pairs; i++) {
         const br_ast *const *pair = (const br_ast *const *)&ast->args[first + 2 * i];
+        uint32_t joins = br_scope_join_count(scope);
+        guard.before = i;
+        guard.condition = NULL;
         BR_TRY(case_condition(scope, pair[0], &base, &part, err));
+        BR_TRY(br_scope_guard(scope, joins, &guard, err));
         expr->args[2 * i] = part.expr;
         case_note(out, &part);
+        joins = br_scope_join_count(scope);
+        guard.condition = part.expr;
         BR_TRY(br_bind_expression(scope, pair[1], &part, err));
+        BR_TRY(br_scope_guard(scope, joins, &guard, err));
         expr->args[2 * i + 1] = part.expr;
         case_note(out, &part);
         expr->type = i == 0 ? part.expr->type : br_type_union(expr->type, part.expr->type);
     }
     if (ast->has_else) {
+        uint32_t joins = br_scope_join_count(scope);
+        guard.before = pairs;
+        guard.condition = NULL;
         BR_TRY(br_bind_expression(scope, ast->args[ast->arg_count - 1], &part, err));
+        BR_TRY(br_scope_guard(scope, joins, &guard, err));
         case_note(out, &part);
     } else {
         part.expr = br_expr_const(scope->binder->arena, br_value_null());

@@ -165,6 +165,31 @@ br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind, br
     return BR_OK;
 }
 
+// coalesce() computes its arguments up to the first that is not NULL, iif() one of two.
+static br_status bind_args(br_scope *scope, const br_ast *ast, bool is_redefined,
+                           br_bound **args_out, br_error *err)
+{
+    const br_function_info *info = is_redefined ? NULL : br_function_find(ast->name);
+    bool is_iif = info != NULL && info->function == BR_FN_IIF && ast->arg_count == 3;
+    bool is_coalesce = info != NULL && info->function == BR_FN_COALESCE;
+    br_bound *args = BR_ALLOC(scope->binder->arena, br_bound, ast->arg_count);
+    br_expr **done = BR_ALLOC(scope->binder->arena, br_expr *, ast->arg_count);
+    BR_NEED(args, err);
+    BR_NEED(done, err);
+    br_branch_guard guard = {.conditions = done, .step = 1};
+    guard.passed = is_iif ? BR_OP_IS_NOT_TRUE : BR_OP_IS_NULL;
+    for (uint32_t i = 0; i < ast->arg_count; i++) {
+        uint32_t joins = br_scope_join_count(scope);
+        BR_TRY(br_bind_expression(scope, ast->args[i], &args[i], err));
+        done[i] = args[i].expr;
+        guard.before = is_coalesce ? i : is_iif && i == 2 ? 1 : 0;
+        guard.condition = is_iif && i == 1 ? done[0] : NULL;
+        BR_TRY(br_scope_guard(scope, joins, &guard, err));
+    }
+    *args_out = args;
+    return BR_OK;
+}
+
 br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     if (ast->window != NULL) return br_bind_window(scope, ast, out, err);
@@ -185,9 +210,7 @@ br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br
         return br_fail_at(err, BR_SQL, ast->offset,
                           "ORDER BY may not be used with non-aggregate %s()", ast->name);
     if (ast->is_star) return wrong_count(ast, ast->name, err);
-    br_bound *args = BR_ALLOC(scope->binder->arena, br_bound, ast->arg_count);
-    BR_NEED(args, err);
-    for (uint32_t i = 0; i < ast->arg_count; i++)
-        BR_TRY(br_bind_expression(scope, ast->args[i], &args[i], err));
+    br_bound *args;
+    BR_TRY(bind_args(scope, ast, is_redefined, &args, err));
     return br_bind_call(scope, ast, ast->name, args, ast->arg_count, out, err);
 }

@@ -32,6 +32,42 @@ static br_status attach(br_scope *scope, br_attach_list *list, br_plan *join, br
     return BR_OK;
 }
 
+static br_status guard_expr(br_arena *arena, const br_branch_guard *guard, br_expr **out,
+                            br_error *err)
+{
+    *out = NULL;
+    for (uint32_t i = 0; i < guard->before; i++) {
+        br_expr *copy = br_expr_clone(arena, guard->conditions[i * guard->step]);
+        BR_NEED(copy, err);
+        copy = br_expr_operator(arena, guard->passed, copy, NULL);
+        BR_NEED(copy, err);
+        *out = br_expr_and(arena, *out, copy);
+        BR_NEED(*out, err);
+    }
+    if (guard->condition == NULL) return BR_OK;
+    br_expr *copy = br_expr_clone(arena, guard->condition);
+    BR_NEED(copy, err);
+    *out = br_expr_and(arena, *out, copy);
+    BR_NEED(*out, err);
+    return BR_OK;
+}
+
+br_status br_scope_guard(br_scope *scope, uint32_t first_join, const br_branch_guard *guard,
+                         br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    for (uint32_t i = first_join; i < br_scope_join_count(scope); i++) {
+        br_plan *join = scope->attach->joins[i];
+        br_expr *condition;
+        if (!br_plan_can_fail(join->right)) continue;
+        BR_TRY(guard_expr(arena, guard, &condition, err));
+        if (condition == NULL) continue;
+        join->join.guard = br_expr_and(arena, condition, join->join.guard);
+        BR_NEED(join->join.guard, err);
+    }
+    return BR_OK;
+}
+
 // A join that waits for its left side, and adds columns to it: the caller fills them.
 static br_status new_join(br_scope *scope, br_join_kind kind, br_plan *right, uint32_t added,
                           br_plan **out, br_error *err)
@@ -103,6 +139,7 @@ br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *
     expr->type = plan->columns[0].type;
     if (!is_single_row(plan)) expr->type.class_mask |= BR_MASK_NULL;
     expr->affinity = value_column(plan, 0)->affinity;
+    expr->can_fail = br_plan_can_fail(plan);
     BR_TRY(first_row(scope->binder, &plan, err));
     *out = expr;
     return add_slot(scope->binder, plan, &expr->subquery, err);

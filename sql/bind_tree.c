@@ -193,6 +193,7 @@ static br_status visit_join(br_plan *plan, br_expr_visit visit, void *context, b
 {
     BR_TRY(visit_list(plan->join.left_keys, plan->join.key_count, visit, context, err));
     BR_TRY(visit_list(plan->join.right_keys, plan->join.key_count, visit, context, err));
+    BR_TRY(visit_optional(&plan->join.guard, visit, context, err));
     return visit_optional(&plan->join.residual, visit, context, err);
 }
 
@@ -260,6 +261,21 @@ br_status br_plan_each_expr_deep(br_plan *plan, br_expr_visit visit, void *conte
     if (plan->left != NULL) BR_TRY(br_plan_each_expr_deep(plan->left, visit, context, err));
     if (plan->right != NULL) BR_TRY(br_plan_each_expr_deep(plan->right, visit, context, err));
     return BR_OK;
+}
+
+static br_status can_fail_visit(void *context, br_expr **expr, br_error *err)
+{
+    (void)err;
+    bool *found = context;
+    *found = *found || (*expr)->can_fail;
+    return BR_OK;
+}
+
+bool br_plan_can_fail(br_plan *plan)
+{
+    bool found = false;
+    br_error ignored;
+    return br_plan_each_expr_deep(plan, can_fail_visit, &found, &ignored) != BR_OK || found;
 }
 
 const br_plan_column *br_plan_find(const br_plan *plan, uint32_t column_id)

@@ -53,7 +53,8 @@ static br_status pull_all(br_binder *binder, br_plan *plan, br_error *err)
     if (plan->kind != BR_PLAN_JOIN || plan->join.join == BR_JOIN_FULL) return BR_OK;
     bool dependent = is_dependent(binder, plan, &status, err);
     BR_TRY(status);
-    if (!dependent) return BR_OK;
+    // What can fail stays where it is: pulled up, or with other keys, it would run on other rows.
+    if (!dependent || br_plan_can_fail(plan->right)) return BR_OK;
     drop_limit(plan);
     drop_distinct(plan);
     br_unnest_ids produced;
@@ -70,11 +71,13 @@ static br_status unnest_node(br_binder *binder, br_plan *root, br_plan *plan, br
     br_status status = BR_OK;
     if (plan->left != NULL) BR_TRY(unnest_node(binder, root, plan->left, err));
     if (plan->kind == BR_PLAN_JOIN && is_dependent(binder, plan, &status, err)) {
-        bool done;
-        BR_TRY(br_unnest_scalar(binder, root, plan, &done, err));
+        bool done = false;
+        if (!br_plan_can_fail(plan->right))
+            BR_TRY(br_unnest_scalar(binder, root, plan, &done, err));
         if (!done) BR_TRY(br_unnest_domain(binder, plan, err));
     }
     BR_TRY(status);
+    if (plan->kind == BR_PLAN_JOIN) plan->join.guard = NULL;
     return plan->right == NULL ? BR_OK : unnest_node(binder, root, plan->right, err);
 }
 

@@ -249,6 +249,8 @@ struct br_plan {
             bool build_left;
             uint32_t mark_key_count;  // MARK: the first so many keys are those of IN, where a
                                // NULL on either side makes the answer unknown; 0: never NULL
+            br_expr *guard;    // the binder's: a subquery that can fail is asked for the left rows
+                               // that need it only; NULL: all. Gone once it is unnested
         } join;                // INNER/LEFT/FULL/SINGLE put out left, then right columns, or some
         struct {
             uint32_t key_count;

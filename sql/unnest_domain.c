@@ -89,6 +89,17 @@ br_status br_domain_init(br_domain *domain, br_binder *binder, const br_plan *le
     return BR_OK;
 }
 
+// A subquery that can fail is asked for no value that no left row needs.
+static br_status restrict_domain(br_domain *domain, br_plan *join, br_error *err)
+{
+    if (!br_plan_can_fail(join->right)) return BR_OK;
+    domain->source = join->left;
+    if (join->join.guard == NULL) return BR_OK;
+    domain->source = br_plan_filter(domain->binder, join->left, join->join.guard);
+    BR_NEED(domain->source, err);
+    return BR_OK;
+}
+
 static void map_columns(br_expr *expr, const uint32_t *map)
 {
     if (expr->kind == BR_EXPR_COLUMN) expr->column_id = map[expr->column_id];
@@ -463,6 +474,7 @@ br_status br_unnest_domain(br_binder *binder, br_plan *join, br_error *err)
     br_domain domain;
     br_assert(join->join.join != BR_JOIN_FULL);  // the sides of a FULL JOIN do not see each other
     BR_TRY(br_domain_init(&domain, binder, join->left, join->right, err));
+    BR_TRY(restrict_domain(&domain, join, err));
     uint32_t *ids = BR_ALLOC(binder->arena, uint32_t, domain.count);
     BR_NEED(ids, err);
     BR_TRY(br_domain_push(&domain, &join->right, ids, err));
