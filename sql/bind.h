@@ -314,8 +314,8 @@ BR_CHECKED br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_at
 BR_CHECKED br_status br_bind_where(br_scope *scope, const br_ast *ast, br_error *err);
 // A value that is computed once, before everything else: `plan` has one column.
 BR_CHECKED br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *err);
-// An operand that SQLite computes for some rows only: those where the first `before` of `conditions`
-// are not true (`step` apart), and `condition` is (NULL: whatever). Subqueries that were attached
+// An operand that SQLite computes for some rows only: where the first `before` of `conditions`
+// (`step` apart) are not true, and `condition` is (NULL: whatever). Subqueries that were attached
 // since the list was `first_join` long, and can fail, are asked for these rows alone.
 typedef struct br_branch_guard {
     br_operator passed;           // what the conditions before must be: IS_NOT_TRUE or IS_NULL
