@@ -34,6 +34,8 @@ BR_CHECKED br_status br_state_keep_value(const br_state_rows *rows, br_value *va
 // value are copied once per batch, not each time it changes.
 BR_CHECKED br_status br_state_keep_values(br_state_array *array, const br_state_rows *rows,
                                           br_error *err);
+// The number that sum() takes a value for: of a text, an integer only when the text is one.
+br_value br_sum_number(const br_run *run, br_value value, br_arena *scratch);
 // Does a value that is not NULL replace the best so far?
 bool br_state_is_better(const br_state_spec *spec, const br_value *value, const br_value *best);
 

@@ -180,13 +180,12 @@ static br_status update_sum_real(const br_argument *arg, br_state_array *array,
     return BR_OK;
 }
 
-// The number sum() takes a text for: an integer only when the text is one.
-static br_value sum_number(const br_state_rows *rows, br_value value)
+br_value br_sum_number(const br_run *run, br_value value, br_arena *scratch)
 {
     if (value.class_ == BR_BLOB) return br_value_real(br_value_to_real(&value));
     if (value.class_ != BR_TEXT) return value;
-    br_value number = br_value_apply_affinity(value, BR_AFFINITY_NUMERIC,
-                                              &rows->run->env->bridge, rows->scratch);
+    br_value number =
+        br_value_apply_affinity(value, BR_AFFINITY_NUMERIC, &run->env->bridge, scratch);
     bool is_whole = number.class_ == BR_INT;
     for (uint32_t i = 0; is_whole && i < value.text.size; i++) {
         char c = value.text.data[i];
@@ -213,7 +212,7 @@ static void update_sum_any(const br_argument *arg, br_state_array *array, const 
     for (uint32_t i = 0; i < rows->row_count; i++) {
         br_value value = br_vector_value(&arg->vector, i, rows->scratch);
         if (value.class_ == BR_NULL) continue;
-        value = sum_number(rows, value);
+        value = br_sum_number(rows->run, value, rows->scratch);
         sum_any_add(&sums[br_state_group(rows, i)], &value);
     }
 }

@@ -8,7 +8,8 @@
 // and merges in that order, so that results do not depend on the number of threads.
 //
 // br_produce makes operators top-down: each node is asked to push its rows into a consumer. What
-// breaks a pipeline (aggregation, sort, the build side of a join) runs its input right there.
+// breaks a pipeline (aggregation, sort, window, the build side of a join) runs its input right
+// there.
 //
 // Ownership: operators and programs live in the run's arena; rows that sinks keep live in a
 //            br_memory, freed when the pipeline that reads them is done or else with the run.
@@ -239,6 +240,8 @@ br_status br_produce_recursive(br_pipeline *pipeline, const br_plan *plan, br_st
                                br_error *err);
 br_status br_produce_working(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                              br_error *err);
+br_status br_produce_window(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                            br_error *err);
 br_status br_materialise_sort(br_run *run, const br_plan *plan, br_memory *memory,
                               br_batches *batches_out, br_error *err);
 br_status br_materialise_limit(br_run *run, const br_plan *plan, br_memory *memory,

@@ -40,7 +40,7 @@ static br_status produce_node(br_pipeline *pipeline, const br_plan *plan, br_sta
     case BR_PLAN_SORT:
     case BR_PLAN_LIMIT: return produce_materialised(pipeline, plan, next, err);
     case BR_PLAN_SET: return br_produce_set(pipeline, plan, next, err);
-    case BR_PLAN_WINDOW: return br_fail(err, BR_UNSUPPORTED, "window functions are not native");
+    case BR_PLAN_WINDOW: return br_produce_window(pipeline, plan, next, err);
     case BR_PLAN_APPLY: return br_produce_apply(pipeline, plan, next, err);
     case BR_PLAN_RECURSIVE: return br_produce_recursive(pipeline, plan, next, err);
     case BR_PLAN_WORKING: return br_produce_working(pipeline, plan, next, err);
