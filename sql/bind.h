@@ -192,6 +192,8 @@ struct br_scope {
     bool is_aggregate;
     bool nulls_when_empty;     // aggregate without GROUP BY: bare columns of no row are NULL
     bool is_from;              // binding ON: unknown names may come later in FROM
+    uint32_t late_count;       // ON conditions of inner joins that name tables behind them
+    const br_ast **late_on;
     bool escapes;
     const br_ast *conjunct;    // of WHERE or ON, being bound
     uint32_t own_references;   // names found in this scope so far

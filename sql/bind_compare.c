@@ -365,18 +365,40 @@ static br_status in_elements(br_scope *scope, const br_ast *ast, br_bound left, 
     return BR_OK;
 }
 
+// (a, b) IN ((c, d), ...) is (a, b) = (c, d) OR ...
+static br_status in_rows(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    br_bound *left, *right;
+    uint32_t count, right_count;
+    br_expr *result = NULL, *equal;
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    BR_TRY(br_bind_row(scope, ast->args[0], &left, &count, err));
+    for (uint32_t i = 1; i < ast->arg_count; i++) {
+        right_count = ast->args[i]->kind == BR_AST_ROW ? ast->args[i]->arg_count : 1;
+        if (right_count != count)
+            return br_fail(err, BR_SQL, "IN(...) element has %u term%s - expected %u", right_count,
+                           right_count == 1 ? "" : "s", count);
+        BR_TRY(br_bind_row(scope, ast->args[i], &right, &right_count, err));
+        BR_TRY(compare_rows(scope, BR_OP_EQ, left, right, count, &equal, err));
+        result = result == NULL ? equal : br_expr_operator(arena, BR_OP_OR, result, equal);
+        BR_NEED(result, err);
+    }
+    out->expr = result;
+    return negate(scope, ast->negated, out, err);
+}
+
 br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     br_arena *arena = scope->binder->arena;
     br_bound left, element = {0};
-    if (ast->args[0]->kind == BR_AST_ROW)
-        return br_fail(err, BR_UNSUPPORTED, "row value IN a list");
     *out = (br_bound){.source = BR_COLLATED_NOT};
     if (ast->arg_count == 1) {  // never true, not even for NULL; SQLite looks at no operand
         out->expr = br_expr_const(arena, br_value_int(ast->negated));
         BR_NEED(out->expr, err);
         return BR_OK;
     }
+    if (ast->args[0]->kind == BR_AST_ROW) return in_rows(scope, ast, out, err);
     BR_TRY(br_bind_expression(scope, ast->args[0], &left, err));
     br_expr *expr = br_expr_new(arena, BR_EXPR_OPERATOR, ast->arg_count);
     BR_NEED(expr, err);

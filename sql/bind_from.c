@@ -61,6 +61,37 @@ static br_status natural_names(br_scope *scope, const join_sides *sides, br_scop
     return BR_OK;
 }
 
+static bool uses(const br_scope_item *item, const char *name)
+{
+    for (uint32_t i = 0; item->is_using && i < item->using_count; i++) {
+        if (br_name_equal(item->using_columns[i], name)) return true;
+    }
+    return false;
+}
+
+// Behind RIGHT and FULL joins any of the left side's columns of that name may be the one with a
+// value: the first that is not NULL counts, as in the result.
+static br_status using_left(br_scope *scope, const join_sides *sides, const char *name,
+                            uint32_t count, br_bound *out, br_error *err)
+{
+    br_expr *call = br_expr_new(scope->binder->arena, BR_EXPR_FUNCTION, count);
+    BR_NEED(call, err);
+    call->function = BR_FN_COALESCE;
+    call->function_name = "coalesce";
+    call->arg_count = 0;
+    for (uint32_t i = sides->begin; i < sides->middle; i++) {
+        br_scope_column *column = find_column(scope->items[i], name);
+        if (column == NULL) continue;
+        if (call->arg_count > 0 && !uses(scope->items[i], name))
+            return br_fail(err, BR_SQL, "ambiguous reference to %s in USING()", name);
+        BR_TRY(br_bind_column(scope, column, out, err));
+        call->args[call->arg_count++] = out->expr;
+    }
+    call->type = br_function_type(BR_FN_COALESCE, "coalesce", call->args, call->arg_count);
+    *out = (br_bound){.expr = call, .source = BR_COLLATED_NOT};
+    return BR_OK;
+}
+
 static br_status using_pair(br_scope *scope, const join_sides *sides, const char *name,
                             br_expr **condition, br_error *err)
 {
@@ -74,8 +105,9 @@ static br_status using_pair(br_scope *scope, const join_sides *sides, const char
         return br_fail(err, BR_SQL,
                        "cannot join using column %s - column not present in both tables", name);
     if (scope->has_right_join && left_count > 1)
-        return br_fail(err, BR_UNSUPPORTED, "USING over several RIGHT or FULL joins");
-    BR_TRY(br_bind_column(scope, left_column, &left, err));
+        BR_TRY(using_left(scope, sides, name, left_count, &left, err));
+    else
+        BR_TRY(br_bind_column(scope, left_column, &left, err));
     BR_TRY(br_bind_column(scope, right_column, &right, err));
     BR_TRY(br_bind_compare(scope, BR_OP_EQ, left, right, &equal, err));
     *condition = br_expr_and(scope->binder->arena, *condition, equal.expr);
@@ -131,6 +163,60 @@ static br_status outer_join(br_scope *scope, const br_ast_source *source, const 
     return BR_OK;
 }
 
+// ---- ON that names tables behind it ----------------------------------------------------------
+
+static bool scope_has_name(const br_scope *scope, const br_ast *name)
+{
+    for (uint32_t i = 0; i < scope->item_count; i++) {
+        const br_scope_item *item = scope->items[i];
+        if (name->table != NULL ? br_name_equal(item->name, name->table)
+                                : find_column(item, name->name) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool names_later(const br_scope *scope, const br_ast *ast)
+{
+    if (ast->kind == BR_AST_NAME) {
+        for (const br_scope *at = scope; at != NULL; at = at->outer)
+            if (scope_has_name(at, ast)) return false;
+        return !ast->quoted || ast->table != NULL;
+    }
+    for (uint32_t i = 0; i < ast->arg_count; i++)
+        if (names_later(scope, ast->args[i])) return true;
+    return false;
+}
+
+static bool has_outer_join(const br_ast_source *source)
+{
+    if (source->kind != BR_AST_SOURCE_JOIN) return false;
+    return source->join >= BR_AST_JOIN_LEFT || has_outer_join(source->left) ||
+           has_outer_join(source->right);
+}
+
+static br_status add_late(br_scope *scope, const br_ast *on, br_error *err)
+{
+    const br_ast **grown =
+        br_grow(scope->binder->arena, scope->late_on, scope->late_count, sizeof *grown);
+    BR_NEED(grown, err);
+    scope->late_on = grown;
+    grown[scope->late_count++] = on;
+    return BR_OK;
+}
+
+// Without outer joins ON means the same as WHERE.
+static br_status bind_late(br_scope *scope, const br_ast_source *source, br_error *err)
+{
+    if (scope->late_count > 0 && has_outer_join(source))
+        return br_fail(err, BR_UNSUPPORTED, "ON names a table behind it, beside an outer join");
+    for (uint32_t i = 0; i < scope->late_count; i++)
+        BR_TRY(br_bind_where(scope, scope->late_on[i], err));
+    return BR_OK;
+}
+
+// ---- joins -----------------------------------------------------------------------------------
+
 static br_status inner_join(br_scope *scope, const br_ast_source *source, const join_sides *sides,
                             br_expr *condition, br_plan **plan_out, br_error *err)
 {
@@ -140,7 +226,9 @@ static br_status inner_join(br_scope *scope, const br_ast_source *source, const 
         join = br_plan_filter(scope->binder, join, condition);
         BR_NEED(join, err);
     }
-    if (source->on != NULL) {
+    if (source->on != NULL && names_later(scope, source->on)) {
+        BR_TRY(add_late(scope, source->on, err));
+    } else if (source->on != NULL) {
         br_plan *outside = scope->plan;
         scope->plan = join;
         br_status status = br_bind_where(scope, source->on, err);
@@ -197,6 +285,7 @@ br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *e
         scope->is_from = false;
         BR_TRY(status);
         scope->plan = plan;
+        BR_TRY(bind_late(scope, source, err));
     }
     scope->end_id = scope->binder->next_id;
     return BR_OK;
