@@ -1,6 +1,6 @@
 // group_block.c - cutting groups into partitions, and merging partitions into parts.
 // SPDX-License-Identifier: Apache-2.0
-#include "exec/group_block.h"
+#include "exec/group_disk.h"
 
 #include <string.h>
 
@@ -116,14 +116,12 @@ static br_status make_order(const br_grouping *grouping, br_group_block *block,
 
 br_status br_group_block_make(const br_grouping *grouping, br_groups *groups,
                               const br_state_array *arrays, br_arena *keep, br_arena *scratch,
-                              br_group_block **block_out, br_error *err)
+                              br_group_block *block, br_error *err)
 {
-    br_group_block *block = BR_ALLOC(keep, br_group_block, 1);
     br_vector *keys = BR_ALLOC(scratch, br_vector, grouping->key_count);
     uint32_t *order;
-    if (block == NULL || keys == NULL) return no_memory(grouping, err);
+    if (keys == NULL) return no_memory(grouping, err);
     block->count = groups->count;
-    *block_out = block;
     if (grouping->key_count == 0)
         return copy_states(grouping, arrays, NULL, block->count, keep, &block->arrays, err);
     BR_TRY(br_groups_hash_all(groups, err));
@@ -148,10 +146,13 @@ br_status br_group_block_cut(const br_grouping *grouping, br_group_block *block,
 typedef struct merge_job {
     br_grouping *grouping;
     br_memory *work;  // tables grow here, part after part in the same memory
+    bool is_on_disk;  // something is
+    br_group_flush **flushes;
 } merge_job;
 
 typedef struct merger {
     br_grouping *grouping;
+    br_group_block ***pieces;  // by flush and partition of it; NULL: nothing is on disk
     br_arena *work, *keep, *scratch;
     br_groups groups;
     br_state_array *arrays;
@@ -206,18 +207,59 @@ static br_status merge_rows(merger *self, const br_group_block *block, uint32_t 
     return BR_OK;
 }
 
-static br_status merge_block(merger *self, const br_group_block *block, uint32_t partition,
-                             br_error *err)
+static br_status merge_groups(merger *self, const br_group_block *block, uint32_t at,
+                              uint32_t end, br_error *err)
 {
-    bool is_whole = self->grouping->part_count == 1;
-    uint32_t at = is_whole ? 0 : block->offsets[partition];
-    uint32_t end = is_whole ? block->count : block->offsets[partition + 1];
     while (at < end) {
         uint32_t count = end - at < BR_BATCH_ROWS ? end - at : BR_BATCH_ROWS;
         br_arena_mark mark = br_arena_get_mark(self->scratch);
         BR_TRY(merge_rows(self, block, at, count, err));
         br_arena_rewind(self->scratch, mark);
         at += count;
+    }
+    return BR_OK;
+}
+
+static br_status merge_block(merger *self, const br_group_block *block, uint32_t partition,
+                             br_error *err)
+{
+    bool is_whole = self->grouping->part_count == 1;
+    if (block->flush == NULL) {
+        uint32_t at = is_whole ? 0 : block->offsets[partition];
+        uint32_t end = is_whole ? block->count : block->offsets[partition + 1];
+        return merge_groups(self, block, at, end, err);
+    }
+    // The partitions of a cut block follow one another, as they do in memory.
+    uint32_t count = is_whole ? block->flush->partition_count : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        const br_group_block *piece = self->pieces[block->flush->number][i];
+        if (piece == NULL) continue;
+        piece += block->flush_index;
+        BR_TRY(merge_groups(self, piece, 0, piece->count, err));
+    }
+    return BR_OK;
+}
+
+// What is on disk of one partition, or of all when there is one part only.
+static br_status load_pieces(merger *self, const merge_job *job, uint32_t worker,
+                             uint32_t partition, br_error *err)
+{
+    br_grouping *grouping = self->grouping;
+    uint32_t count = atomic_load_explicit(&grouping->flush_count, memory_order_relaxed);
+    bool is_whole = grouping->part_count == 1;
+    // Texts of final groups that stay in memory are not copied again.
+    br_arena *arena = is_whole ? self->keep : self->work;
+    self->pieces = BR_ALLOC(arena, br_group_block **, count);
+    if (self->pieces == NULL) return no_memory(grouping, err);
+    for (uint32_t f = 0; f < count; f++) {
+        const br_group_flush *flush = job->flushes[f];
+        if (flush == NULL) continue;  // its blocks were written again
+        uint32_t piece_count = is_whole ? flush->partition_count : 1;
+        self->pieces[f] = BR_ALLOC(arena, br_group_block *, piece_count);
+        if (self->pieces[f] == NULL) return no_memory(grouping, err);
+        for (uint32_t i = 0; i < piece_count; i++)
+            BR_TRY(br_group_flush_read(grouping, worker, flush, is_whole ? i : partition, arena,
+                                       &self->pieces[f][i], err));
     }
     return BR_OK;
 }
@@ -263,24 +305,38 @@ static br_status merge_blocks(merger *self, uint32_t partition, br_error *err)
     return BR_OK;
 }
 
+static br_status write_part(merger *self, uint32_t worker, br_group_part *part, br_error *err)
+{
+    br_grouping *grouping = self->grouping;
+    br_group_block groups = {.count = self->groups.count, .arrays = self->arrays};
+    groups.keys = BR_ALLOC(self->work, br_vector, grouping->key_count);
+    if (groups.keys == NULL) return no_memory(grouping, err);
+    for (uint32_t k = 0; k < grouping->key_count; k++)
+        groups.keys[k] = br_groups_key(&self->groups, k);
+    return br_group_part_write(grouping, worker, &groups, part, err);
+}
+
 static br_status merge_part(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
     const merge_job *job = context;
     br_grouping *grouping = job->grouping;
+    bool goes_to_disk = job->is_on_disk && grouping->part_count > 1;
     merger self = {.grouping = grouping,
                    .work = br_memory_arena(job->work, worker),
-                   .keep = br_memory_arena(grouping->memory, worker),
                    .scratch = br_memory_arena(grouping->run->scratch, worker)};
+    self.keep = goes_to_disk ? self.work : br_memory_arena(grouping->memory, worker);
     BR_TRY(br_run_poll(grouping->run, err));
     if (self.work == NULL || self.keep == NULL || self.scratch == NULL)
         return no_memory(grouping, err);
     br_arena_mark mark = br_arena_get_mark(self.work);
+    if (job->is_on_disk) BR_TRY(load_pieces(&self, job, worker, index, err));
     self.arrays = BR_ALLOC(self.work, br_state_array, grouping->state_count);
     if (self.arrays == NULL) return no_memory(grouping, err);
     BR_TRY(br_groups_init(&self.groups, grouping->run, self.work, self.keep,
                           grouping->collations, grouping->key_count, err));
     BR_TRY(merge_blocks(&self, index, err));
-    BR_TRY(keep_part(&self, &grouping->parts[index], err));
+    if (goes_to_disk) BR_TRY(write_part(&self, worker, &grouping->parts[index], err));
+    else BR_TRY(keep_part(&self, &grouping->parts[index], err));
     br_arena_rewind(self.work, mark);
     return BR_OK;
 }
@@ -299,6 +355,16 @@ static br_status cut_morsel(void *context, uint32_t worker, uint32_t index, br_e
     return BR_OK;
 }
 
+// Is something there already, or would cutting and merging in memory take more than there is?
+static bool wants_disk(const br_grouping *grouping)
+{
+    const br_run *run = grouping->run;
+    if (atomic_load_explicit(&grouping->flush_count, memory_order_relaxed) > 0) return true;
+    if (run->spill == NULL || grouping->part_count == 1) return false;
+    size_t held = br_memory_bytes(grouping->block_memory) + br_memory_bytes(grouping->memory);
+    return held > br_quota_room(run->env->quota) / 2;
+}
+
 br_status br_grouping_merge(br_grouping *grouping, br_error *err)
 {
     uint64_t total = 0;
@@ -313,10 +379,15 @@ br_status br_grouping_merge(br_grouping *grouping, br_error *err)
         grouping->part_count = 1u << grouping->partition_bits;
     grouping->parts = BR_ALLOC(grouping->run->arena, br_group_part, grouping->part_count);
     if (grouping->parts == NULL) return no_memory(grouping, err);
-    if (grouping->part_count > 1)
-        BR_TRY(br_run_tasks(grouping->run, grouping->morsel_count, cut_morsel, grouping, err));
-    merge_job job = {.grouping = grouping};
+    merge_job job = {.grouping = grouping, .is_on_disk = wants_disk(grouping)};
     BR_TRY(br_memory_new(grouping->run, &job.work, err));
+    if (job.is_on_disk && grouping->part_count > 1) {
+        BR_TRY(br_group_flush_all(grouping, err));
+    } else if (grouping->part_count > 1) {
+        BR_TRY(br_run_tasks(grouping->run, grouping->morsel_count, cut_morsel, grouping, err));
+    }
+    if (job.is_on_disk)
+        BR_TRY(br_group_flushes(grouping, grouping->run->arena, &job.flushes, err));
     BR_TRY(br_run_tasks(grouping->run, grouping->part_count, merge_part, &job, err));
     br_memory_free(grouping->run, job.work);
     br_memory_free(grouping->run, grouping->block_memory);

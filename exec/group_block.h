@@ -4,7 +4,7 @@
 // hash) is offsets[p]..offsets[p+1]. Small blocks stay in one piece until the merge knows whether
 // it needs partitions.
 //
-// Ownership: the block memory of the grouping. Threads: immutable once made, but for
+// Ownership: the block memory of the grouping; the blocks themselves, the run's index. Threads: immutable once made, but for
 //            br_group_block_cut.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_GROUP_BLOCK_H
@@ -12,8 +12,13 @@
 
 #include "exec/grouping.h"
 
+typedef struct br_group_flush br_group_flush;  // group_disk.h
+
 struct br_group_block {
-    br_group_block *next;
+    br_group_block *next;            // of the morsel
+    br_group_block *next_in_memory;  // of the grouper
+    br_group_flush *flush;           // on disk: with which others; NULL: in memory
+    uint32_t flush_index;            // which of them
     uint32_t count;
     uint32_t *offsets;  // NULL: not cut
     uint64_t *hashes;   // NULL without keys
@@ -21,9 +26,10 @@ struct br_group_block {
     br_state_array *arrays;
 };
 
+// Fills *block, which is zeroed.
 BR_CHECKED br_status br_group_block_make(const br_grouping *grouping, br_groups *groups,
                                          const br_state_array *arrays, br_arena *keep,
-                                         br_arena *scratch, br_group_block **block_out,
+                                         br_arena *scratch, br_group_block *block,
                                          br_error *err);
 // Cuts a block that is not cut yet.
 BR_CHECKED br_status br_group_block_cut(const br_grouping *grouping, br_group_block *block,

@@ -5,15 +5,22 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/heap.h"
 #include "exec/evaluate.h"
-#include "exec/group_block.h"
+#include "exec/group_disk.h"
 #include "exec/rows.h"
 
 enum {
+    BLOCK_GROUPS_MIN = 4096,
     BLOCK_GROUPS_MAX = 65536,      // a block is given out when it comes near
+    QUOTA_PART = 128,              // of the quota are for the block or part a worker is at
+    GROUP_COPIES = 3,              // tables that grow, and the block made from them
+    KEY_BYTES = 24,                // of a group, with its part of the hash table
     UNIQUE_CHECK_ROWS = 8192,      // rows after which a morsel may stop looking groups up
     UNIQUE_PERCENT = 90,
+    FLUSH_BLOCKS_MAX = 64,         // written together
     ROWS_PER_PARTITION = 32768,    // a part of so many groups stays in L2 while it is merged
+    PARTITION_ROWS_MIN = 128,
     PARTITION_BITS_MIN = 4,
     PARTITION_BITS_MAX = 9,
 };
@@ -27,6 +34,9 @@ struct br_grouper {
     uint64_t row_count;              // of the block
     bool appends;                    // rows are groups of their own
     br_group_block *first, *last;    // of the morsel
+    uint32_t worker;
+    br_group_block *in_memory;       // since the last flush, the last one first
+    br_arena_mark keep_mark, block_mark;  // what was there before
 };
 
 static br_status no_memory(const br_grouping *grouping, br_error *err)
@@ -39,16 +49,33 @@ void br_grouping_init(br_grouping *grouping, br_run *run, br_memory *memory)
     *grouping = (br_grouping){.run = run, .memory = memory};
 }
 
+// How many groups with tables and copies a part of the quota has room for. Sizes that come from it
+// make their mark on results (sums of REAL add up block by block, groups come out part by part), so
+// they must not depend on how many threads there are, nor on what was free at the moment.
+static uint32_t groups_in_quota(const br_grouping *grouping, uint32_t least, uint32_t most)
+{
+    const br_quota *quota = grouping->run->env->quota;
+    if (quota == NULL || quota->limit_bytes == SIZE_MAX) return most;
+    size_t group_bytes = KEY_BYTES + (size_t)grouping->key_count * sizeof(br_text);
+    for (uint32_t i = 0; i < grouping->state_count; i++)
+        group_bytes += br_state_item_bytes(grouping->specs[i].kind);
+    size_t groups = quota->limit_bytes / QUOTA_PART / (group_bytes * GROUP_COPIES);
+    if (groups < least) return least;
+    return groups < most ? (uint32_t)groups : most;
+}
+
 br_status br_grouping_prepare(br_grouping *grouping, uint64_t row_count, uint32_t morsel_count,
                               br_error *err)
 {
+    uint32_t part_rows = groups_in_quota(grouping, PARTITION_ROWS_MIN, ROWS_PER_PARTITION);
     grouping->partition_bits = 0;
     if (row_count > ROWS_PER_PARTITION && grouping->key_count > 0) {
         grouping->partition_bits = PARTITION_BITS_MIN;
         while (grouping->partition_bits < PARTITION_BITS_MAX &&
-               row_count >> grouping->partition_bits > ROWS_PER_PARTITION)
+               row_count >> grouping->partition_bits > part_rows)
             grouping->partition_bits++;
     }
+    grouping->block_groups_max = groups_in_quota(grouping, BLOCK_GROUPS_MIN, BLOCK_GROUPS_MAX);
     BR_TRY(br_memory_new(grouping->run, &grouping->block_memory, err));
     grouping->blocks = NULL;
     grouping->morsel_count = 0;
@@ -81,6 +108,9 @@ br_status br_grouper_new(br_grouping *grouping, br_arena *arena, uint32_t worker
     if (grouper->keep == NULL || grouper->block_arena == NULL || grouper->scratch == NULL ||
         grouper->arrays == NULL)
         return no_memory(grouping, err);
+    grouper->worker = worker;
+    grouper->keep_mark = br_arena_get_mark(grouper->keep);
+    grouper->block_mark = br_arena_get_mark(grouper->block_arena);
     BR_TRY(br_groups_init(&grouper->groups, grouping->run, arena, grouper->keep,
                           grouping->collations, grouping->key_count, err));
     BR_TRY(br_groups_enable_dense(&grouper->groups, err));
@@ -124,21 +154,70 @@ static br_status init_states(br_grouper *grouper, uint32_t group_count, br_error
     return BR_OK;
 }
 
+// ---- to disk ---------------------------------------------------------------------------------
+
+static br_status flush_blocks(br_grouper *grouper, bool is_cut, br_error *err)
+{
+    br_arena *scratch = grouper->scratch;
+    br_group_block *blocks[FLUSH_BLOCKS_MAX];
+    uint32_t count = 0, groups = 0;
+    br_arena_mark mark = br_arena_get_mark(scratch);
+    for (br_group_block *block = grouper->in_memory; block != NULL; block = block->next_in_memory) {
+        if (block->flush == NULL && (block->offsets != NULL) == is_cut) {
+            blocks[count++] = block;
+            groups += block->count;
+        }
+        // Those that are not cut make one piece, which is not to be large.
+        bool is_full = count == FLUSH_BLOCKS_MAX ||
+                       (!is_cut && groups >= grouper->grouping->block_groups_max / 2);
+        if (count == 0 || (!is_full && block->next_in_memory != NULL)) continue;
+        BR_TRY(br_group_flush_write(grouper->grouping, grouper->worker, blocks, count, err));
+        br_arena_rewind(scratch, mark);
+        count = groups = 0;
+    }
+    return BR_OK;
+}
+
+// Between blocks: writes those kept so far when the run is short of memory. What cannot be cut into
+// partitions has to be merged as a whole, and stays.
+static br_status relieve(br_grouper *grouper, br_error *err)
+{
+    const br_grouping *grouping = grouper->grouping;
+    br_run *run = grouping->run;
+    if (grouping->partition_bits == 0 || !br_run_is_tight(run)) return BR_OK;
+    size_t held = br_arena_bytes(grouper->keep) + br_arena_bytes(grouper->block_arena);
+    if (held < br_run_share_bytes(run)) return BR_OK;
+    BR_TRY(flush_blocks(grouper, true, err));
+    BR_TRY(flush_blocks(grouper, false, err));
+    grouper->in_memory = NULL;
+    br_arena_rewind(grouper->keep, grouper->keep_mark);
+    br_arena_trim(grouper->keep);
+    br_arena_rewind(grouper->block_arena, grouper->block_mark);
+    br_arena_trim(grouper->block_arena);
+    br_heap_trim();
+    return BR_OK;
+}
+
 // Gives the groups so far out as a block.
 static br_status emit(br_grouper *grouper, br_error *err)
 {
     br_grouping *grouping = grouper->grouping;
     br_group_block *block;
     if (grouper->groups.count == 0) return BR_OK;
+    br_arena *index = br_memory_arena(grouping->run->index, grouper->worker);
+    block = index == NULL ? NULL : BR_ALLOC(index, br_group_block, 1);
+    if (block == NULL) return no_memory(grouping, err);
     BR_TRY(br_group_block_make(grouping, &grouper->groups, grouper->arrays,
-                               grouper->block_arena, grouper->scratch, &block, err));
+                               grouper->block_arena, grouper->scratch, block, err));
+    block->next_in_memory = grouper->in_memory;
+    grouper->in_memory = block;
     if (grouper->last == NULL) grouper->first = block;
     else grouper->last->next = block;
     grouper->last = block;
     br_groups_reset(&grouper->groups);
     grouper->initialised = 0;
     grouper->row_count = 0;
-    return BR_OK;
+    return relieve(grouper, err);
 }
 
 br_status br_grouper_add(br_grouper *grouper, const br_vector *keys, const br_vector *vectors,
@@ -170,7 +249,8 @@ br_status br_grouper_add(br_grouper *grouper, const br_vector *keys, const br_ve
     if (!grouper->appends && grouper->row_count >= UNIQUE_CHECK_ROWS)
         grouper->appends =
             grouper->groups.count > grouper->row_count * UNIQUE_PERCENT / 100;
-    if (grouper->groups.count > BLOCK_GROUPS_MAX - BR_BATCH_ROWS) return emit(grouper, err);
+    if (grouper->groups.count > grouping->block_groups_max - BR_BATCH_ROWS)
+        return emit(grouper, err);
     return BR_OK;
 }
 
@@ -243,7 +323,10 @@ static br_status groups_run_morsel(br_source *base, br_worker *worker, uint32_t 
                                    br_stage *next, br_error *err)
 {
     const groups_source *source = (const groups_source *)base;
-    const br_group_part *part = &source->grouping->parts[morsel];
+    br_group_part fetched;
+    const br_group_part *part = &fetched;
+    BR_TRY(br_group_part_get(source->grouping, worker->index, morsel, worker->scratch, &fetched,
+                             err));
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
     for (uint32_t first = 0; first < part->count && !worker->is_morsel_done;
          first += BR_BATCH_ROWS) {

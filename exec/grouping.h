@@ -10,7 +10,10 @@
 // A morsel whose rows are nearly all groups of their own stops looking for them: its rows become
 // states directly and meet in the merge.
 //
-// Ownership: blocks and parts live in the memory given. Threads: a br_grouper is for one worker;
+// When memory is short, a grouper writes its blocks to disk between morsels (or when it gives a
+// block out), and parts go there as well; they come back one at a time.
+//
+// Ownership: blocks and parts live in the memory given, which is for one grouping. Threads: a br_grouper is for one worker;
 //            the grouping itself is changed between the phases only.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_GROUPING_H
@@ -23,6 +26,8 @@ typedef struct br_group_block br_group_block;
 
 typedef struct br_group_part {  // final groups
     uint32_t count;
+    bool is_on_disk;        // br_group_part_get fetches it (group_disk.h)
+    br_spill_place place;
     br_vector *keys;
     br_state_array *arrays;
 } br_group_part;
@@ -36,8 +41,10 @@ typedef struct br_grouping {
     uint32_t state_count;
     const br_state_spec *specs;
     uint32_t partition_bits;
+    uint32_t block_groups_max;
     uint32_t morsel_count;
     br_group_block **blocks;  // by morsel: a list
+    _Atomic uint32_t flush_count;  // relaxed: numbers are given out; read when workers are done
     uint32_t part_count;
     br_group_part *parts;
 } br_grouping;

@@ -2,12 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/assert.h"
 #include "exec/aggregate_plan.h"
-#include "exec/grouping.h"
+#include "exec/group_disk.h"
 #include "exec/rows.h"
+
+enum { ROWS_ESTIMATE_MAX = 1 << 30 };
 
 typedef struct aggregate_stage {
     br_stage base;
     br_run *run;
+    const br_plan *input;
     br_pipeline *pipeline;
     br_aggregate_plan plan;
     br_program *program;
@@ -23,12 +26,21 @@ typedef struct aggregate_worker {
     br_grouper **distincts;
 } aggregate_worker;
 
+// About how many rows will come: joins may make more of them than the sources have.
+static uint64_t input_rows(const aggregate_stage *stage)
+{
+    uint64_t row_count = br_pipeline_source_rows(stage->pipeline);
+    double estimate = stage->input->rows;
+    if (!(estimate > (double)row_count)) return row_count;
+    return estimate < ROWS_ESTIMATE_MAX ? (uint64_t)estimate : ROWS_ESTIMATE_MAX;
+}
+
 static br_status aggregate_prepare(br_stage *base, br_run *run, uint32_t morsel_count,
                                    br_error *err)
 {
     (void)run;
     aggregate_stage *stage = (aggregate_stage *)base;
-    uint64_t row_count = br_pipeline_source_rows(stage->pipeline);
+    uint64_t row_count = input_rows(stage);
     BR_TRY(br_grouping_prepare(&stage->grouping, row_count, morsel_count, err));
     for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
         BR_TRY(br_grouping_prepare(&stage->distincts[i], row_count, morsel_count, err));
@@ -138,21 +150,35 @@ typedef struct distinct_feed {
     const br_grouping *from;
     uint32_t first_morsel;
     br_memory *memory;
+    br_grouper **groupers;  // by worker, made with its first part
+    br_vector **vectors;
 } distinct_feed;
+
+static br_status open_feed(distinct_feed *feed, uint32_t worker, br_error *err)
+{
+    aggregate_stage *stage = feed->stage;
+    if (feed->groupers[worker] != NULL) return BR_OK;
+    br_arena *arena = br_memory_arena(feed->memory, worker);
+    if (arena == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
+    feed->vectors[worker] = BR_ALLOC(arena, br_vector, stage->plan.expression_count);
+    if (feed->vectors[worker] == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
+    return br_grouper_new(&stage->grouping, arena, worker, &feed->groupers[worker], err);
+}
 
 static br_status feed_part(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
     distinct_feed *feed = context;
     aggregate_stage *stage = feed->stage;
     uint32_t key_count = stage->plan.key_count;
-    const br_group_part *part = &feed->from->parts[index];
-    br_arena *arena = br_memory_arena(feed->memory, worker);
+    br_group_part fetched;
+    const br_group_part *part = &fetched;
     br_arena *scratch = br_memory_arena(stage->run->scratch, worker);
-    if (arena == NULL || scratch == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
-    br_grouper *grouper;
-    br_vector *vectors = BR_ALLOC(arena, br_vector, stage->plan.expression_count);
-    if (vectors == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
-    BR_TRY(br_grouper_new(&stage->grouping, arena, worker, &grouper, err));
+    if (scratch == NULL) return br_run_no_memory(stage->run, "DISTINCT", err);
+    BR_TRY(open_feed(feed, worker, err));
+    br_grouper *grouper = feed->groupers[worker];
+    br_vector *vectors = feed->vectors[worker];
+    br_arena_mark outer_mark = br_arena_get_mark(scratch);
+    BR_TRY(br_group_part_get(feed->from, worker, index, scratch, &fetched, err));
     br_arena_mark mark = br_arena_get_mark(scratch);
     for (uint32_t first = 0; first < part->count; first += BR_BATCH_ROWS) {
         BR_TRY(br_run_poll(stage->run, err));
@@ -166,7 +192,7 @@ static br_status feed_part(void *context, uint32_t worker, uint32_t index, br_er
         br_arena_rewind(scratch, mark);
     }
     BR_TRY(br_grouper_end_morsel(grouper, feed->first_morsel + index, err));
-    br_arena_rewind(scratch, mark);
+    br_arena_rewind(scratch, outer_mark);
     return BR_OK;
 }
 
@@ -179,8 +205,13 @@ static br_status feed_distinct(aggregate_stage *stage, uint32_t index, br_error 
     BR_TRY(br_grouping_merge(&stage->distincts[index], err));
     BR_TRY(br_grouping_extend(&stage->grouping, feed.from->part_count, err));
     BR_TRY(br_memory_new(stage->run, &feed.memory, err));
+    feed.groupers = BR_ALLOC(stage->run->arena, br_grouper *, stage->run->worker_count);
+    feed.vectors = BR_ALLOC(stage->run->arena, br_vector *, stage->run->worker_count);
+    if (feed.groupers == NULL || feed.vectors == NULL)
+        return br_run_no_memory(stage->run, "DISTINCT", err);
     br_status status = br_run_tasks(stage->run, feed.from->part_count, feed_part, &feed, err);
     br_memory_free(stage->run, feed.memory);
+    br_memory_free(stage->run, feed.from->memory);
     return status;
 }
 
@@ -194,6 +225,7 @@ static br_status make_stage(br_pipeline *pipeline, const br_plan *plan, br_memor
     aggregate_stage *stage = br_stage_new(pipeline, &aggregate_kind, NULL, sizeof *stage);
     if (stage == NULL) return br_run_no_memory(run, "a plan", err);
     stage->run = run;
+    stage->input = plan->left;
     stage->pipeline = pipeline;
     BR_TRY(br_aggregate_plan_make(run, plan, &stage->plan, err));
     BR_TRY(br_layout_of_plan(run, plan->left, &layout, err));
@@ -208,7 +240,9 @@ static br_status make_stage(br_pipeline *pipeline, const br_plan *plan, br_memor
     stage->distincts = BR_ALLOC(run->arena, br_grouping, stage->plan.distinct_count);
     if (stage->distincts == NULL) return br_run_no_memory(run, "a plan", err);
     for (uint32_t i = 0; i < stage->plan.distinct_count; i++) {
-        br_grouping_init(&stage->distincts[i], run, memory);
+        br_memory *own;  // of a grouping alone: it may go to disk
+        BR_TRY(br_memory_new(run, &own, err));
+        br_grouping_init(&stage->distincts[i], run, own);
         stage->distincts[i].key_count = stage->plan.key_count + 1;
         stage->distincts[i].collations = stage->plan.distincts[i].collations;
     }

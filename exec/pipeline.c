@@ -47,6 +47,14 @@ br_arena *br_memory_arena(br_memory *memory, uint32_t worker)
     return memory->arenas[worker];
 }
 
+void br_memory_reset(br_memory *memory)
+{
+    for (uint32_t i = 0; i < memory->worker_count; i++) {
+        br_arena_free(memory->arenas[i]);
+        memory->arenas[i] = NULL;
+    }
+}
+
 size_t br_memory_bytes(const br_memory *memory)
 {
     size_t bytes = 0;

@@ -92,6 +92,7 @@ BR_CHECKED br_status br_memory_new(br_run *run, br_memory **memory_out, br_error
 void br_memory_free(br_run *run, br_memory *memory);
 // The worker's arena, made at its first call; NULL when there is no memory.
 br_arena *br_memory_arena(br_memory *memory, uint32_t worker);
+void br_memory_reset(br_memory *memory);  // gives all of it back; it may be used again
 size_t br_memory_bytes(const br_memory *memory);  // held by all its arenas
 // Fails with BR_NOMEM, naming the limit when there is one.
 br_status br_run_no_memory(const br_run *run, const char *what, br_error *err);

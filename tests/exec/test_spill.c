@@ -13,7 +13,7 @@
 
 enum {
     PART = 20,              // the quota is 1 / PART of what a query needs in memory,
-    LIMIT_MIN = 2500 << 10, // but what a batch of a wide table and a reader of it need stays
+    LIMIT_MIN = 5 << 20,    // but the tables and batches a worker is at need some as well
 };
 
 static query_world world;
@@ -86,6 +86,39 @@ static void test_sorts(void)
                      "LIMIT 350000 OFFSET 10) GROUP BY g ORDER BY g") > 0);
 }
 
+static void test_groups(void)
+{
+    check_sqlite("SELECT n, count(*), sum(r), min(t), group_concat(d) FROM fact "
+                 "GROUP BY n, mixed HAVING n < 100 ORDER BY n, mixed");
+    // Nearly as many groups as rows, states of every kind.
+    CHECK(check_part("SELECT count(*), sum(c), sum(length(a) + length(b)), min(b), max(x), sum(s) "
+                     "FROM (SELECT n, count(*) AS c, max(t) AS a, min(t) AS b, max(mixed) AS x, "
+                     "sum(r) AS s, min(d) AS e FROM fact GROUP BY n, t)") > 0);
+    CHECK(check_part("SELECT n, t, total(r), group_concat(d, '-'), avg(g), sum(mixed), max(id) "
+                     "FROM fact GROUP BY n, t ORDER BY n, t LIMIT 300 OFFSET 200000") > 0);
+    // Texts as keys, many groups of more than one row.
+    CHECK(check_part("SELECT max(k), sum(c), sum(s) FROM (SELECT t AS k, count(*) AS c, sum(n) AS s, "
+                     "max(mixed) AS m, min(id) AS i FROM fact GROUP BY t)") > 0);
+}
+
+static void test_distinct(void)
+{
+    CHECK(check_part("SELECT count(*), max(t), sum(n) FROM (SELECT DISTINCT n, t, r, mixed "
+                     "FROM fact)") > 0);
+    CHECK(check_part("SELECT g, count(DISTINCT t), sum(DISTINCT r), count(*) FROM fact "
+                     "GROUP BY g ORDER BY g") > 0);
+}
+
+static void test_sets(void)
+{
+    CHECK(check_part("SELECT count(*), sum(a), max(b) FROM (SELECT n AS a, t AS b, r FROM fact "
+                     "UNION SELECT id, t, r FROM fact)") > 0);
+    CHECK(check_part("SELECT count(*), sum(a), max(b) FROM (SELECT n AS a, t AS b FROM fact "
+                     "EXCEPT SELECT id, t FROM fact WHERE id % 3 = 0)") > 0);
+    CHECK(check_part("SELECT count(*), sum(a), max(b) FROM (SELECT n AS a, t AS b FROM fact "
+                     "INTERSECT SELECT n, t FROM fact WHERE id % 3 = 0)") > 0);
+}
+
 static void open_world(void)
 {
     world_open(&world);
@@ -109,6 +142,9 @@ int main(void)
 {
     open_world();
     RUN(test_sorts);
+    RUN(test_groups);
+    RUN(test_distinct);
+    RUN(test_sets);
     world_close(&world);
     return test_result();
 }
