@@ -4,8 +4,8 @@
 // hash) is offsets[p]..offsets[p+1]. Small blocks stay in one piece until the merge knows whether
 // it needs partitions.
 //
-// Ownership: the block memory of the grouping; the blocks themselves, the run's index. Threads: immutable once made, but for
-//            br_group_block_cut.
+// Ownership: the block memory of the grouping; the blocks themselves, the run's index.
+// Threads: immutable once made, but for br_group_block_cut and going to disk.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_GROUP_BLOCK_H
 #define BR_EXEC_GROUP_BLOCK_H

@@ -13,8 +13,8 @@
 // When memory is short, a grouper writes its blocks to disk between morsels (or when it gives a
 // block out), and parts go there as well; they come back one at a time.
 //
-// Ownership: blocks and parts live in the memory given, which is for one grouping. Threads: a br_grouper is for one worker;
-//            the grouping itself is changed between the phases only.
+// Ownership: blocks and parts live in the memory given, which is for one grouping.
+// Threads: a br_grouper is for one worker; the grouping is changed between the phases only.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_GROUPING_H
 #define BR_EXEC_GROUPING_H
