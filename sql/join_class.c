@@ -68,7 +68,7 @@ static br_status class_new(br_join_graph *graph, const br_expr *comparison,
     BR_NEED_NODE(classes, err);
     graph->classes = classes;
     *out = &classes[graph->class_count++];
-    **out = (br_graph_class){.comparison = comparison};
+    **out = (br_graph_class){.comparison = comparison, .spread = 1};
     return BR_OK;
 }
 
@@ -155,6 +155,92 @@ static br_status spread_constant(br_join_graph *graph, const br_expr *condition,
     return BR_OK;
 }
 
+static bool is_bound(const br_expr *condition)
+{
+    if (condition->kind != BR_EXPR_OPERATOR || condition->can_fail) return false;
+    br_operator operator_ = condition->operator_;
+    return (operator_ >= BR_OP_LT && operator_ <= BR_OP_GE) || operator_ == BR_OP_BETWEEN ||
+           operator_ == BR_OP_IN;
+}
+
+// The column of a condition on one column and constants; NULL for any other.
+static const br_expr *only_column(const br_expr *condition)
+{
+    const br_expr *column = NULL;
+    for (uint32_t i = 0; i < condition->arg_count; i++) {
+        const br_expr *arg = condition->args[i];
+        if (arg->kind == BR_EXPR_COLUMN && column == NULL) column = arg;
+        else if (br_expr_has_column(arg)) return NULL;
+    }
+    for (uint32_t i = 0; column != NULL && i < condition->arg_count; i++) {
+        unsigned kind = mask_within(column, mask_number) ? mask_number : BR_MASK_TEXT;
+        if (!mask_within(condition->args[i], kind)) return NULL;
+    }
+    return column;
+}
+
+// The class whose members a condition bounds, and the one of them it names; NULL: none.
+static br_graph_class *bounded_class(br_join_graph *graph, const br_expr *condition,
+                                     const br_expr **column_out)
+{
+    const br_expr *column = is_bound(condition) ? only_column(condition) : NULL;
+    *column_out = column;
+    if (column == NULL) return NULL;
+    br_expr like = {.kind = BR_EXPR_OPERATOR, .collation = condition->collation,
+                    .args = (br_expr *[]){(br_expr *)(uintptr_t)column}};
+    return class_find(graph, column, &like);
+}
+
+// The same condition about another column.
+static br_status rename_column(br_join_graph *graph, const br_expr *condition,
+                               const br_expr *column, const br_expr *member, br_expr **out,
+                               br_error *err)
+{
+    br_expr **slot = &graph->rewrite->substitutes[column->column_id];
+    *slot = (br_expr *)(uintptr_t)member;
+    br_status status = br_expr_substitute(graph->rewrite, condition, out, err);
+    *slot = NULL;
+    return status;
+}
+
+// Did one of the first `count` conditions say the same of a member of the class?
+static br_status was_spread(br_join_graph *graph, const br_graph_class *class_, uint32_t count,
+                            const br_expr *condition, bool *was_out, br_error *err)
+{
+    const br_expr *column, *other_column;
+    br_expr *renamed;
+    *was_out = false;
+    bounded_class(graph, condition, &column);
+    for (uint32_t i = 0; i < count && !*was_out; i++) {
+        const br_expr *other = graph->pool.items[i];
+        if (bounded_class(graph, other, &other_column) != class_) continue;
+        BR_TRY(rename_column(graph, other, other_column, column, &renamed, err));
+        *was_out = br_expr_equal(renamed, condition);
+    }
+    return BR_OK;
+}
+
+// a = b AND a < 5: b < 5. What is there already is dropped again with what follows from others.
+static br_status spread_bound(br_join_graph *graph, uint32_t index, br_error *err)
+{
+    const br_expr *column, *condition = graph->pool.items[index];
+    bool was;
+    br_graph_class *class_ = bounded_class(graph, condition, &column);
+    if (class_ == NULL || class_->has_constant) return BR_OK;
+    BR_TRY(was_spread(graph, class_, index, condition, &was, err));
+    if (was) return BR_OK;
+    double share = br_estimate_condition(graph->rewrite, condition);
+    for (uint32_t i = 0; i < class_->member_count; i++) {
+        br_expr *renamed;
+        const br_expr *member = class_->members[i].column;
+        if (member->column_id == column->column_id) continue;
+        BR_TRY(rename_column(graph, condition, column, member, &renamed, err));
+        BR_TRY(br_conjuncts_add(graph->rewrite, &graph->pool, renamed, err));
+    }
+    class_->spread *= share > 1e-3 ? share : 1e-3;
+    return BR_OK;
+}
+
 br_status br_graph_make_classes(br_join_graph *graph, br_error *err)
 {
     uint32_t kept = 0;
@@ -172,5 +258,7 @@ br_status br_graph_make_classes(br_join_graph *graph, br_error *err)
         BR_TRY(add_within_leaves(graph, &graph->classes[i], err));
     for (uint32_t i = 0; i < kept; i++)
         BR_TRY(spread_constant(graph, graph->pool.items[i], err));
+    for (uint32_t i = 0; i < kept; i++)
+        BR_TRY(spread_bound(graph, i, err));
     return BR_OK;
 }

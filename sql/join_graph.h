@@ -32,6 +32,8 @@ typedef struct br_graph_class {
     br_graph_member *members;
     const br_expr *comparison;  // one of those that made it: operator and collation
     bool has_constant;          // each member is filtered to one value already
+    double spread;              // the share of rows that conditions spread over all members let
+                                // through, at each of them again; 1: none were
 } br_graph_class;
 
 typedef struct br_graph_condition {

@@ -92,6 +92,7 @@ static double join_rows(const orderer *self, uint64_t left, double left_rows, ui
         const br_graph_class *class_ = &graph->classes[i];
         bool crosses = class_crosses(class_, left, right);
         if (!crosses || class_->has_constant || pair_count == PAIRS_MAX) continue;
+        selectivity /= class_->spread;  // both sides have been thinned out by the same values
         pairs[pair_count++] = (br_key_pair){member_in(class_, left, left_leaf),
                                             member_in(class_, right, right_leaf)};
     }

@@ -87,6 +87,10 @@ BR_CHECKED br_status br_conjuncts_join(br_rewrite *rewrite, const br_conjuncts *
 // OR of ANDs: conditions that all branches have are taken out of the OR.
 BR_CHECKED br_status br_conjuncts_factor(br_rewrite *rewrite, br_conjuncts *list, br_error *err);
 
+// rewrite_range.c: drops conditions that follow from others of the list; adds one that is never
+// true when two contradict each other.
+BR_CHECKED br_status br_conjuncts_tighten(br_rewrite *rewrite, br_conjuncts *list, br_error *err);
+
 // Sets of columns: putting a node's outputs into a set takes one stamp.
 uint32_t br_mark_outputs(br_rewrite *rewrite, const br_plan *plan);
 // Bits of the sets stamp, stamp + 1, ... (at most 64) that the expression's columns are in;

@@ -42,6 +42,13 @@ static br_status make_empty(br_rewrite *rewrite, br_plan **plan, br_error *err)
     return BR_OK;
 }
 
+static bool is_never(const br_conjuncts *conditions)
+{
+    for (uint32_t i = 0; i < conditions->count; i++)
+        if (br_expr_is_never(conditions->items[i])) return true;
+    return false;
+}
+
 // ---- one node --------------------------------------------------------------------------------
 
 static br_status push_scan(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
@@ -56,6 +63,8 @@ static br_status push_scan(br_rewrite *rewrite, br_plan **plan, br_conjuncts *co
         bool has_column = br_expr_has_column(condition);
         BR_TRY(br_conjuncts_add(rewrite, has_column ? &filters : &constant, condition, err));
     }
+    BR_TRY(br_conjuncts_tighten(rewrite, &filters, err));
+    if (is_never(&filters)) return make_empty(rewrite, plan, err);
     scan->scan.filters = filters.items;
     scan->scan.filter_count = filters.count;
     br_estimate_node(rewrite, scan);
@@ -266,16 +275,10 @@ static br_status push_recursive(br_rewrite *rewrite, br_plan *plan, br_error *er
 
 // ---- all -------------------------------------------------------------------------------------
 
-static bool is_never(const br_conjuncts *conditions)
-{
-    for (uint32_t i = 0; i < conditions->count; i++)
-        if (br_expr_is_never(conditions->items[i])) return true;
-    return false;
-}
-
 br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
                        br_error *err)
 {
+    BR_TRY(br_conjuncts_tighten(rewrite, conditions, err));
     if (is_never(conditions)) return make_empty(rewrite, plan, err);
     switch ((*plan)->kind) {
     case BR_PLAN_SCAN: return push_scan(rewrite, plan, conditions, err);

@@ -432,6 +432,55 @@ static void test_windows_that_nobody_reads_are_not_computed(void)
                "aggregate: count(*) as count(*)\n  scan big []\n");
 }
 
+static void test_bounds_spread_over_equal_columns(void)
+{
+    check_plan("SELECT big.b FROM big, mid WHERE big.a = mid.id AND big.a < 10",
+               "inner join on a = id\n"
+               "  scan big [a, b] where a < 10\n"
+               "  scan mid [id] where id < 10\n");
+    check_plan("SELECT big.b FROM big, mid, small WHERE big.a = mid.id AND mid.id = small.id "
+               "AND small.id BETWEEN 2 AND 4 AND mid.id >= 1",
+               "inner join on a = id\n"
+               "  scan big [a, b] where a BETWEEN 2 AND 4\n"
+               "  inner join on id = id\n"
+               "    scan small [id] where id BETWEEN 2 AND 4\n"
+               "    scan mid [id] where id BETWEEN 2 AND 4\n");
+    check_plan("SELECT big.b FROM big, mid WHERE big.a = mid.id AND big.a IN (1, 2) "
+               "AND mid.id IN (1, 2)",
+               "inner join on a = id\n"
+               "  scan big [a, b] where a IN (1, 2)\n"
+               "  scan mid [id] where id IN (1, 2)\n");
+    check_plan("SELECT big.b FROM big LEFT JOIN mid ON big.a = mid.id WHERE big.a < 10 "
+               "AND (mid.b IS NULL OR mid.b > 1)",
+               "project b as b\n"
+               "  filter (b IS NULL) OR (b > 1)\n"
+               "    left join on a = id\n"
+               "      scan big [a, b] where a < 10\n"
+               "      scan mid [id, b]\n");
+}
+
+static void test_conditions_that_follow_are_dropped(void)
+{
+    check_plan("SELECT id FROM big WHERE a > 5 AND a >= 7 AND 3 < a AND a < 90 AND a <= 90",
+               "scan big [id] where a >= 7 AND a < 90\n");
+    check_plan("SELECT id FROM big WHERE a = 7 AND a >= 7 AND a BETWEEN 0 AND 9 AND a < 8",
+               "scan big [id] where a = 7\n");
+    check_plan("SELECT id FROM big WHERE a > 5 AND b > 5 AND t > '1995' AND t > '1995-07'",
+               "scan big [id] where a > 5 AND b > 5 AND t > '1995-07'\n");
+    check_plan("SELECT id FROM big WHERE a + b = 3 AND a + b = 3 AND a > 5.5 AND a > 5",
+               "scan big [id] where (a + b) = 3 AND a > 5.5\n");
+    check_plan("SELECT id FROM big WHERE a <= 5 AND a >= 5",
+               "scan big [id] where a <= 5 AND a >= 5\n");
+    const char *const nevers[] = {"a > 5 AND a < 5",  "a = 5 AND a = 6",  "a > 7 AND 5 >= a",
+                                  "a = 5 AND a > 5",  "t < 'a' AND t > 'b'",
+                                  "a BETWEEN 1 AND 3 AND b > 0 AND a > 3.5"};
+    for (uint32_t i = 0; i < sizeof nevers / sizeof *nevers; i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM big WHERE %s", nevers[i]);
+        check_plan(sql, "aggregate: count(*) as count(*)\n  values\n");
+    }
+}
+
 static void test_distinct_of_rows_that_differ_does_nothing(void)
 {
     check_plan("SELECT DISTINCT id, a FROM big", "scan big [id, a]\n");
@@ -632,6 +681,8 @@ int main(void)
     RUN(test_prune_keeps_what_is_read);
     RUN(test_windows_let_conditions_on_partitions_through);
     RUN(test_windows_that_nobody_reads_are_not_computed);
+    RUN(test_bounds_spread_over_equal_columns);
+    RUN(test_conditions_that_follow_are_dropped);
     RUN(test_distinct_of_rows_that_differ_does_nothing);
     RUN(test_sort_keys_that_follow_are_dropped);
     RUN(test_sums_of_one_column_are_shared);
