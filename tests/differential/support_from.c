@@ -187,7 +187,8 @@ static void join_add(test_world *self, from_clause *from, int depth)
 void from_init(test_world *self, const query_scope *outer, int depth, from_clause *from)
 {
     *from = (from_clause){.scope = {.outer = outer, .is_keyed = true}};
-    uint32_t joins = depth <= 0 || world_chance(self, 55) ? 0 : 1 + world_below(self, 2);
+    bool is_single = depth <= 0 || self->is_large || world_chance(self, 55);
+    uint32_t joins = is_single ? 0 : 1 + world_below(self, 2);
     source first = source_add(self, &from->scope, depth, &from->text);
     if (joins > 0 && first.table != NULL && world_chance(self, 15)) {
         const char *join = join_kind(self);

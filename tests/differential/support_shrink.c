@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include "tests/differential/support_grammar.h"
+#include "tests/differential/support_round.h"
 
 enum { TRIES_MAX = 1500, UNITS_MAX = 20000 };
 
@@ -242,7 +242,7 @@ static braid *database_make(char *const *units, size_t unit_count, char *folder)
     braid_config_init(&config);
     config.create = 1;
     config.threads = 1;
-    if (mkdtemp(folder) == NULL) exit(2);
+    round_folder_make(folder);
     snprintf(path, sizeof path, "%s/small.db", folder);
     if (braid_open(path, &config, &db) != BRAID_OK) exit(2);
     (void)braid_exec(db, "BEGIN");
@@ -253,15 +253,13 @@ static braid *database_make(char *const *units, size_t unit_count, char *folder)
 
 static void database_remove(braid *db, const char *folder)
 {
-    char command[120];
     braid_close(db);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    if (system(command) != 0) exit(2);
+    round_folder_remove(folder);
 }
 
 static bool units_differ(shrinking *self, char *const *units, size_t unit_count)
 {
-    char folder[] = "/tmp/braid-shrink-XXXXXX";
+    char folder[64];
     braid *db = database_make(units, unit_count, folder);
     bool result = differs(self, db, self->marked);
     database_remove(db, folder);
@@ -314,7 +312,7 @@ static void expected_add(const braid_value *value, sql_text *out)
 
 static void script_write(shrinking *self, sql_text *out)
 {
-    char folder[] = "/tmp/braid-shrink-XXXXXX";
+    char folder[64];
     braid *db = database_make(self->units, self->unit_count, folder);
     (void)differs(self, db, self->marked);
     text_add(out, "# %s\n", self->message);
@@ -346,7 +344,7 @@ void shrink_query(braid *db, const char *marked, bool ordered, bool approximate,
     shrink_text(&self, db);
     units_of_database(&self, db);
     if (units_differ(&self, self.units, self.unit_count)) {
-        char folder[] = "/tmp/braid-shrink-XXXXXX";
+        char folder[64];
         self.tries = 0;
         shrink_units(&self);
         braid *small = database_make(self.units, self.unit_count, folder);

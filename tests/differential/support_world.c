@@ -220,7 +220,7 @@ void world_create(test_world *self, sql_text *out)
     for (uint32_t t = 0; t < self->table_count; t++) {
         world_table *table = &self->tables[t];
         snprintf(table->name, sizeof table->name, "t%u", t);
-        table->key = (world_key)world_below(self, KEY_COUNT);
+        table->key = (world_key)world_below(self, self->is_large ? KEY_ROWID + 1 : KEY_COUNT);
         table->column_count = 3 + world_below(self, WORLD_COLUMNS_MAX - 2);
         text_add(out, "CREATE TABLE %s(", table->name);
         for (uint32_t c = 0; c < table->column_count; c++) {
@@ -267,6 +267,23 @@ void world_insert(test_world *self, uint32_t t, uint32_t rows, sql_text *out)
         text_add(out, ")");
     }
     text_add(out, ";\n");
+}
+
+void world_grow(test_world *self, uint32_t t, uint32_t rows, sql_text *out)
+{
+    static const char *const sources[] = {"a", "b", "c"};
+    const world_table *table = &self->tables[t];
+    const char *name = table->name;
+    text_add(out, "INSERT INTO %s SELECT ", name);
+    for (uint32_t c = 0; c < table->column_count; c++) {
+        if (c == 0 && table->key == KEY_ROWID)
+            text_add(out, "NULL");
+        else
+            text_add(out, "%s%s.%s", c == 0 ? "" : ", ", sources[world_below(self, 3)],
+                     table->columns[c].name);
+    }
+    text_add(out, " FROM %s AS a, %s AS b, %s AS c LIMIT max(0, %u - (SELECT count(*) FROM %s));\n",
+             name, name, name, rows, name);
 }
 
 static void change_where(test_world *self, const world_table *table, sql_text *out)

@@ -67,6 +67,7 @@ typedef struct test_world {
     uint32_t next_alias, cte_count;
     world_name ctes[WORLD_NAMES_MAX];
     bool has_like;
+    bool is_large;    // tables of many rows: no joins, no subqueries over them
     bool approximate; // it may show any of several equal values, or REAL sums
     bool ordered;     // its rows come in one order only
 } test_world;
@@ -88,9 +89,19 @@ void world_init(test_world *self, uint64_t seed);
 void world_create(test_world *self, sql_text *out);                       // CREATE TABLE statements
 void world_value(test_world *self, value_flavour flavour, sql_text *out); // one literal
 void world_insert(test_world *self, uint32_t table, uint32_t rows, sql_text *out);
+// Makes a table without keys of its own grow to `rows` rows, by joining it with itself.
+void world_grow(test_world *self, uint32_t table, uint32_t rows, sql_text *out);
 void world_change(test_world *self, sql_text *out); // any statement that changes rows
 void world_view(test_world *self, sql_text *out);   // CREATE VIEW, with marks
 void world_query(test_world *self, sql_text *out);  // a SELECT with marks; sets the two flags
+
+// Two queries, without marks, that must give the same rows: a query and its three parts by a
+// predicate that holds, does not, or is NULL (Rigger & Su, "Finding Bugs in Database Systems via
+// Query Partitioning", OOPSLA 2020); or the count of the rows that a predicate lets through and the
+// sum of its values (Rigger & Su, "Detecting Optimization Bugs in Database Engines via
+// Non-Optimizing Reference Engine Construction", FSE 2020).
+void world_partition(test_world *self, sql_text *whole, sql_text *parts);
+void world_count(test_world *self, sql_text *optimized, sql_text *plain);
 
 // The values of ?1 to ?5 as literals.
 extern const char *const world_parameters[WORLD_PARAMETERS];
