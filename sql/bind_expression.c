@@ -183,10 +183,11 @@ static br_status bind_is(br_scope *scope, const br_ast *ast, br_bound *out, br_e
 {
     const br_binder *binder = scope->binder;
     bool negated = ast->operator_ == BR_AST_OP_IS_NOT;
-    const br_ast *left = ast->args[0], *right = ast->args[1];
-    if (br_ast_is_keyword(binder, right, "true"))
+    const br_ast *left = ast->args[0], *right = ast->args[1], *word = right;
+    while (word->kind == BR_AST_COLLATE) word = word->args[0];  // as SQLite does
+    if (br_ast_is_keyword(binder, word, "true"))
         return unary_test(scope, negated ? BR_OP_IS_NOT_TRUE : BR_OP_IS_TRUE, left, out, err);
-    if (br_ast_is_keyword(binder, right, "false"))
+    if (br_ast_is_keyword(binder, word, "false"))
         return unary_test(scope, negated ? BR_OP_IS_NOT_FALSE : BR_OP_IS_FALSE, left, out, err);
     bool is_row = left->kind == BR_AST_ROW;
     if (right->kind == BR_AST_LITERAL && right->value.class_ == BR_NULL && !is_row)
