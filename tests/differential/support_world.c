@@ -232,6 +232,8 @@ void world_create(test_world *self, sql_text *out)
                 column->flavour = FLAVOUR_SMALL;
             const char *type =
                 is_rowid ? "INTEGER PRIMARY KEY" : column_type(self, column->flavour);
+            // INTEGER PRIMARY KEY would be the rowid, whose values are thought to be small.
+            if (c == 0 && table->key == KEY_TEXT && strcmp(type, "INTEGER") == 0) type = "INT";
             column->is_collated = strstr(type, "COLLATE") != NULL;
             text_add(out, "%s%s %s", c == 0 ? "" : ", ", column->name, type);
         }
