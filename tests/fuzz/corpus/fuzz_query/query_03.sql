@@ -1,0 +1,1 @@
+SELECT max(x1.rowid) FROM t0 AS x1 WHERE ((x1.c0_4 IS NOT x'0012') OR (x1.c0_0 NOT LIKE '%\%%' ESCAPE '\'))

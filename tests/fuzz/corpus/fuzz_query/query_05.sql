@@ -1,0 +1,1 @@
+SELECT sum(x0.c1_3), count(*), count(*), min(x0.c1_0) FILTER (WHERE x0.c1_0 IS NOT NULL) FROM t1 AS x0 WHERE 1

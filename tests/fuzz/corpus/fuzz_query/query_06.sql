@@ -1,0 +1,1 @@
+SELECT iif(CAST(lower(NULL) AS VARCHAR(9)), (x0.c0_0 COLLATE BINARY), (sign(x0.c0_0) - ifnull(x0.c0_2, x0.c0_1))), (CAST((x0.c0_3 COLLATE BINARY) AS NUMERIC) - x'6162') FROM t0 AS x0 WHERE 1

@@ -1,0 +1,1 @@
+SELECT avg(x0.c1_3), sum(x0.c1_3), printf('%x %c', x0.c1_3, count(*)) FROM t1 AS x0 WHERE (((-11.5 || ?2) + x0.c1_3) NOT BETWEEN (('-3' / x0.c1_1) COLLATE NOCASE) AND (upper(x0.c1_0) COLLATE BINARY)) GROUP BY substr(x0.c1_2, 1, 1), x0.c1_0 || 'x', x0.c1_3

@@ -1,0 +1,1 @@
+SELECT x0.c1_4, x0.c1_4, replace(json_extract(json_array(x0.c1_2, ''), '$[1]'), 'west wind', 'z') FROM t1 AS x0 WHERE 1 ORDER BY 1 NULLS LAST, 2 NULLS LAST, 3 DESC LIMIT 0

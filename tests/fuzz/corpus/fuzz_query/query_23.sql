@@ -1,0 +1,1 @@
+SELECT (x3.name COLLATE NOCASE) FROM t2 AS x0 LEFT OUTER JOIN (SELECT x2.c2_3 AS d0, x2.c2_3 AS d1 FROM t2 AS x2 WHERE (x2.c2_2 GLOB '*st')) AS x1 ON x1.d1 = x0.c2_3 FULL JOIN pragma_table_info('t0') AS x3 ON x3.type = x0.c2_1 AND (x3.cid IS NOT DISTINCT FROM NULL) WHERE (x3.cid BETWEEN 28 AND -4)

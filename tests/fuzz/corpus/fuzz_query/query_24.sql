@@ -1,0 +1,1 @@
+SELECT x0.type, (+(x0.key COLLATE NOCASE)), ((-x'0000') + (x0.atom >> x0.atom)) FROM json_tree('{"a":[1,{"b":2}]}') AS x0 WHERE 1 ORDER BY 1 DESC NULLS LAST, 2 DESC, 3 NULLS LAST LIMIT 25

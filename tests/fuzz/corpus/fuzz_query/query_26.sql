@@ -1,0 +1,1 @@
+SELECT x0.c1_3, x0.c1_1, CAST(x0.c1_2 AS TEXT) FROM t1 AS x0 WHERE 1

@@ -1,0 +1,1 @@
+SELECT sum(x0.c0_1) OVER ( ORDER BY 'abc' DESC), abs(x0.c0_4) FROM t0 AS x0 WHERE 1

@@ -1,0 +1,1 @@
+SELECT x0.c2_3, x0.c2_1 FROM t2 AS x0 WHERE (((-x0.c2_0) IS NOT FALSE) OR (NOT (x0.c2_0 IS NULL)))

@@ -1,0 +1,1 @@
+WITH w0 AS (SELECT json_array(x1.c0_4, 0) -> 0 AS d0 FROM t0 AS x1 WHERE ((x1.c0_1 LIKE '%st') AND (x1.c0_2 BETWEEN '%per_cent%' AND 'zebra'))) SELECT x2.c0_4, (x2.c0_0 | '1996-10-15'), ((x2.c0_4 NOT GLOB '*st')), x2.c0_4 FROM t0 AS x2 WHERE (x2.c0_0 BETWEEN x2.c0_0 AND x2.c0_1)

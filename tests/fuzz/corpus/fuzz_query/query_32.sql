@@ -1,0 +1,1 @@
+SELECT ('it''s' * '1.0'), x0.c0_2, '1.5' FROM t0 AS x0 WHERE (x0.c0_4 < datetime('1994-03-23')) ORDER BY 1, 2 NULLS FIRST, 3 LIMIT 28

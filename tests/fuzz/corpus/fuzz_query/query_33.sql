@@ -1,0 +1,1 @@
+SELECT x0.key, x0.type, .5e-3 FROM json_each('{"a":1,"b":[1,2],"c":"ab"}') AS x0 WHERE (x0.atom IS NOT 'a') EXCEPT SELECT x1.c0_2, x1.c0_0, min(x1.rowid) FROM t0 AS x1 WHERE (x1.c0_0 NOT LIKE NULL) UNION ALL SELECT x2.cid, x2.cid, x2.cid FROM pragma_table_info('t0') AS x2 WHERE (x2.cid = 13) ORDER BY 1, 2 DESC NULLS FIRST, 3

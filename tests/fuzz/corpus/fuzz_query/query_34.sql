@@ -1,0 +1,1 @@
+SELECT count(x0.c0_2) OVER (PARTITION BY json_patch('{"a":1}', json_object('b', x0.c0_3)) ORDER BY x0.c0_2 DESC, x0.rowid) FROM t0 AS x0 WHERE 1

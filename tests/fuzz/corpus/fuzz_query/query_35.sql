@@ -1,0 +1,1 @@
+WITH RECURSIVE w0(d0, d1) AS (SELECT 1, 5 UNION ALL SELECT d0 + 1, d1 * 2 FROM w0 WHERE d0 < 6) SELECT group_concat(x1.c2_3) OVER (PARTITION BY x1.c2_2 ORDER BY x1.c2_3, x1.c2_0, x1.c2_0, x1.c2_1), x1.c2_0, lag(x1.c2_3, 3, x1.c2_1) OVER (PARTITION BY x1.c2_1 ORDER BY x1.c2_0, x1.c2_1), (((x1.c2_3 IS NOT 399.741) OR (x1.c2_3 NOT LIKE 'A%'))) FROM t2 AS x1 WHERE 1

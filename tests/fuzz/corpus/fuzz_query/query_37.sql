@@ -1,0 +1,1 @@
+SELECT (printf('%d|%s', '00', 5e-324) - (x0.c0_1 - c0_4)), (x1.c0_3 * c0_4), x0.c0_4, x1.c0_1 FROM t0 AS x0 JOIN t0 AS x1 USING (c0_4) WHERE (x1.c0_2 NOT LIKE 'ä%')

@@ -1,0 +1,1 @@
+SELECT avg(x0.c0_0), avg(x0.rowid), total(x0.c0_0) FROM t0 AS x0 WHERE ((x0.rowid GLOB '*st') OR (x0.c0_3 = 33.5)) ORDER BY 3 COLLATE RTRIM, 1, 2, 3 NULLS LAST

@@ -1,0 +1,1 @@
+SELECT nullif((852.861 - x0.c0_1), (~NULL)), ((x0.c0_3 << x0.c0_2) - 'é'), strftime('%m-%d %H:%M:%S', x1.c2_3), x1.c2_3 FROM t0 AS x0 JOIN t2 AS x1 ON x1.c2_0 = x0.c0_0 WHERE 1 ORDER BY 1 DESC, 2, 3, 4 NULLS FIRST

@@ -1,0 +1,1 @@
+SELECT DISTINCT length(x0.c1_0), x0.c1_3, json_object('k', x0.c1_2) ->> 'k' FROM t1 AS x0 WHERE (x0.c1_0 LIKE '_b_')

@@ -1,0 +1,1 @@
+SELECT sign(quote(x2.c0_2)), x1.c2_2, x0.c2_3 FROM t2 AS x0 LEFT JOIN t2 AS x1 ON x1.c2_2 = x0.c2_2 AND (x1.c2_3 NOT LIKE 'a%') RIGHT JOIN t0 AS x2 ON x2.c0_3 = x0.c2_2 AND (x0.c2_1 IN ()) WHERE 1

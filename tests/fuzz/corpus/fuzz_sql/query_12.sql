@@ -1,0 +1,1 @@
+SELECT x0.c0_2, x0.c0_0, json_type(json_array(x0.c0_2), '$[0]') FROM t0 AS x0 WHERE 1

@@ -1,0 +1,1 @@
+SELECT typeof(x0.c2_3), dense_rank() OVER ( ORDER BY sum(x0.c2_1), 16 DESC, date(x0.c2_2), typeof(x0.c2_3) RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM t2 AS x0 WHERE (NOT (x0.c2_1 <= 2)) GROUP BY date(x0.c2_2), typeof(x0.c2_3)

@@ -1,0 +1,1 @@
+SELECT DISTINCT x0.c1_4 FROM t1 AS x0 WHERE ((likely(x0.c1_4) & x0.c1_4) NOT BETWEEN ((x0.c1_4 / x0.c1_4) / (x0.c1_4 + x0.c1_2)) AND ((x0.c1_1 COLLATE BINARY) / unlikely(' 5 '))) ORDER BY 1 NULLS FIRST

@@ -1,0 +1,1 @@
+SELECT x0.rowid, (x0.c1_0 + time(x0.c1_3)), x0.c1_3 FROM t1 AS x0 WHERE (x0.c1_0 IN (NULL)) ORDER BY 1, 2 NULLS LAST, 3 LIMIT 18 OFFSET 9

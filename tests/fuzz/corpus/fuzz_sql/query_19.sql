@@ -1,0 +1,1 @@
+WITH w0 AS MATERIALIZED (SELECT ltrim(x1.c2_1, 'aw') AS d0, x3.c0_2 AS d1 FROM t2 AS x1 JOIN t1 AS x2 ON x2.c1_0 = x1.c2_2 INNER JOIN t0 AS x3 ON x3.c0_3 = x2.c1_3 WHERE (x3.c0_3 ISNULL)) SELECT cume_dist() OVER (PARTITION BY x6.c2_2), rank() OVER ( ORDER BY 21.5, x4.c2_0) FROM t2 AS x4 JOIN t0 AS x5 ON x5.c0_1 = x4.c2_1 JOIN t2 AS x6 ON x6.c2_3 IS x4.c2_3 WHERE 1

@@ -1,0 +1,1 @@
+SELECT x0.c1_3, max(x0.c1_3), 5, total(x0.c1_3) FROM t1 AS x0 CROSS JOIN t1 AS x1 USING (c1_3) WHERE (38.5 BETWEEN coalesce(iif(x0.c1_2, x0.c1_0, null), char(65 + -2, 97), x0.c1_3) AND (c1_3 COLLATE BINARY)) GROUP BY c1_3, x0.c1_3 HAVING (NOT ((total(c1_3) GLOB '[^a]*') OR (x0.c1_3 IS 23)))

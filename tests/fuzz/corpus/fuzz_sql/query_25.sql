@@ -1,0 +1,1 @@
+SELECT x0.c2_1, (+round(x0.c2_1)), x0.c2_2 FROM t2 AS x0 WHERE 1
