@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum { BR_NODE_NONE = UINT32_MAX };
+static const uint32_t BR_NODE_NONE = UINT32_MAX;
 
 typedef struct br_node_figures {
     uint64_t rows, batches;  // handed to the parent
