@@ -41,6 +41,7 @@ typedef enum br_ast_kind {
     BR_AST_EXISTS,     // EXISTS (subquery); negation is a UNARY NOT around it
     BR_AST_SUBQUERY,   // (SELECT ...) as a value or row value
     BR_AST_ROW,        // (a, b, ...) with two or more args
+    BR_AST_GROUPING_SETS,  // a term of GROUP BY: args, a ROW (maybe empty) for a list
     BR_AST_RAISE,      // RAISE(...): only legal in triggers, an error here
 } br_ast_kind;
 
@@ -164,6 +165,7 @@ struct br_ast_select {
     br_ast_compound *compounds;  // core_count - 1 operators between them, left-associative
     uint32_t order_count;
     br_ast_order *order_by;
+    bool order_all;            // ORDER BY ALL: one term, a literal 1 in the place of each column
     br_ast *limit, *offset_expression;
     uint32_t offset;
     uint32_t height;           // 1 + that of the highest expression or nested SELECT in it

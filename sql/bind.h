@@ -201,6 +201,8 @@ struct br_scope {
     br_attach_list *attach_below;  // the same for arguments of aggregates
     uint32_t aggregate_count;
     br_bound_aggregate *aggregates;
+    uint32_t grouping_set_count;  // 0: the keys are one set
+    uint64_t *grouping_sets;   // bits of keys
     uint32_t key_count;        // GROUP BY
     br_expr **keys;
     br_plan_column *key_columns;
@@ -264,6 +266,20 @@ bool br_is_redefined(const br_binder *binder, const char *name, uint32_t arg_cou
 bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast);
 BR_CHECKED br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind,
                                               br_error *err);
+
+// bind_grouping.c
+bool br_has_grouping_sets(const br_ast_core *core);
+// The keys of all terms, and scope->grouping_sets.
+BR_CHECKED br_status br_expand_grouping(br_scope *scope, const br_ast_core *core,
+                                        br_ast ***keys_out, uint32_t *count_out, br_error *err);
+// Once the keys are bound.
+void br_settle_grouping(br_scope *scope);
+// Makes scope->plan, an AGGREGATE node over all keys, one per set.
+BR_CHECKED br_status br_bind_grouping_sets(br_scope *scope, br_error *err);
+BR_CHECKED br_status br_bind_grouping_mark(br_scope *scope, const br_ast *ast, br_bound *out,
+                                           br_error *err);
+// GROUPING(key), which looks like an aggregate until then.
+bool br_is_grouping_mark(const br_bound_aggregate *item);
 
 // json.c
 br_json_kind br_function_json(const char *name);  // of what the function returns
@@ -428,6 +444,9 @@ typedef struct br_order_term {  // of ORDER BY, resolved
 // The result column that `ast` means as an alias or ordinal, -1 when it is an expression.
 BR_CHECKED br_status br_order_match(br_scope *scope, const br_ast *ast, const char *clause,
                                     uint32_t term, int32_t *column_out, br_error *err);
+// ORDER BY ALL becomes the ordinals of all columns.
+BR_CHECKED br_status br_expand_order_all(br_binder *binder, const br_ast_select **select,
+                                         uint32_t column_count, br_error *err);
 BR_CHECKED br_status br_bind_order(br_scope *scope, const br_ast_select *select,
                                    br_order_term **terms_out, br_error *err);
 BR_CHECKED br_status br_bind_limit(br_binder *binder, const br_ast_select *select,

@@ -206,6 +206,23 @@ br_status br_bind_aggregate(br_scope *scope, const br_ast *ast, br_aggregate_kin
     return BR_OK;
 }
 
+br_status br_bind_grouping_mark(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
+{
+    if (!scope->aggregates_allowed || scope->in_aggregate) return misuse(scope, ast, err);
+    if (ast->arg_count != 1)
+        return br_fail_at(err, BR_SQL, ast->offset,
+                          "wrong number of arguments to function %s()", ast->name);
+    br_aggregate mark = {.kind = BR_AGG_FIRST};
+    br_plan_column *column;
+    BR_TRY(bind_below(scope, ast, &mark, err));
+    BR_TRY(aggregate_column(scope, &mark, false, &column, err));
+    column->type = br_type_int(0, 1, false);
+    *out = (br_bound){.source = BR_COLLATED_NOT};
+    out->expr = br_expr_column(scope->binder->arena, column);
+    BR_NEED(out->expr, err);
+    return BR_OK;
+}
+
 // ---- lifting ---------------------------------------------------------------------------------
 
 static br_status lift_column(br_scope *scope, br_expr **expr, const br_plan_column *column,
@@ -308,5 +325,5 @@ br_status br_bind_aggregate_node(br_scope *scope, br_error *err)
         plan->aggregate.aggregates[i] = scope->aggregates[i].aggregate;
     }
     scope->plan = plan;
-    return BR_OK;
+    return scope->grouping_set_count > 0 ? br_bind_grouping_sets(scope, err) : BR_OK;
 }

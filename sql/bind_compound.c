@@ -265,6 +265,7 @@ br_status br_bind_compound(br_binder *binder, br_scope *outer, const br_ast_sele
         *escapes_out = *escapes_out || arms.scopes[i].escapes;
     }
     BR_TRY(br_arms_combine(binder, select, &arms, arms.count, &plan, err));
+    BR_TRY(br_expand_order_all(binder, &select, plan->column_count, err));
     if (select->order_count > 0) BR_TRY(order_compound(binder, select, &arms, &plan, err));
     BR_TRY(br_bind_limit(binder, select, &count, &offset, err));
     if (count != NULL || offset != NULL) {

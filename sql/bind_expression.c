@@ -311,6 +311,8 @@ static br_status bind_node(br_scope *scope, const br_ast *ast, br_bound *out, br
     case BR_AST_SUBQUERY: return br_bind_scalar_subquery(scope, ast, out, err);
     case BR_AST_ROW: return br_fail_at(err, BR_SQL, ast->offset, "row value misused");
     case BR_AST_STAR: return br_fail_at(err, BR_SQL, ast->offset, "near \"*\": syntax error");
+    case BR_AST_GROUPING_SETS:
+        return br_fail_at(err, BR_SQL, ast->offset, "GROUPING SETS is only for GROUP BY");
     case BR_AST_RAISE:
         return br_fail_at(err, BR_SQL, ast->offset,
                           "RAISE() may only be used within a trigger-program");

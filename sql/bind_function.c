@@ -193,6 +193,8 @@ static br_status bind_args(br_scope *scope, const br_ast *ast, bool is_redefined
 br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     if (ast->window != NULL) return br_bind_window(scope, ast, out, err);
+    if (br_name_equal(ast->name, "grouping") && br_has_grouping_sets(scope->core))
+        return br_bind_grouping_mark(scope, ast, out, err);
     br_aggregate_kind kind = br_aggregate_find(ast->name, ast->arg_count);
     bool is_redefined = br_is_redefined(scope->binder, ast->name, ast->arg_count);
     if (kind != BR_AGG_COUNT_ && is_redefined)

@@ -74,6 +74,30 @@ static br_status bind_term(br_scope *scope, const br_ast_order *order, uint32_t 
     return BR_OK;
 }
 
+br_status br_expand_order_all(br_binder *binder, const br_ast_select **select,
+                              uint32_t column_count, br_error *err)
+{
+    if (!(*select)->order_all) return BR_OK;
+    br_ast_select *copy = BR_ALLOC(binder->arena, br_ast_select, 1);
+    br_ast_order *terms = BR_ALLOC(binder->arena, br_ast_order, column_count);
+    br_ast *ordinals = BR_ALLOC(binder->arena, br_ast, column_count);
+    BR_NEED(copy, err);
+    BR_NEED(terms, err);
+    BR_NEED(ordinals, err);
+    for (uint32_t i = 0; i < column_count; i++) {
+        ordinals[i] = *(*select)->order_by[0].expression;
+        ordinals[i].value = br_value_int(i + 1);
+        terms[i] = (*select)->order_by[0];
+        terms[i].expression = &ordinals[i];
+    }
+    *copy = **select;
+    copy->order_all = false;
+    copy->order_by = terms;
+    copy->order_count = column_count;
+    *select = copy;
+    return BR_OK;
+}
+
 br_status br_bind_order(br_scope *scope, const br_ast_select *select, br_order_term **terms_out,
                         br_error *err)
 {

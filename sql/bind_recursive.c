@@ -194,6 +194,7 @@ static br_status make_node(br_binder *binder, const br_cte *cte, br_arms *arms, 
         plan->columns[i].collation = br_arms_collation(arms, 0, arms->count - 1, i);
     }
     BR_TRY(br_bind_limit(binder, select, &plan->recursive.limit, &plan->recursive.offset, err));
+    BR_TRY(br_expand_order_all(binder, &select, plan->column_count, err));
     bool is_limited = plan->recursive.limit != NULL;
     plan->recursive.by_row = select->order_count > 0 ||
                              (is_limited && arms->count - cte->first_step > 1) ||

@@ -224,17 +224,22 @@ static br_status bind_key(br_scope *scope, const br_ast *ast, uint32_t index, br
 
 static br_status bind_group(br_scope *scope, const br_ast_core *core, br_error *err)
 {
-    scope->keys = BR_ALLOC(scope->binder->arena, br_expr *, core->group_count);
-    scope->key_columns = BR_ALLOC(scope->binder->arena, br_plan_column, core->group_count);
+    br_ast **keys = core->group_by;
+    uint32_t count = core->group_count;
+    bool has_sets = br_has_grouping_sets(core);
+    if (has_sets) BR_TRY(br_expand_grouping(scope, core, &keys, &count, err));
+    scope->keys = BR_ALLOC(scope->binder->arena, br_expr *, count);
+    scope->key_columns = BR_ALLOC(scope->binder->arena, br_plan_column, count);
     BR_NEED(scope->keys, err);
     BR_NEED(scope->key_columns, err);
     br_scope *outer = scope->outer;  // GROUP BY sees no outer query
     scope->outer = NULL;
     br_status status = BR_OK;
-    for (uint32_t i = 0; i < core->group_count && status == BR_OK; i++)
-        status = bind_key(scope, core->group_by[i], i, err);
+    for (uint32_t i = 0; i < count && status == BR_OK; i++)
+        status = bind_key(scope, keys[i], i, err);
     scope->outer = outer;
-    if (status == BR_OK) scope->key_count = core->group_count;
+    if (status == BR_OK) scope->key_count = count;
+    if (status == BR_OK && has_sets) br_settle_grouping(scope);
     return status;
 }
 
@@ -456,15 +461,18 @@ static br_status build(br_scope *scope, select_parts *parts, br_plan **plan_out,
 br_status br_bind_core(br_scope *scope, const br_ast_core *core, const br_ast_select *select,
                        br_name_style style, br_plan **plan_out, br_error *err)
 {
-    select_parts parts = {.core = core, .select = select, .style = style};
-    if (select != NULL) parts.order_count = select->order_count;
     scope->core = core;
     BR_TRY(br_check_windows(core, err));
     BR_TRY(br_bind_from(scope, core->from, err));
     BR_TRY(expand_results(scope, core, err));
+    if (select != NULL)
+        BR_TRY(br_expand_order_all(scope->binder, &select, scope->result_count, err));
+    select_parts parts = {.core = core, .select = select, .style = style};
+    if (select != NULL) parts.order_count = select->order_count;
     scope->is_aggregate = core->group_count > 0 || has_aggregate(scope) ||
                           br_owns_aggregate(scope->binder, core);
-    scope->nulls_when_empty = scope->is_aggregate && core->group_count == 0;
+    scope->nulls_when_empty =
+        scope->is_aggregate && (core->group_count == 0 || br_has_grouping_sets(core));
     BR_TRY(bind_clauses(scope, &parts, err));
     br_status status = build(scope, &parts, plan_out, err);
     scope->binder->sources = scope->sources;

@@ -77,6 +77,8 @@ BR_CHECKED br_status br_parse_literal(br_parser *parser, br_ast **out);
 BR_CHECKED br_status br_parse_parameter(br_parser *parser, br_ast **out);
 BR_CHECKED br_status br_parse_order(br_parser *parser, br_ast_order **terms_out,
                                     uint32_t *count_out);  // behind ORDER BY
+// Also ORDER BY ALL.
+BR_CHECKED br_status br_parse_select_order(br_parser *parser, br_ast_select *select);
 BR_CHECKED br_status br_parse_window(br_parser *parser, br_ast_window **out);  // "(" to ")"
 uint32_t br_ast_order_height(const br_ast_order *terms, uint32_t count);
 uint32_t br_ast_window_height(const br_ast_window *window);
@@ -90,5 +92,8 @@ BR_CHECKED br_status br_parse_from(br_parser *parser, br_ast_source **out, uint3
 // (name, name, ...)
 BR_CHECKED br_status br_parse_names(br_parser *parser, const char ***names_out,
                                     uint32_t *count_out);
+
+// ROLLUP(...), CUBE(...), GROUPING SETS(...): bind_grouping.c.
+bool br_is_grouping_term(const br_ast *ast);
 
 #endif

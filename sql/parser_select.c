@@ -140,6 +140,52 @@ static br_status parse_clause(br_parser *parser, br_token_kind keyword, br_ast *
 }
 
 // Behind SELECT, without ORDER BY and LIMIT.
+static br_status parse_group_term(br_parser *parser, br_ast_list *terms);
+
+static bool at_word(const br_parser *parser, const char *word)
+{
+    size_t size = strlen(word);
+    return parser->token.kind == BR_TOKEN_ID && parser->token.size == size &&
+           strncasecmp(parser->lexer.text + parser->token.offset, word, size) == 0;
+}
+
+// GROUPING SETS ( term, (list), (), ... )
+static br_status parse_grouping_sets(br_parser *parser, br_ast_list *terms)
+{
+    br_ast *sets;
+    br_ast_list args = {0};
+    BR_TRY(br_parser_node(parser, BR_AST_GROUPING_SETS, parser->token.offset, &sets));
+    br_parser_advance(parser);
+    br_parser_advance(parser);
+    BR_TRY(br_parser_expect(parser, BR_TOKEN_LEFT_PAREN));
+    do {
+        if (parser->token.kind == BR_TOKEN_LEFT_PAREN &&
+            br_parser_peek(parser) == BR_TOKEN_RIGHT_PAREN) {
+            br_ast *empty;
+            BR_TRY(br_parser_node(parser, BR_AST_ROW, parser->token.offset, &empty));
+            br_parser_advance(parser);
+            br_parser_advance(parser);
+            BR_TRY(br_parser_push(parser, &args, empty));
+        } else {
+            BR_TRY(parse_group_term(parser, &args));
+        }
+    } while (br_parser_accept(parser, BR_TOKEN_COMMA));
+    BR_TRY(br_parser_expect(parser, BR_TOKEN_RIGHT_PAREN));
+    BR_TRY(br_parser_finish(parser, sets, args, 0));
+    parser->is_extended = true;
+    return br_parser_push(parser, terms, sets);
+}
+
+static br_status parse_group_term(br_parser *parser, br_ast_list *terms)
+{
+    br_ast *term;
+    if (at_word(parser, "grouping") && br_parser_peek(parser) == BR_TOKEN_ID)
+        return parse_grouping_sets(parser, terms);
+    BR_TRY(br_parse_expression(parser, &term));
+    if (br_is_grouping_term(term)) parser->is_extended = true;
+    return br_parser_push(parser, terms, term);
+}
+
 static br_status parse_core(br_parser *parser, br_ast_core *core, uint32_t *height)
 {
     core->distinct = br_parser_accept(parser, BR_TOKEN_DISTINCT);
@@ -154,7 +200,9 @@ static br_status parse_core(br_parser *parser, br_ast_core *core, uint32_t *heig
     if (br_parser_accept(parser, BR_TOKEN_GROUP)) {
         br_ast_list terms = {0};
         BR_TRY(br_parser_expect(parser, BR_TOKEN_BY));
-        BR_TRY(br_parse_expressions(parser, &terms));
+        do {
+            BR_TRY(parse_group_term(parser, &terms));
+        } while (br_parser_accept(parser, BR_TOKEN_COMMA));
         core->group_by = terms.items;
         core->group_count = terms.count;
         for (uint32_t i = 0; i < terms.count; i++) raise_height(height, terms.items[i]);
@@ -198,7 +246,7 @@ static br_status parse_order_and_limit(br_parser *parser, br_ast_select *select,
 {
     if (br_parser_accept(parser, BR_TOKEN_ORDER)) {
         BR_TRY(br_parser_expect(parser, BR_TOKEN_BY));
-        BR_TRY(br_parse_order(parser, &select->order_by, &select->order_count));
+        BR_TRY(br_parse_select_order(parser, select));
         for (uint32_t i = 0; i < select->order_count; i++)
             raise_height(height, select->order_by[i].expression);
     }

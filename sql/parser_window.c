@@ -2,9 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/parser.h"
 
-static br_status parse_order_term(br_parser *parser, br_ast_order *term)
+static br_status parse_order_all(br_parser *parser, br_ast **out)
 {
-    BR_TRY(br_parse_expression(parser, &term->expression));
+    BR_TRY(br_parser_node(parser, BR_AST_LITERAL, parser->token.offset, out));
+    (*out)->value = br_value_int(1);
+    parser->is_extended = true;
+    br_parser_advance(parser);
+    return BR_OK;
+}
+
+static br_status parse_order_term(br_parser *parser, br_ast_order *term, bool may_be_all)
+{
+    if (may_be_all && parser->token.kind == BR_TOKEN_ALL)
+        BR_TRY(parse_order_all(parser, &term->expression));
+    else
+        BR_TRY(br_parse_expression(parser, &term->expression));
     term->descending = br_parser_accept(parser, BR_TOKEN_DESC);
     if (!term->descending) br_parser_accept(parser, BR_TOKEN_ASC);
     if (!br_parser_accept(parser, BR_TOKEN_NULLS)) return BR_OK;
@@ -16,17 +28,29 @@ static br_status parse_order_term(br_parser *parser, br_ast_order *term)
     return br_parser_expect(parser, BR_TOKEN_LAST);
 }
 
-br_status br_parse_order(br_parser *parser, br_ast_order **terms_out, uint32_t *count_out)
+static br_status parse_order_terms(br_parser *parser, bool may_be_all, br_ast_order **terms_out,
+                                   uint32_t *count_out)
 {
     void *terms = NULL;
     uint32_t count = 0;
     do {
         BR_TRY(br_parser_grow(parser, &terms, sizeof(br_ast_order), count));
-        BR_TRY(parse_order_term(parser, (br_ast_order *)terms + count++));
-    } while (br_parser_accept(parser, BR_TOKEN_COMMA));
+        BR_TRY(parse_order_term(parser, (br_ast_order *)terms + count++, may_be_all));
+    } while (!may_be_all && br_parser_accept(parser, BR_TOKEN_COMMA));
     *terms_out = terms;
     *count_out = count;
     return BR_OK;
+}
+
+br_status br_parse_order(br_parser *parser, br_ast_order **terms_out, uint32_t *count_out)
+{
+    return parse_order_terms(parser, false, terms_out, count_out);
+}
+
+br_status br_parse_select_order(br_parser *parser, br_ast_select *select)
+{
+    select->order_all = parser->token.kind == BR_TOKEN_ALL;
+    return parse_order_terms(parser, select->order_all, &select->order_by, &select->order_count);
 }
 
 uint32_t br_ast_order_height(const br_ast_order *terms, uint32_t count)
