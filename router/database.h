@@ -68,6 +68,7 @@ struct br_statement {
     const char *given_text;  // our copy of what was to be parsed; `ast` points into it
     br_arena *arena;         // the tree and the parameters' names
     br_statement_ast ast;
+    bool is_summary; // SUMMARIZE: `ast` is that of the SELECT made of it
 
     // What SQLite runs, compiled once and reset after each run: of what is not a query, on the
     // writer connection, under writer_lock.
@@ -131,6 +132,11 @@ const char *br_statement_rule(const br_statement *statement);
 // Runs on the columnar engine. BR_UNSUPPORTED, with the reason as message, leaves it to SQLite.
 BR_CHECKED br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
                                            br_outcome **outcome_out, br_error *err);
+
+// ---- summarize.c -----------------------------------------------------------------------------
+
+// Puts the SELECT that it stands for in the place of a SUMMARIZE.
+BR_CHECKED br_status br_summarize(br_statement *statement, br_error *err);
 
 // ---- write.c ---------------------------------------------------------------------------------
 

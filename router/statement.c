@@ -60,6 +60,8 @@ static br_status statement_fill(br_statement *statement, const char *sql, br_err
     if (copy == NULL) return br_fail(err, BR_NOMEM, "statement");
     statement->given_text = copy;
     BR_TRY(statement_parse(statement, copy, err));
+    statement->is_summary = statement->ast.kind == BR_STATEMENT_SUMMARIZE;
+    if (statement->is_summary) BR_TRY(br_summarize(statement, err));
     statement->sql = br_arena_copy_text(statement->arena, statement->ast.text, statement->ast.size);
     uint32_t count = statement->ast.parameter_count;
     statement->parameters = BR_ALLOC(statement->arena, br_value, count + 1);
@@ -146,7 +148,9 @@ br_status br_statement_take(br_database *database, const char *sql, br_statement
 void br_statement_give(br_statement *statement)
 {
     if (statement == NULL) return;
-    if (statement->cached_text == NULL || statement->ast.kind == BR_STATEMENT_OTHER) {
+    // A summary names the columns that there were.
+    if (statement->cached_text == NULL || statement->ast.kind == BR_STATEMENT_OTHER ||
+        statement->is_summary) {
         br_statement_free(statement);
         return;
     }

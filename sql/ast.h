@@ -175,6 +175,7 @@ typedef enum br_statement_kind {
     BR_STATEMENT_EMPTY,   // only white space and comments
     BR_STATEMENT_SELECT,  // SELECT, VALUES, WITH ... SELECT
     BR_STATEMENT_EXPLAIN, // EXPLAIN [ANALYZE] SELECT: ours; EXPLAIN QUERY PLAN is OTHER
+    BR_STATEMENT_SUMMARIZE,  // SUMMARIZE table, SUMMARIZE SELECT ...: ours
     BR_STATEMENT_OTHER,   // everything else: SQLite's
 } br_statement_kind;
 
@@ -185,7 +186,7 @@ typedef struct br_statement_ast {
     const char *text;         // as given: offsets count from here
     uint32_t size;            // up to its semicolon or the end
     const char *tail;         // behind its semicolon
-    uint32_t query_offset;    // EXPLAIN: of what is explained
+    uint32_t query_offset;    // EXPLAIN, SUMMARIZE: of what that is for
     uint32_t parameter_count; // highest index
     const char **parameter_names;  // parameter_names[i-1] or NULL
     bool is_extended;         // has what SQLite's grammar has not, or only of late

@@ -213,12 +213,43 @@ static void statement_explain(br_parser *parser, br_statement_ast *out)
     if (!br_parser_at_select(parser)) *parser = before;
 }
 
+static bool at_summarize(const br_parser *parser)
+{
+    static const char word[] = "summarize";
+    return parser->token.kind == BR_TOKEN_ID && parser->token.size == sizeof word - 1 &&
+           strncasecmp(parser->lexer.text + parser->token.offset, word, sizeof word - 1) == 0;
+}
+
+// Behind SUMMARIZE: a SELECT, or the name of a table or view.
+static br_status statement_summarize(br_parser *parser, br_statement_ast *out)
+{
+    const char *ignored;
+    br_parser_advance(parser);
+    out->kind = BR_STATEMENT_SUMMARIZE;
+    out->query_offset = parser->token.offset;
+    if (br_parser_at_select(parser)) {
+        BR_TRY(br_parse_select(parser, &out->select));
+    } else {
+        BR_TRY(br_parser_name(parser, &ignored));
+        if (br_parser_accept(parser, BR_TOKEN_DOT)) BR_TRY(br_parser_name(parser, &ignored));
+    }
+    if (parser->token.kind != BR_TOKEN_SEMICOLON && parser->token.kind != BR_TOKEN_END)
+        return br_parser_syntax_error(parser);
+    statement_finish(parser, out);
+    return BR_OK;
+}
+
 br_status br_parse(const char *text, br_arena *arena, br_statement_ast *out, br_error *err)
 {
     br_parser parser;
     br_parser_init(&parser, text, arena, err);
     br_parser start = parser;
     br_statement_ast statement = {.kind = BR_STATEMENT_EMPTY, .text = text};
+    if (at_summarize(&parser)) {
+        BR_TRY(statement_summarize(&parser, &statement));
+        *out = statement;
+        return BR_OK;
+    }
     bool is_empty =
         parser.token.kind == BR_TOKEN_END || parser.token.kind == BR_TOKEN_SEMICOLON;
     if (!is_empty) {

@@ -1,4 +1,4 @@
-// What the columnar engine adds to SQLite's grammar: grouping sets and ORDER BY ALL.
+// What Braid adds to SQLite's grammar: grouping sets, ORDER BY ALL, SUMMARIZE.
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/router/support.h"
 
@@ -32,7 +32,7 @@ static void put_rows(const braid_result *result, char *out, size_t size)
 
 static void check_rows(braid *db, const char *sql, const char *expected)
 {
-    char text[2000];
+    char text[1000];
     braid_result *result = support_query(db, sql);
     CHECK_INT(support_info(result).engine, BRAID_ENGINE_OLAP);
     put_rows(result, text, sizeof text);
@@ -101,6 +101,36 @@ static void test_order_by_all(void)
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
+static void test_summarize(void)
+{
+    static const char *const expected =
+        "region|text|n|s|2|-|-|-|-|-|6|0;product|text,null|a|b|2|-|-|-|-|-|6|16.67;"
+        "year|integer|1|2|2|1.5|0.547723|1|1.5|2|6|0;"
+        "amount|integer|1|100|6|23.8333|37.8598|5.5|8.5|17.5|6|0";
+    braid *db = open_sales("summary.db");
+    char text[1000];
+    for (int engine = BRAID_ENGINE_OLAP; engine <= BRAID_ENGINE_OLTP; engine++) {
+        braid_result *result = NULL;
+        braid_statement *statement = support_prepare(db, "SUMMARIZE s");
+        braid_statement_set_engine(statement, engine);
+        CHECK_INT(braid_run(statement, &result), BRAID_OK);
+        put_rows(result, text, sizeof text);
+        CHECK_TEXT(text, expected);
+        CHECK_TEXT(braid_column_name(result, 11), "null_percentage");
+        braid_result_free(result);
+        braid_statement_close(statement);
+    }
+    CHECK_INT(support_int(db, "summarize SELECT 7"), INT64_MIN);  // a name
+    support_exec(db, "ALTER TABLE s ADD COLUMN \"odd \"\"name\" DEFAULT 'it''s'");
+    braid_result *result = support_query(db, "SUMMARIZE main.s");
+    CHECK_INT(braid_row_count(result), 5);
+    CHECK_INT(braid_value_get(result, 4, 0).as.text.size, 9);
+    braid_result_free(result);
+    check_refused(db, "SUMMARIZE missing", "no such table: missing");
+    check_refused(db, "SUMMARIZE s, s", "near \"SUMMARIZE\": syntax error");
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 static void test_what_is_wrong_is_said(void)
 {
     braid *db = open_sales("wrong.db");
@@ -125,6 +155,7 @@ int main(void)
     support_begin();
     RUN(test_grouping_sets);
     RUN(test_order_by_all);
+    RUN(test_summarize);
     RUN(test_what_is_wrong_is_said);
     return support_end();
 }
