@@ -538,13 +538,41 @@ static void estimate_project(br_rewrite *rewrite, br_plan *plan)
             expression_fact(rewrite, plan, plan->project.expressions[i], plan->rows);
 }
 
+// Ranks count from 1 to the rows of a partition; what has a whole partition for its frame is the
+// same in all of it.
+static br_column_fact call_fact(const br_plan *plan, const br_window_call *call, double groups)
+{
+    double rows = plan->rows > 1 ? plan->rows : 1, each = clamp(rows / groups, 1, rows);
+    br_column_fact fact = {.base = plan, .base_rows = rows, .distinct = rows};
+    bool counts = call->function >= BR_WINDOW_ROW_NUMBER && call->function <= BR_WINDOW_NTILE;
+    if (counts) fact.distinct = each;
+    if (call->function == BR_WINDOW_NTILE && call->args[0]->kind == BR_EXPR_CONST &&
+        call->args[0]->value.class_ == BR_INT)
+        fact.distinct = clamp((double)call->args[0]->value.i64, 1, each);
+    if (call->function == BR_WINDOW_AGGREGATE && plan->window.order_count == 0)
+        fact.distinct = groups;
+    bool has_range = counts && call->function != BR_WINDOW_PERCENT_RANK &&
+                     call->function != BR_WINDOW_CUME_DIST;
+    if (!has_range) return fact;
+    fact.has_range = true;
+    fact.scale = BR_SCALE_NUMBER;
+    fact.min = 1;
+    fact.max = fact.distinct;
+    return fact;
+}
+
 static void estimate_window(br_rewrite *rewrite, br_plan *plan)
 {
     plan->rows = plan->left->rows;
-    for (uint32_t i = plan->column_count - plan->window.call_count; i < plan->column_count; i++)
-        rewrite->facts[plan->columns[i].id] =
-            (br_column_fact){.base = plan, .base_rows = plan->rows, .distinct = plan->rows,
-                             .class_mask = plan->columns[i].type.class_mask};
+    uint32_t keys = plan->window.partition_count, calls = plan->window.call_count;
+    double groups =
+        keys == 0 ? 1 : group_count(rewrite, plan->window.partitions, keys, plan->rows);
+    for (uint32_t i = 0; i < calls; i++) {
+        const br_plan_column *column = &plan->columns[plan->column_count - calls + i];
+        br_column_fact fact = call_fact(plan, &plan->window.calls[i], groups);
+        fact.class_mask = column->type.class_mask;
+        rewrite->facts[column->id] = fact;
+    }
 }
 
 // Nobody knows how often the step runs.

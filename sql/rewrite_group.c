@@ -146,6 +146,7 @@ static void close_plan(closure *self, const br_plan *plan, bool keeps)
         break;
     case BR_PLAN_FILTER:
     case BR_PLAN_SORT:
+    case BR_PLAN_WINDOW:
     case BR_PLAN_LIMIT: close_plan(self, plan->left, keeps); break;
     default: break;
     }

@@ -637,13 +637,21 @@ static void test_estimates_follow_the_statistics(void)
     check_rows("SELECT 1 FROM big, mid WHERE big.b = mid.id", 15000, 25000);
     check_rows("SELECT 1 FROM big JOIN mid ON big.b = mid.id WHERE mid.a = 3", 300, 500);
     check_rows("SELECT a FROM big LIMIT 7", 7, 7);
+    check_rows("SELECT id FROM big QUALIFY row_number() OVER (PARTITION BY a ORDER BY b) = 1", 80,
+               120);
+    check_rows("SELECT id FROM big QUALIFY rank() OVER (PARTITION BY a ORDER BY b) <= 20", 1500,
+               2500);
+    check_rows("SELECT id FROM big QUALIFY ntile(4) OVER (ORDER BY b) = 1", 4000, 6000);
+    check_rows("SELECT DISTINCT max(b) OVER (PARTITION BY a) FROM big", 80, 120);
 }
 
 static void test_optimize_reports_no_memory(void)
 {
     const char *sql = "SELECT x.a, count(*) FROM big x, mid y, small z WHERE x.b = y.id AND"
                       " y.b = z.id AND (x.a = 1 AND z.a = 2 OR x.a = 3 AND z.a = 4) AND EXISTS"
-                      " (SELECT 1 FROM tiny WHERE id = z.id) GROUP BY 1 ORDER BY 2 LIMIT 3";
+                      " (SELECT 1 FROM tiny WHERE id = z.id) GROUP BY 1"
+                      " QUALIFY x.a > rank() OVER (PARTITION BY x.a ORDER BY count(*))"
+                      " ORDER BY 2 LIMIT 3";
     for (size_t limit = 0;; limit += 2048) {
         br_error err;
         br_quota quota;
