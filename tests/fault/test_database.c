@@ -37,6 +37,13 @@ static const char *const queries[] = {
     "SELECT b, count(*), sum(a), avg(c) FROM t GROUP BY b ORDER BY b",
     "SELECT count(*) FROM t x JOIN t y ON x.id = y.a WHERE x.c > 1",
     "SELECT id, upper(b) FROM t WHERE b LIKE '%3' ORDER BY c DESC LIMIT 5",
+    "SELECT a, sum(c) OVER (PARTITION BY a ORDER BY id ROWS 2 PRECEDING), rank() OVER (ORDER BY b)"
+    " FROM t WHERE id < 300",
+    "WITH RECURSIVE s(n) AS (SELECT 1 UNION SELECT n + a FROM s JOIN t ON t.id = s.n WHERE n < 90)"
+    " SELECT n FROM s",
+    "SELECT id, (SELECT b FROM t y WHERE y.a = x.a ORDER BY y.c DESC LIMIT 1 OFFSET 1) FROM t x"
+    " WHERE id < 50",
+    "SELECT a, median(c), json_group_array(b ORDER BY id) FROM t GROUP BY rollup(a)",
 };
 
 // One failure may hit any of these calls; whatever it was, the next call must work as usual.
@@ -59,6 +66,9 @@ static br_status work_with(br_database *database, br_error *err)
     br_status status = br_database_checkpoint(database, err);
     if (first == BR_OK) first = status;
     status = br_database_exec(database, "UPDATE t SET c = 0 WHERE id = 5; INSERT INTO t(a) VALUES (1)",
+                              err);
+    if (first == BR_OK) first = status;
+    status = br_database_exec(database, "INSERT INTO t(a, b) SELECT count(*), b FROM t GROUP BY b",
                               err);
     if (first == BR_OK) first = status;
     status = br_database_compact(database, err);
