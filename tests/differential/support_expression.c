@@ -200,6 +200,7 @@ static void case_expression(test_world *self, const query_scope *scope, int dept
 static void scalar_subquery(test_world *self, const query_scope *scope, int depth, sql_text *out)
 {
     from_clause from;
+    if (world_chance(self, 20) && limited_scalar(self, scope, depth, out)) return;
     from_init(self, scope, depth - 1, &from);
     text_add(out, "(SELECT ");
     if (from.scope.is_keyed && world_chance(self, 40)) {

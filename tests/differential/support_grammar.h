@@ -97,6 +97,16 @@ void query_with(test_world *self, sql_text *out);
 void aggregate_call(test_world *self, const query_scope *scope, bool is_exact,
                     query_column *column_out);
 
+// support_subquery.c
+// The first rows of a query by key; false: none was found, and nothing written.
+bool limited_query(test_world *self, const query_scope *outer, uint32_t column_count, int depth,
+                   sql_text *out);
+// A value that such rows have; false as above.
+bool limited_scalar(test_world *self, const query_scope *outer, int depth, sql_text *out);
+// An aggregate of the query around it, in a subquery, whose own rows come from `scope`.
+void outer_aggregate(test_world *self, const query_scope *scope, const query_column *call,
+                     int depth, sql_text *out);
+
 // support_window.c
 void window_call(test_world *self, const query_scope *scope, sql_text *out);
 

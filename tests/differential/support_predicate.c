@@ -123,7 +123,13 @@ static void row_predicate(test_world *self, const query_scope *scope, int depth,
     row_of(self, scope, count, depth - 2, out);
     if (world_chance(self, 50) || !query_has(self, FEATURE_SUBQUERY)) {
         text_add(out, " %s ", comparisons[world_below(self, 12)]);
-        row_of(self, scope, count, depth - 2, out);
+        sql_text query = {0};
+        if (world_chance(self, 30) && query_has(self, FEATURE_SUBQUERY) &&
+            limited_query(self, scope, count, depth - 1, &query))
+            text_add(out, "(%s)", query.bytes);
+        else
+            row_of(self, scope, count, depth - 2, out);
+        text_release(&query);
     } else {
         query_shape shape = {.column_count = count, .is_nested = true};
         text_add(out, " %sIN (", negation(self));
@@ -141,6 +147,10 @@ static void subquery_predicate(test_world *self, const query_scope *scope, int d
         text_add(out, "%sEXISTS (", negation(self));
     else
         text_add(out, "%s %sIN (", column->name, negation(self));
+    if (world_chance(self, 20) && limited_query(self, scope, 1, depth, out)) {
+        text_add(out, ")");
+        return;
+    }
     from_clause from;
     from_init(self, scope, depth - 1, &from);
     const query_column *inner = scope_pick_exact(self, &from.scope, false);

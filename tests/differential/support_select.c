@@ -184,7 +184,10 @@ static void group_item(test_world *self, const query_scope *scope, const query_s
     } else {
         query_column call;
         aggregate_call(self, scope, shape->is_nested, &call);
-        text_add(out, "%s", call.name);
+        if (choice == 9 && query_has(self, FEATURE_SUBQUERY) && !shape->is_nested)
+            outer_aggregate(self, group, &call, depth, out);
+        else
+            text_add(out, "%s", call.name);
         shape_set(shape, index, &call);
         if (!shape->is_nested && shape->is_exact) self->approximate = true;
     }
