@@ -10,7 +10,8 @@
 //   domain     D = the distinct values of the outer columns; D is joined into the right side, in
 //              place of the outer columns, and the join matches rows with equal D
 //              (Neumann and Kemper, "Unnesting Arbitrary Queries")            (unnest_domain.c)
-//   apply      what D cannot be joined into (LIMIT, FULL JOIN) is run once for each row of D, by
+//   limit      LIMIT for each value of D: rows numbered within it, and filtered  (unnest_limit.c)
+//   apply      what D cannot be joined into (FULL JOIN, LIMIT ?) is run once for each row of D, by
 //              an APPLY node: the outer columns become its arguments           (unnest_apply.c)
 //
 // Invariants: 1. The left side of a join is free of outer columns when its right side is unnested.
@@ -85,9 +86,16 @@ BR_CHECKED br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t 
 // D itself; its columns' ids go to ids_out.
 BR_CHECKED br_status br_domain_make(br_domain *domain, br_plan **out, uint32_t *ids_out,
                                     br_error *err);
+// Columns of the left side named in the node itself become D's.
+BR_CHECKED br_status br_domain_rename(br_domain *domain, br_plan *plan, const uint32_t *ids,
+                                      br_error *err);
 br_expr *br_domain_column(const br_domain *domain, uint32_t index, uint32_t id);
 BR_CHECKED br_status br_unnest_domain(br_binder *binder, br_plan *join, br_error *err);
 
+// unnest_limit.c: a SORT or LIMIT; *done_out false: its bounds are not written out, and nothing was
+// changed.
+BR_CHECKED br_status br_domain_limit(br_domain *domain, br_plan **plan, uint32_t *ids_out,
+                                     bool *done_out, br_error *err);
 // unnest_apply.c: *plan run for each row of D; ids_out as for br_domain_push.
 BR_CHECKED br_status br_domain_apply(br_domain *domain, br_plan **plan, uint32_t *ids_out,
                                      br_error *err);

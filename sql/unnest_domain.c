@@ -154,7 +154,7 @@ static br_status rename_visit(void *context, br_expr **expr, br_error *err)
     return BR_OK;
 }
 
-static br_status rename_node(br_domain *domain, br_plan *plan, const uint32_t *ids, br_error *err)
+br_status br_domain_rename(br_domain *domain, br_plan *plan, const uint32_t *ids, br_error *err)
 {
     renaming rename = {domain, ids};
     return br_plan_each_expr(plan, rename_visit, &rename, err);
@@ -178,7 +178,7 @@ br_expr *br_domain_column(const br_domain *domain, uint32_t index, uint32_t id)
 static br_status push_project(br_domain *domain, br_plan *plan, uint32_t *ids, br_error *err)
 {
     BR_TRY(br_domain_push(domain, &plan->left, ids, err));
-    BR_TRY(rename_node(domain, plan, ids, err));
+    BR_TRY(br_domain_rename(domain, plan, ids, err));
     uint32_t first = plan->column_count;
     BR_TRY(br_project_extend(domain->binder, plan, domain->count, err));
     for (uint32_t i = 0; i < domain->count; i++) {
@@ -299,7 +299,7 @@ static br_status push_aggregate(br_domain *domain, br_plan **plan, uint32_t *ids
     br_plan *aggregate = *plan;
     bool is_scalar = aggregate->aggregate.key_count == 0;
     BR_TRY(br_domain_push(domain, &aggregate->left, ids, err));
-    BR_TRY(rename_node(domain, aggregate, ids, err));
+    BR_TRY(br_domain_rename(domain, aggregate, ids, err));
     BR_TRY(add_domain_keys(domain, aggregate, ids, err));
     return is_scalar ? restore_empty(domain, plan, ids, err) : BR_OK;
 }
@@ -313,7 +313,7 @@ static br_status push_join(br_domain *domain, br_plan *join, uint32_t *ids, br_e
     bool to_right = join->join.join == BR_JOIN_INNER && right && !left;
     BR_TRY(br_domain_push(domain, to_right ? &join->right : &join->left, ids, err));
     if (right && !to_right) BR_TRY(rename_deep(domain, join->right, ids, err));
-    BR_TRY(rename_node(domain, join, ids, err));
+    BR_TRY(br_domain_rename(domain, join, ids, err));
     return br_refresh_node(domain->binder, join, err);
 }
 
@@ -370,7 +370,7 @@ static br_status push_row(br_domain *domain, br_plan *values, uint32_t *ids, br_
     values->kind = BR_PLAN_PROJECT;
     values->left = all;
     values->project.expressions = row;
-    BR_TRY(rename_node(domain, values, ids, err));
+    BR_TRY(br_domain_rename(domain, values, ids, err));
     uint32_t first = values->column_count;
     BR_TRY(br_project_extend(domain->binder, values, domain->count, err));
     for (uint32_t i = 0; i < domain->count; i++) {
@@ -418,7 +418,7 @@ static br_status push_window(br_domain *domain, br_plan *plan, uint32_t *ids, br
 {
     br_arena *arena = domain->binder->arena;
     BR_TRY(br_domain_push(domain, &plan->left, ids, err));
-    BR_TRY(rename_node(domain, plan, ids, err));
+    BR_TRY(br_domain_rename(domain, plan, ids, err));
     uint32_t old = plan->window.partition_count, count = old + domain->count;
     br_expr **partitions = BR_ALLOC(arena, br_expr *, count);
     br_collation *collations = BR_ALLOC(arena, br_collation, count);
@@ -439,6 +439,13 @@ static br_status push_window(br_domain *domain, br_plan *plan, uint32_t *ids, br
     return br_refresh_node(domain->binder, plan, err);
 }
 
+static br_status push_limit(br_domain *domain, br_plan **plan, uint32_t *ids, br_error *err)
+{
+    bool done;
+    BR_TRY(br_domain_limit(domain, plan, ids, &done, err));
+    return done ? BR_OK : br_domain_apply(domain, plan, ids, err);
+}
+
 br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, br_error *err)
 {
     br_plan *node = *plan;
@@ -453,13 +460,14 @@ br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, b
     case BR_PLAN_VALUES: return push_values(domain, plan, ids_out, err);
     case BR_PLAN_WINDOW: return push_window(domain, node, ids_out, err);
     case BR_PLAN_SORT:
-        if (node->sort.limit != NULL || node->sort.offset != NULL) break;
+        if (node->sort.limit != NULL || node->sort.offset != NULL)
+            return push_limit(domain, plan, ids_out, err);
         // fall through
     case BR_PLAN_FILTER:
         BR_TRY(br_domain_push(domain, &node->left, ids_out, err));
-        BR_TRY(rename_node(domain, node, ids_out, err));
+        BR_TRY(br_domain_rename(domain, node, ids_out, err));
         return br_refresh_node(domain->binder, node, err);
-    case BR_PLAN_LIMIT:
+    case BR_PLAN_LIMIT: return push_limit(domain, plan, ids_out, err);
     case BR_PLAN_SCAN:
     case BR_PLAN_SHARED:
     case BR_PLAN_APPLY:
