@@ -324,8 +324,13 @@ BR_CHECKED br_status br_bind_row_subquery(br_scope *scope, const br_ast *ast,
                                           br_error *err);
 BR_CHECKED br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out,
                                     br_error *err);
-BR_CHECKED br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
-                                         br_error *err);
+// A join that waits for its left side, and adds columns to it: the caller fills them.
+BR_CHECKED br_status br_join_new(br_scope *scope, br_join_kind kind, br_plan *right,
+                                 uint32_t added, br_plan **out, br_error *err);
+BR_CHECKED br_status br_attach_join(br_scope *scope, br_attach_list *list, br_plan *join,
+                                    br_error *err);
+// The column that a subquery is as a value: it has the affinity that counts.
+const br_plan_column *br_value_column(const br_plan *plan, uint32_t index);
 // Binds a condition over scope->plan and puts FILTER, SEMI, ANTI and what else it needs on top.
 BR_CHECKED br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_attach_list *joins,
                                        br_expr **filter_out, br_error *err);
@@ -377,6 +382,14 @@ bool br_window_has_aggregate(const br_scope *scope, const br_ast_window *window)
 bool br_ast_has_window(const br_ast *ast);  // not inside subqueries
 // Puts the scope's windows on top of its plan.
 BR_CHECKED br_status br_scope_add_windows(br_scope *scope, br_error *err);
+
+// bind_in.c
+BR_CHECKED br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_bound *out,
+                                         br_error *err);
+// As a condition that rows must pass: see br_bind_condition.
+BR_CHECKED br_status br_bind_condition_in(br_scope *scope, const br_ast *ast, bool negated,
+                                          br_attach_list *joins, br_expr **filter_out,
+                                          br_error *err);
 
 // bind_outer.c
 const br_outer_aggregate *br_outer_aggregate_find(const br_binder *binder, const br_ast *ast);

@@ -21,7 +21,7 @@ br_status br_scope_attach(br_scope *scope, br_attach_list *list, br_error *err)
     return BR_OK;
 }
 
-static br_status attach(br_scope *scope, br_attach_list *list, br_plan *join, br_error *err)
+br_status br_attach_join(br_scope *scope, br_attach_list *list, br_plan *join, br_error *err)
 {
     if (list == NULL)
         return br_fail(err, BR_UNSUPPORTED, "subquery where no join can be made");
@@ -69,7 +69,7 @@ br_status br_scope_guard(br_scope *scope, uint32_t first_join, const br_branch_g
 }
 
 // A join that waits for its left side, and adds columns to it: the caller fills them.
-static br_status new_join(br_scope *scope, br_join_kind kind, br_plan *right, uint32_t added,
+br_status br_join_new(br_scope *scope, br_join_kind kind, br_plan *right, uint32_t added,
                           br_plan **out, br_error *err)
 {
     br_plan *join = br_plan_new(scope->binder, BR_PLAN_JOIN, added);
@@ -116,7 +116,7 @@ static br_status first_row(br_binder *binder, br_plan **plan, br_error *err)
 }
 
 // As a value, a compound has the affinity and collation of its last arm (in FROM: of its first).
-static const br_plan_column *value_column(const br_plan *plan, uint32_t index)
+const br_plan_column *br_value_column(const br_plan *plan, uint32_t index)
 {
     const br_plan *node = plan;
     while (node->kind == BR_PLAN_SORT || node->kind == BR_PLAN_LIMIT) node = node->left;
@@ -138,7 +138,7 @@ br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *
     BR_NEED(expr, err);
     expr->type = plan->columns[0].type;
     if (!is_single_row(plan)) expr->type.class_mask |= BR_MASK_NULL;
-    expr->affinity = value_column(plan, 0)->affinity;
+    expr->affinity = br_value_column(plan, 0)->affinity;
     expr->can_fail = br_plan_can_fail(plan);
     BR_TRY(first_row(scope->binder, &plan, err));
     *out = expr;
@@ -212,15 +212,15 @@ static br_status joined_row(br_scope *scope, br_plan *plan, br_bound *items, br_
     br_plan *join;
     uint32_t count = plan->column_count;
     if (count == 1) BR_TRY(first_as_aggregate(scope->binder, &plan, err));
-    BR_TRY(new_join(scope, BR_JOIN_SINGLE, plan, count, &join, err));
+    BR_TRY(br_join_new(scope, BR_JOIN_SINGLE, plan, count, &join, err));
     for (uint32_t i = 0; i < count; i++) {
         join->columns[i] = plan->columns[i];
-        join->columns[i].affinity = value_column(plan, i)->affinity;
+        join->columns[i].affinity = br_value_column(plan, i)->affinity;
         if (!is_single_row(plan)) join->columns[i].type.class_mask |= BR_MASK_NULL;
         items[i].expr = br_expr_column(scope->binder->arena, &join->columns[i]);
         BR_NEED(items[i].expr, err);
     }
-    return attach(scope, scope->attach, join, err);
+    return br_attach_join(scope, scope->attach, join, err);
 }
 
 // As an operand of a row comparison a column of a subquery has its collation; as a scalar it has
@@ -238,7 +238,7 @@ br_status br_bind_row_subquery(br_scope *scope, const br_ast *ast, br_bound **it
     *items_out = items;
     *count_out = count;
     for (uint32_t i = 0; i < count && count > 1; i++) {
-        items[i].collation = value_column(plan, i)->collation;
+        items[i].collation = br_value_column(plan, i)->collation;
         items[i].source = binder->sources == NULL ? BR_COLLATED_NOT : binder->sources[i];
     }
     br_json_kind json = json_of(ast->select, plan);  // joined_row may change the plan
@@ -308,110 +308,11 @@ br_status br_bind_exists(br_scope *scope, const br_ast *ast, br_bound *out, br_e
     if (!escapes) return exists_slot(scope, plan, &out->expr, err);
     br_plan_column mark = {
         .id = scope->binder->next_id++, .name = "", .type = br_type_int(0, 1, false)};
-    BR_TRY(new_join(scope, BR_JOIN_MARK, plan, 1, &join, err));
+    BR_TRY(br_join_new(scope, BR_JOIN_MARK, plan, 1, &join, err));
     join->columns[0] = mark;
-    BR_TRY(attach(scope, scope->attach, join, err));
+    BR_TRY(br_attach_join(scope, scope->attach, join, err));
     out->expr = br_expr_column(scope->binder->arena, &mark);
     BR_NEED(out->expr, err);
-    return BR_OK;
-}
-
-// ---- IN --------------------------------------------------------------------------------------
-
-// x IN table means x IN (SELECT * FROM table).
-static br_status select_of_table(br_binder *binder, const br_ast *ast, const br_ast_select **out,
-                                 br_error *err)
-{
-    br_ast_select *select = BR_ALLOC(binder->arena, br_ast_select, 1);
-    br_ast_core *core = BR_ALLOC(binder->arena, br_ast_core, 1);
-    br_ast_source *source = BR_ALLOC(binder->arena, br_ast_source, 1);
-    br_ast_result *result = BR_ALLOC(binder->arena, br_ast_result, 1);
-    br_ast *star = BR_ALLOC(binder->arena, br_ast, 1);
-    BR_NEED(select, err);
-    BR_NEED(core, err);
-    BR_NEED(source, err);
-    BR_NEED(result, err);
-    BR_NEED(star, err);
-    star->kind = BR_AST_STAR;
-    star->offset = ast->offset;
-    result->expression = star;
-    source->kind = BR_AST_SOURCE_TABLE;
-    source->schema = ast->schema;
-    source->name = ast->name;
-    source->offset = ast->offset;
-    core->result_count = 1;
-    core->results = result;
-    core->from = source;
-    select->core_count = 1;
-    select->cores = core;
-    *out = select;
-    return BR_OK;
-}
-
-typedef struct in_operands {
-    br_bound *left;    // one, or the elements of a row value
-    uint32_t count;
-    br_plan *right;
-    bool nullable;     // NULL on either side: the answer may be unknown
-} in_operands;
-
-static br_status bind_in_operands(br_scope *scope, const br_ast *ast, in_operands *in,
-                                  br_error *err)
-{
-    const br_ast_select *select = ast->select;
-    bool escapes;
-    if (select == NULL) BR_TRY(select_of_table(scope->binder, ast, &select, err));
-    BR_TRY(br_bind_row(scope, ast->args[0], &in->left, &in->count, err));
-    BR_TRY(br_bind_select(scope->binder, scope, select, BR_NAMES_TABLE, &in->right, &escapes, err));
-    if (in->right->column_count != in->count)
-        return br_fail_at(err, BR_SQL, ast->offset, "sub-select returns %u columns - expected %u",
-                          in->right->column_count, in->count);
-    return BR_OK;
-}
-
-static br_status set_in_keys(br_scope *scope, in_operands *in, br_plan *join, br_error *err)
-{
-    br_arena *arena = scope->binder->arena;
-    join->join.key_count = in->count;
-    join->join.left_keys = BR_ALLOC(arena, br_expr *, in->count);
-    join->join.right_keys = BR_ALLOC(arena, br_expr *, in->count);
-    join->join.key_collations = BR_ALLOC(arena, br_collation, in->count);
-    join->join.null_safe = BR_ALLOC(arena, bool, in->count);
-    BR_NEED(join->join.left_keys, err);
-    BR_NEED(join->join.right_keys, err);
-    BR_NEED(join->join.key_collations, err);
-    BR_NEED(join->join.null_safe, err);
-    for (uint32_t i = 0; i < in->count; i++) {
-        const br_plan_column *last = value_column(in->right, i);
-        br_expr *left = in->left[i].expr;
-        br_expr *right = br_expr_column(arena, &in->right->columns[i]);
-        BR_NEED(right, err);
-        br_bound right_bound = {right, last->collation, BR_COLLATED_COLUMN};
-        br_affinity affinity = br_compare_affinity(last->affinity, left->affinity);
-        join->join.key_collations[i] = br_bound_collation(&in->left[i], &right_bound);
-        BR_TRY(br_compare_prepare(scope, &left, &right, affinity, err));
-        join->join.left_keys[i] = left;
-        join->join.right_keys[i] = right;
-        unsigned mask = left->type.class_mask | right->type.class_mask;
-        in->nullable = in->nullable || (mask & BR_MASK_NULL) != 0;
-    }
-    return BR_OK;
-}
-
-// The answer as a column of a MARK join.
-static br_status in_as_mark(br_scope *scope, in_operands *in, br_attach_list *list, br_expr **out,
-                            br_error *err)
-{
-    br_plan *join;
-    br_plan_column mark = {.id = scope->binder->next_id++, .name = ""};
-    BR_TRY(new_join(scope, BR_JOIN_MARK, in->right, 1, &join, err));
-    BR_TRY(set_in_keys(scope, in, join, err));
-    join->join.mark_key_count = in->nullable ? in->count : 0;
-    mark.type = br_type_int(0, 1, in->nullable);
-    join->columns[0] = mark;
-    BR_TRY(attach(scope, list, join, err));
-    *out = br_expr_column(scope->binder->arena, &mark);
-    BR_NEED(*out, err);
     return BR_OK;
 }
 
@@ -421,14 +322,6 @@ static br_status negate(br_scope *scope, bool negated, br_expr **expr, br_error 
     *expr = br_expr_operator(scope->binder->arena, BR_OP_NOT, *expr, NULL);
     BR_NEED(*expr, err);
     return BR_OK;
-}
-
-br_status br_bind_in_subquery(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
-{
-    in_operands in = {0};
-    BR_TRY(bind_in_operands(scope, ast, &in, err));
-    BR_TRY(in_as_mark(scope, &in, scope->attach, &out->expr, err));
-    return negate(scope, ast->negated, &out->expr, err);
 }
 
 // ---- conditions ------------------------------------------------------------------------------
@@ -443,22 +336,8 @@ static br_status condition_exists(br_scope *scope, const br_ast *ast, bool negat
         BR_TRY(exists_slot(scope, plan, filter_out, err));
         return negate(scope, negated, filter_out, err);
     }
-    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, plan, 0, &join, err));
-    return attach(scope, joins, join, err);
-}
-
-static br_status condition_in(br_scope *scope, const br_ast *ast, bool negated,
-                              br_attach_list *joins, br_expr **filter_out, br_error *err)
-{
-    in_operands in = {0};
-    br_plan *join;
-    BR_TRY(bind_in_operands(scope, ast, &in, err));
-    BR_TRY(new_join(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, in.right, 0, &join, err));
-    BR_TRY(set_in_keys(scope, &in, join, err));
-    if (!negated || !in.nullable) return attach(scope, joins, join, err);
-    in_operands marked = {.left = in.left, .count = in.count, .right = in.right};
-    BR_TRY(in_as_mark(scope, &marked, joins, filter_out, err));
-    return negate(scope, true, filter_out, err);
+    BR_TRY(br_join_new(scope, negated ? BR_JOIN_ANTI : BR_JOIN_SEMI, plan, 0, &join, err));
+    return br_attach_join(scope, joins, join, err);
 }
 
 // A condition that rows must pass, as joins or else as a filter above them (NULL: none).
@@ -477,7 +356,8 @@ br_status br_bind_condition(br_scope *scope, const br_ast *ast, br_attach_list *
         return condition_exists(scope, inner, negated, joins, filter_out, err);
     bool in_subquery = inner->kind == BR_AST_IN && (inner->select != NULL || inner->name != NULL);
     if (joins != NULL && in_subquery)
-        return condition_in(scope, inner, negated != inner->negated, joins, filter_out, err);
+        return br_bind_condition_in(scope, inner, negated != inner->negated, joins, filter_out,
+                                    err);
     BR_TRY(br_bind_expression(scope, ast, &bound, err));
     *filter_out = bound.expr;
     return BR_OK;

@@ -1,5 +1,7 @@
 // Random subqueries whose first rows count, and aggregates that belong to the query around them.
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "tests/differential/support_grammar.h"
 
 enum { TRIES = 4 };
@@ -50,7 +52,10 @@ bool limited_scalar(test_world *self, const query_scope *outer, int depth, sql_t
 void outer_aggregate(test_world *self, const query_scope *scope, const query_column *call,
                      int depth, sql_text *out)
 {
-    text_add(out, "(SELECT %s", call->name);
+    // SQLite takes `key IS NOT NULL` for true before it asks whose columns FILTER names.
+    bool is_open = strstr(call->name, "FILTER") != NULL;
+    text_add(out, is_open ? "%s" : "(SELECT %s", call->name);
+    if (is_open) return;
     if (world_chance(self, 50)) {
         from_clause from;
         from_init(self, scope, depth - 1, &from);
