@@ -201,6 +201,8 @@ br_value br_value_to_number(const br_value *value);
 // The bytes that sqlite3_value_text gives. Numbers are printed into `arena`; of a NULL: no bytes.
 br_text br_value_to_text(const br_value *value, const br_exec_bridge *bridge, br_arena *arena);
 uint32_t br_int_format(int64_t value, char *text_out);  // at most 20 bytes; returns how many
+// As sqlite3_value_numeric_type: TEXT that is a number from end to end becomes it, 1e3 a REAL.
+br_value br_value_of_number_text(br_value value);
 br_value br_value_to_integral(br_value value);  // REAL that equals an INT becomes it
 int64_t br_real_to_int(double value);           // clamped
 // Text bytes up to the first NUL: what SQLite's C string functions see.

@@ -18,6 +18,8 @@
 
 BR_CHECKED br_status br_prepare_like(br_node *node, br_arena *arena, br_error *err);
 BR_CHECKED br_status br_prepare_strftime(br_node *node, br_arena *arena, br_error *err);
+BR_CHECKED br_status br_prepare_math(br_node *node, br_arena *arena, br_error *err);
+BR_CHECKED br_status br_prepare_json(br_node *node, br_arena *arena, br_error *err);
 BR_CHECKED br_status br_prepare_in(br_node *node, br_arena *arena, br_error *err);
 
 BR_DECLARE_ROW(br_row_arithmetic);
@@ -46,6 +48,7 @@ BR_DECLARE_VECTOR(br_vector_coalesce);
 
 BR_DECLARE_VECTOR(br_vector_bridge);
 BR_DECLARE_VECTOR(br_vector_time);
+BR_DECLARE_VECTOR(br_vector_math);
 BR_DECLARE_VECTOR(br_vector_length);
 BR_DECLARE_VECTOR(br_vector_substr);
 BR_DECLARE_VECTOR(br_vector_regexp_replace);
@@ -60,6 +63,10 @@ BR_DECLARE_ROW(br_row_min_max);
 BR_DECLARE_ROW(br_row_nullif);
 BR_DECLARE_ROW(br_row_typeof);
 BR_DECLARE_ROW(br_row_likely);
+BR_DECLARE_ROW(br_row_math);
+BR_DECLARE_ROW(br_row_json);
+BR_DECLARE_ROW(br_row_log_base);
+BR_DECLARE_ROW(br_row_pi);
 BR_DECLARE_ROW(br_row_length);
 BR_DECLARE_ROW(br_row_change_case);
 BR_DECLARE_ROW(br_row_substr);

@@ -75,6 +75,11 @@ const br_implementation br_function_implementations[BR_FN_COUNT] = {
     [BR_FN_REGEXP] = {.row = br_row_regexp, .condition = br_condition_regexp, .cost = 150},
     [BR_FN_REGEXP_REPLACE] = {.row = br_row_regexp, .vector = br_vector_regexp_replace,
                               .cost = 200},
+    [BR_FN_MATH] = {.row = br_row_math, .vector = br_vector_math, .prepare = br_prepare_math,
+                    .cost = 15},
+    [BR_FN_LOG_BASE] = {.row = br_row_log_base, .cost = 30},
+    [BR_FN_PI] = {.row = br_row_pi, .cost = 1},
+    [BR_FN_JSON_EXTRACT] = {.row = br_row_json, .prepare = br_prepare_json, .cost = 120},
     [BR_FN_REGEXP_EXTRACT] = {.row = br_row_regexp, .cost = 200},
 };
 

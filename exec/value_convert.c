@@ -272,7 +272,7 @@ br_value br_value_to_integral(br_value value)
 }
 
 // Text that is a number from end to end becomes it; other text stays.
-static br_value apply_numeric(br_value value)
+br_value br_value_of_number_text(br_value value)
 {
     double real;
     int64_t integer;
@@ -281,7 +281,12 @@ static br_value apply_numeric(br_value value)
     if (shape == 1 &&
         (real_is_small_int(real, &integer) || br_text_to_int(value.text, &integer) == 0))
         return br_value_int(integer);
-    return br_value_to_integral(br_value_real(real));
+    return br_value_real(real);
+}
+
+static br_value apply_numeric(br_value value)
+{
+    return br_value_to_integral(br_value_of_number_text(value));
 }
 
 br_value br_value_apply_affinity(br_value value, br_affinity affinity, const br_exec_bridge *bridge,

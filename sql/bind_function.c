@@ -99,8 +99,11 @@ static br_status call_known(br_scope *scope, const br_ast *ast, const br_functio
                      &out->expr, err));
     out->expr->type = br_function_type(info->function, info->name, out->expr->args, arg_count);
     if (is_iif) return BR_OK;
-    out->expr->function = info->function;
+    bool is_log_base = info->function == BR_FN_MATH && br_name_equal(info->name, "log") &&
+                       arg_count == 2;
+    out->expr->function = is_log_base ? BR_FN_LOG_BASE : info->function;
     out->expr->function_name = info->name;
+    out->expr->json = br_function_json(info->name);
     out->expr->collation = collation;
     out->expr->can_fail = br_function_can_fail(info->function, out->expr->args, arg_count);
     return BR_OK;

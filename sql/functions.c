@@ -43,6 +43,38 @@ static const br_function_info functions[] = {
     {"regexp", 2, 2, BR_FN_REGEXP},
     {"regexp_replace", 3, 4, BR_FN_REGEXP_REPLACE},
     {"regexp_extract", 2, 3, BR_FN_REGEXP_EXTRACT},
+    {"ceil", 1, 1, BR_FN_MATH},
+    {"ceiling", 1, 1, BR_FN_MATH},
+    {"floor", 1, 1, BR_FN_MATH},
+    {"trunc", 1, 1, BR_FN_MATH},
+    {"ln", 1, 1, BR_FN_MATH},
+    {"log10", 1, 1, BR_FN_MATH},
+    {"log2", 1, 1, BR_FN_MATH},
+    {"exp", 1, 1, BR_FN_MATH},
+    {"sqrt", 1, 1, BR_FN_MATH},
+    {"sin", 1, 1, BR_FN_MATH},
+    {"cos", 1, 1, BR_FN_MATH},
+    {"tan", 1, 1, BR_FN_MATH},
+    {"asin", 1, 1, BR_FN_MATH},
+    {"acos", 1, 1, BR_FN_MATH},
+    {"atan", 1, 1, BR_FN_MATH},
+    {"sinh", 1, 1, BR_FN_MATH},
+    {"cosh", 1, 1, BR_FN_MATH},
+    {"tanh", 1, 1, BR_FN_MATH},
+    {"asinh", 1, 1, BR_FN_MATH},
+    {"acosh", 1, 1, BR_FN_MATH},
+    {"atanh", 1, 1, BR_FN_MATH},
+    {"degrees", 1, 1, BR_FN_MATH},
+    {"radians", 1, 1, BR_FN_MATH},
+    {"pow", 2, 2, BR_FN_MATH},
+    {"power", 2, 2, BR_FN_MATH},
+    {"atan2", 2, 2, BR_FN_MATH},
+    {"mod", 2, 2, BR_FN_MATH},
+    {"log", 1, 2, BR_FN_MATH},  // of two arguments it becomes LOG_BASE
+    {"pi", 0, 0, BR_FN_PI},
+    {"json_extract", 0, -1, BR_FN_JSON_EXTRACT},
+    {"->", 2, 2, BR_FN_JSON_EXTRACT},
+    {"->>", 2, 2, BR_FN_JSON_EXTRACT},
     {"printf", 0, -1, BR_FN_BRIDGE},
     {"format", 0, -1, BR_FN_BRIDGE},
     {"quote", 1, 1, BR_FN_BRIDGE},
@@ -191,6 +223,20 @@ static br_type type_of_bridge(const char *name)
     return br_type_of_mask(BR_MASK_ALL);
 }
 
+// Only ceil() and the like give integers, of integers; texts may be any number, or none.
+static br_type type_math(const char *name, br_expr *const *args, uint32_t arg_count)
+{
+    static const char *const whole[] = {"ceil", "ceiling", "floor", "trunc"};
+    unsigned mask = args[0]->type.class_mask;
+    bool keeps_int = false;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole && arg_count == 1; i++)
+        keeps_int = keeps_int || br_name_equal(name, whole[i]);
+    if (!keeps_int) return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL);
+    if ((mask & ~(unsigned)(BR_MASK_INT | BR_MASK_NULL)) == 0) return args[0]->type;
+    bool has_int = (mask & (BR_MASK_INT | BR_MASK_TEXT)) != 0;
+    return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL | (has_int ? BR_MASK_INT : 0));
+}
+
 static unsigned text_or_blob(br_expr *const *args)
 {
     unsigned mask = args[0]->type.class_mask;
@@ -236,6 +282,14 @@ br_type br_function_type(br_function function, const char *name, br_expr *const 
     case BR_FN_REGEXP_EXTRACT: return br_type_of_mask(BR_MASK_TEXT | BR_MASK_NULL);
     case BR_FN_JULIANDAY: return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL);
     case BR_FN_UNIXEPOCH: return br_type_of_mask(BR_MASK_INT | BR_MASK_NULL);
+    case BR_FN_MATH: return type_math(name, args, arg_count);
+    case BR_FN_LOG_BASE: return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL);
+    case BR_FN_PI: return br_type_of_mask(BR_MASK_REAL);
+    case BR_FN_JSON_EXTRACT: {
+        bool is_json = br_name_equal(name, "->");
+        return br_type_of_mask(is_json ? BR_MASK_TEXT | BR_MASK_NULL
+                                       : BR_MASK_ALL & ~(unsigned)BR_MASK_BLOB);
+    }
     case BR_FN_LIKELY: return args[0]->type;
     case BR_FN_BRIDGE:
     case BR_FN_COUNT: break;
@@ -253,6 +307,6 @@ bool br_function_can_fail(br_function function, br_expr *const *args, uint32_t a
         return (type->class_mask & BR_MASK_INT) != 0 &&
                (!type->has_range || type->int_min == INT64_MIN);
     }
-    return function == BR_FN_BRIDGE || function == BR_FN_REGEXP ||
+    return function == BR_FN_BRIDGE || function == BR_FN_JSON_EXTRACT || function == BR_FN_REGEXP ||
            function == BR_FN_REGEXP_REPLACE || function == BR_FN_REGEXP_EXTRACT;
 }
