@@ -1,8 +1,8 @@
 // function_date.c - date() time() datetime() julianday() unixepoch() strftime() of one time value.
 //
-// Native for canonical times (YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, and DATE and DATETIME vectors)
-// without modifiers; everything else is SQLite's own function, value by value. Results that are
-// canonical times again stay numbers: DATE and DATETIME vectors.
+// Native for canonical times (YYYY-MM-DD, YYYY-MM-DD HH:MM:SS, and DATE and DATETIME vectors), with
+// the constant modifiers of date_modifier.h; everything else is SQLite's own function, value by
+// value. Results that are canonical times again stay numbers: DATE and DATETIME vectors.
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/assert.h"
+#include "exec/date_modifier.h"
 #include "exec/function_date.h"
 #include "exec/implementations.h"
 
@@ -34,6 +35,11 @@ typedef struct time_format {
     time_shape shape;
     char unit;
 } time_format;
+
+typedef struct time_call {  // of a date function: a node's detail
+    time_format format;
+    br_date_modifiers modifiers;
+} time_call;
 
 typedef struct time_parts {
     int64_t days, second_of_day;
@@ -137,14 +143,38 @@ static bool parse_format(br_text text, time_format *format)
     return true;
 }
 
-br_status br_prepare_strftime(br_node *node, br_arena *arena, br_error *err)
+// The formats of date(), time() and datetime().
+static const char *function_format(br_function function)
 {
-    bool is_constant = node->arg_count == 2 && node->args[0]->kind == BR_EXPR_CONST &&
-                       node->args[0]->value.class_ == BR_TEXT;
-    if (!is_constant) return BR_OK;
-    time_format *format = BR_ALLOC(arena, time_format, 1);
-    if (format == NULL) return br_evaluate_no_memory(err);
-    if (parse_format(node->args[0]->value.text, format)) node->detail = format;
+    switch (function) {
+    case BR_FN_DATE: return "%Y-%m-%d";
+    case BR_FN_TIME: return "%H:%M:%S";
+    default: return "%Y-%m-%d %H:%M:%S";
+    }
+}
+
+static uint32_t time_index_of(const br_node *node)
+{
+    return node->function == BR_FN_STRFTIME ? 1 : 0;
+}
+
+// Without a detail the call is SQLite's.
+br_status br_prepare_time(br_node *node, br_arena *arena, br_error *err)
+{
+    uint32_t time_index = time_index_of(node);
+    if (node->arg_count <= time_index) return BR_OK;
+    time_call *call = BR_ALLOC(arena, time_call, 1);
+    if (call == NULL) return br_evaluate_no_memory(err);
+    const char *name = function_format(node->function);
+    br_text format = br_text_make(name, (uint32_t)strlen(name));
+    if (node->function == BR_FN_STRFTIME) {
+        const br_node *given = node->args[0];
+        if (given->kind != BR_EXPR_CONST || given->value.class_ != BR_TEXT) return BR_OK;
+        format = given->value.text;
+    }
+    if (parse_format(format, &call->format) &&
+        br_date_modifiers_parse(node, time_index + 1, &call->modifiers))
+        node->detail = call;
     return BR_OK;
 }
 
@@ -230,24 +260,14 @@ static br_status text_row(const br_row_context *context, const time_format *form
     return BR_OK;
 }
 
-// The formats of date(), time() and datetime().
-static const char *function_format(br_function function)
+// The seconds of one time value, modified. False when SQLite has to answer.
+static bool seconds_of(const time_call *call, const br_value *value, int64_t *seconds_out)
 {
-    switch (function) {
-    case BR_FN_DATE: return "%Y-%m-%d";
-    case BR_FN_TIME: return "%H:%M:%S";
-    default: return "%Y-%m-%d %H:%M:%S";
-    }
-}
-
-static void format_of_node(const br_node *node, const time_format **format_out,
-                           time_format *own_format)
-{
-    *format_out = node->detail;
-    if (node->function == BR_FN_STRFTIME) return;
-    const char *text = function_format(node->function);
-    parse_format(br_text_make(text, (uint32_t)strlen(text)), own_format);
-    *format_out = own_format;
+    bool is_unix = call->modifiers.from_unix_time;
+    if (value->class_ != (is_unix ? BR_INT : BR_TEXT)) return false;
+    if (is_unix) *seconds_out = value->i64;
+    else if (!parse_time(value->text, seconds_out)) return false;
+    return br_date_is_in_range(*seconds_out) && br_date_modify(&call->modifiers, seconds_out);
 }
 
 // Without a time value, or with 'now', date functions tell the time at which the statement began.
@@ -277,13 +297,11 @@ br_status br_row_time(const br_row_context *context, const br_value *args, br_va
                       br_error *err)
 {
     const br_node *node = context->node;
-    uint32_t time_index = node->function == BR_FN_STRFTIME ? 1 : 0;
+    const time_call *call = node->detail;
+    uint32_t time_index = time_index_of(node);
     int64_t seconds;
     if (asks_the_clock(node, time_index, args)) return now_row(context, time_index, args, out, err);
-    bool is_native = node->arg_count == time_index + 1 && args[time_index].class_ == BR_TEXT &&
-                     (time_index == 0 || node->detail != NULL) &&
-                     parse_time(args[time_index].text, &seconds);
-    if (!is_native)
+    if (call == NULL || !seconds_of(call, &args[time_index], &seconds))
         return br_bridge_call(context, node->function_name, args, node->arg_count, out, err);
     if (node->function == BR_FN_UNIXEPOCH) {
         *out = br_value_int(seconds);
@@ -294,10 +312,7 @@ br_status br_row_time(const br_row_context *context, const br_value *args, br_va
         return BR_OK;
     }
     time_parts parts = parts_of_seconds(seconds);
-    time_format own_format;
-    const time_format *format;
-    format_of_node(node, &format, &own_format);
-    return text_row(context, format, &parts, out, err);
+    return text_row(context, &call->format, &parts, out, err);
 }
 
 // ---- whole vectors ---------------------------------------------------------------------------
@@ -332,14 +347,38 @@ static br_status parse_rows(time_rows *times, const br_vector *texts, bool *done
     return BR_OK;
 }
 
-static br_status read_times(time_rows *times, br_frame *frame, const br_node *node, bool *done_out,
-                            br_error *err)
+// What is INT has to be a time of the years we know.
+static void check_unix_times(const time_rows *times, bool *done_out)
+{
+    *done_out = true;
+    for (uint32_t row = 0; row < times->frame->row_count; row++)
+        *done_out = *done_out && br_date_is_in_range(seconds_at(times, row));
+}
+
+static br_status modify_times(time_rows *times, const br_date_modifiers *modifiers, bool *done_out,
+                              br_error *err)
+{
+    br_frame *frame = times->frame;
+    int64_t *seconds = BR_ALLOC(frame->arena, int64_t, frame->row_count);
+    if (seconds == NULL) return br_evaluate_no_memory(err);
+    for (uint32_t row = 0; row < frame->row_count && *done_out; row++) {
+        seconds[row] = seconds_at(times, row);
+        bool is_null = times->validity != NULL && !br_bitmap_get(times->validity, row);
+        *done_out = is_null || br_date_modify(modifiers, &seconds[row]);
+    }
+    times->numbers = seconds;
+    times->are_days = false;
+    return BR_OK;
+}
+
+static br_status read_unmodified(time_rows *times, const br_node *argument, bool is_unix,
+                                 bool *done_out, br_error *err)
 {
     br_vector vector;
-    *times = (time_rows){.frame = frame};
-    *done_out = false;
-    BR_TRY(br_node_vector(frame, node, &vector, err));
-    if (vector.kind == BR_VECTOR_CONST || vector.class_ != BR_TEXT) return BR_OK;
+    br_frame *frame = times->frame;
+    BR_TRY(br_node_vector(frame, argument, &vector, err));
+    if (vector.kind == BR_VECTOR_CONST || vector.class_ != (is_unix ? BR_INT : BR_TEXT))
+        return BR_OK;
     if (vector.kind == BR_VECTOR_DATE || vector.kind == BR_VECTOR_DATETIME) {
         times->numbers = vector.i64;
         times->validity = vector.validity;
@@ -347,8 +386,26 @@ static br_status read_times(time_rows *times, br_frame *frame, const br_node *no
         *done_out = true;
         return BR_OK;
     }
-    BR_TRY(br_node_flat(frame, node, &vector, err));
-    return parse_rows(times, &vector, done_out, err);
+    BR_TRY(br_node_flat(frame, argument, &vector, err));
+    if (!is_unix) return parse_rows(times, &vector, done_out, err);
+    times->numbers = vector.i64;
+    times->validity = vector.validity;
+    check_unix_times(times, done_out);
+    return BR_OK;
+}
+
+// The time values of a date function, modified. *done_out is false when SQLite has to see a row.
+static br_status read_times(time_rows *times, br_frame *frame, const br_node *node, bool *done_out,
+                            br_error *err)
+{
+    const time_call *call = node->detail;
+    *times = (time_rows){.frame = frame};
+    *done_out = false;
+    if (call == NULL) return BR_OK;
+    BR_TRY(read_unmodified(times, node->args[time_index_of(node)], call->modifiers.from_unix_time,
+                           done_out, err));
+    if (!*done_out || call->modifiers.count == 0) return BR_OK;
+    return modify_times(times, &call->modifiers, done_out, err);
 }
 
 // Days since 0000-01-01.
@@ -453,17 +510,14 @@ static br_status times_as_numbers(const time_rows *times, bool as_julian_day, br
 br_status br_vector_time(br_frame *frame, const br_node *node, br_vector *out, br_error *err)
 {
     time_rows times;
-    bool is_strftime = node->function == BR_FN_STRFTIME, done = false;
-    if (node->arg_count == (is_strftime ? 2 : 1) && (!is_strftime || node->detail != NULL))
-        BR_TRY(read_times(&times, frame, node->args[is_strftime ? 1 : 0], &done, err));
+    bool done = false;
+    BR_TRY(read_times(&times, frame, node, &done, err));
     if (!done) return br_node_rows(frame, node, out, err);
     if (node->function == BR_FN_UNIXEPOCH || node->function == BR_FN_JULIANDAY)
         return times_as_numbers(&times, node->function == BR_FN_JULIANDAY, out, err);
-    time_format own_format;
-    const time_format *format;
-    format_of_node(node, &format, &own_format);
-    if (format->shape != SHAPE_TEXT) return times_as_time(&times, format, out, err);
-    return times_as_text(&times, format, out, err);
+    const time_call *call = node->detail;
+    if (call->format.shape != SHAPE_TEXT) return times_as_time(&times, &call->format, out, err);
+    return times_as_text(&times, &call->format, out, err);
 }
 
 // ---- CAST(strftime(...) AS INTEGER) ----------------------------------------------------------
@@ -488,14 +542,16 @@ static int64_t int_at(const time_rows *times, uint32_t row, char conversion)
 br_status br_strftime_as_int(br_frame *frame, const br_node *node, bool *done_out, br_vector *out,
                              br_error *err)
 {
-    const time_format *format = node->detail;
+    const time_call *call = node->detail;
     time_rows times;
     *done_out = false;
-    if (node->kind != BR_EXPR_FUNCTION || node->function != BR_FN_STRFTIME || format == NULL ||
-        format->item_count != 1 || format->items[0].conversion == 0 ||
+    if (node->kind != BR_EXPR_FUNCTION || node->function != BR_FN_STRFTIME || call == NULL)
+        return BR_OK;
+    const time_format *format = &call->format;
+    if (format->item_count != 1 || format->items[0].conversion == 0 ||
         format->items[0].conversion == '%')
         return BR_OK;
-    BR_TRY(read_times(&times, frame, node->args[1], done_out, err));
+    BR_TRY(read_times(&times, frame, node, done_out, err));
     if (!*done_out) return BR_OK;
     int64_t *numbers = br_arena_alloc(frame->arena, frame->row_count * sizeof *numbers, 64);
     if (numbers == NULL) return br_evaluate_no_memory(err);

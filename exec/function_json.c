@@ -44,7 +44,8 @@ static bool add_index(json_path *path, const char *digits, uint32_t size)
     if (path->step_count == STEPS_MAX || size == 0 || size > 8) return false;
     path_step *step = &path->steps[path->step_count++];
     *step = (path_step){0};
-    for (uint32_t i = 0; i < size; i++) step->index = step->index * 10 + (uint32_t)(digits[i] - '0');
+    for (uint32_t i = 0; i < size; i++)
+        step->index = step->index * 10 + (uint32_t)(digits[i] - '0');
     return true;
 }
 

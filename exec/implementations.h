@@ -17,9 +17,10 @@
                               br_error *err)
 
 BR_CHECKED br_status br_prepare_like(br_node *node, br_arena *arena, br_error *err);
-BR_CHECKED br_status br_prepare_strftime(br_node *node, br_arena *arena, br_error *err);
+BR_CHECKED br_status br_prepare_time(br_node *node, br_arena *arena, br_error *err);
 BR_CHECKED br_status br_prepare_math(br_node *node, br_arena *arena, br_error *err);
 BR_CHECKED br_status br_prepare_json(br_node *node, br_arena *arena, br_error *err);
+BR_CHECKED br_status br_prepare_date_trunc(br_node *node, br_arena *arena, br_error *err);
 BR_CHECKED br_status br_prepare_in(br_node *node, br_arena *arena, br_error *err);
 
 BR_DECLARE_ROW(br_row_arithmetic);
@@ -63,6 +64,8 @@ BR_DECLARE_ROW(br_row_min_max);
 BR_DECLARE_ROW(br_row_nullif);
 BR_DECLARE_ROW(br_row_typeof);
 BR_DECLARE_ROW(br_row_likely);
+BR_DECLARE_ROW(br_row_date_trunc);
+BR_DECLARE_VECTOR(br_vector_date_trunc);
 BR_DECLARE_ROW(br_row_math);
 BR_DECLARE_ROW(br_row_json);
 BR_DECLARE_ROW(br_row_log_base);

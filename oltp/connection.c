@@ -89,6 +89,7 @@ static br_status configure(br_oltp *oltp, const br_oltp_config *config, br_error
     sqlite3_busy_timeout(oltp->handle, (int)(config->busy_timeout_ms & INT32_MAX));
     int code = br_oltp_add_functions(oltp->handle);
     if (code == SQLITE_OK) code = br_oltp_add_aggregates(oltp->handle);
+    if (code == SQLITE_OK) code = br_oltp_add_date_functions(oltp->handle);
     if (code == SQLITE_OK) code = br_oltp_add_rows_table(oltp->handle);
     if (code == SQLITE_OK && oltp->functions != NULL && !config->is_writer)
         code = br_oltp_add_writer_counters(oltp);

@@ -37,6 +37,7 @@ br_status br_oltp_fail(sqlite3 *handle, const char *path, int code, br_oltp_mome
 int br_oltp_add_functions(sqlite3 *handle);
 // The aggregates, likewise.
 int br_oltp_add_aggregates(sqlite3 *handle);
+int br_oltp_add_date_functions(sqlite3 *handle);
 // Registers the table behind br_oltp_bind_batches; a result code of SQLite.
 int br_oltp_add_rows_table(sqlite3 *handle);
 // Makes changes() and its like the writer's. The connection must have functions.

@@ -72,6 +72,7 @@ static const br_function_info functions[] = {
     {"mod", 2, 2, BR_FN_MATH},
     {"log", 1, 2, BR_FN_MATH},  // of two arguments it becomes LOG_BASE
     {"pi", 0, 0, BR_FN_PI},
+    {"date_trunc", 2, 2, BR_FN_DATE_TRUNC},
     {"json_extract", 0, -1, BR_FN_JSON_EXTRACT},
     {"->", 2, 2, BR_FN_JSON_EXTRACT},
     {"->>", 2, 2, BR_FN_JSON_EXTRACT},
@@ -278,6 +279,7 @@ br_type br_function_type(br_function function, const char *name, br_expr *const 
     case BR_FN_TIME:
     case BR_FN_DATETIME:
     case BR_FN_STRFTIME:
+    case BR_FN_DATE_TRUNC:
     case BR_FN_REGEXP_REPLACE:
     case BR_FN_REGEXP_EXTRACT: return br_type_of_mask(BR_MASK_TEXT | BR_MASK_NULL);
     case BR_FN_JULIANDAY: return br_type_of_mask(BR_MASK_REAL | BR_MASK_NULL);
@@ -307,6 +309,7 @@ bool br_function_can_fail(br_function function, br_expr *const *args, uint32_t a
         return (type->class_mask & BR_MASK_INT) != 0 &&
                (!type->has_range || type->int_min == INT64_MIN);
     }
-    return function == BR_FN_BRIDGE || function == BR_FN_JSON_EXTRACT || function == BR_FN_REGEXP ||
+    return function == BR_FN_BRIDGE || function == BR_FN_DATE_TRUNC ||
+           function == BR_FN_JSON_EXTRACT || function == BR_FN_REGEXP ||
            function == BR_FN_REGEXP_REPLACE || function == BR_FN_REGEXP_EXTRACT;
 }

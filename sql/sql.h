@@ -75,7 +75,7 @@ typedef enum br_function {
     BR_FN_MIN, BR_FN_MAX, BR_FN_TYPEOF, BR_FN_DATE, BR_FN_TIME, BR_FN_DATETIME, BR_FN_JULIANDAY,
     BR_FN_UNIXEPOCH, BR_FN_STRFTIME, BR_FN_HEX, BR_FN_UNICODE, BR_FN_SIGN, BR_FN_LIKELY,
     BR_FN_MATH,      // function_name tells which: of one or two numbers
-    BR_FN_LOG_BASE, BR_FN_PI,
+    BR_FN_LOG_BASE, BR_FN_PI, BR_FN_DATE_TRUNC,
     BR_FN_JSON_EXTRACT,  // function_name: json_extract, -> or ->>
     BR_FN_REGEXP, BR_FN_REGEXP_REPLACE, BR_FN_REGEXP_EXTRACT,
     BR_FN_COUNT,

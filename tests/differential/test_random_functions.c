@@ -114,6 +114,7 @@ static const struct {
     {"like", "ttt", 3, 3}, {"soundex", "t", 1, 1}, {"likely", "a", 1, 1},
     {"date", "dm", 1, 3}, {"time", "dm", 1, 3}, {"datetime", "dm", 1, 3},
     {"julianday", "dm", 1, 3}, {"unixepoch", "dm", 1, 3}, {"strftime", "fdm", 2, 4},
+    {"date_trunc", "ud", 2, 2},
     {"acos", "n", 1, 1}, {"acosh", "n", 1, 1}, {"asin", "n", 1, 1}, {"asinh", "n", 1, 1},
     {"atan", "n", 1, 1}, {"atan2", "n", 2, 2}, {"atanh", "n", 1, 1}, {"ceil", "n", 1, 1},
     {"ceiling", "n", 1, 1}, {"cos", "n", 1, 1}, {"cosh", "n", 1, 1}, {"degrees", "n", 1, 1},
@@ -216,7 +217,7 @@ static void fill(void)
 int main(int argument_count, char **arguments)
 {
     uint64_t seed = argument_count > 1 ? strtoull(arguments[1], NULL, 10) : 20260;
-    uint32_t calls = argument_count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 2500;
+    uint32_t calls = argument_count > 2 ? (uint32_t)strtoul(arguments[2], NULL, 10) : 1000;
     char folder[] = "/tmp/braid-functions-XXXXXX", path[100], command[100];
     printf("seed %" PRIu64 "\n", seed);
     state = seed * 2 + 1;
