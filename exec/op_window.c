@@ -22,7 +22,9 @@ typedef struct window_node {
     const br_plan *plan;
     br_memory *memory;  // of all that is kept
     br_layout layout;   // of the input
-    uint32_t width;
+    uint32_t width;     // of the input
+    uint32_t output_count;
+    uint32_t *outputs;  // stored columns that are put out again, before the results
     uint32_t extra_count;
     const br_expr **extras;  // stored behind the columns of the input
     uint32_t key_count;      // PARTITION BY, then ORDER BY
@@ -100,6 +102,20 @@ static br_status declare_call(window_node *node, uint32_t index, br_error *err)
     return BR_OK;
 }
 
+static br_status declare_outputs(window_node *node, br_error *err)
+{
+    const br_plan *plan = node->plan;
+    node->output_count = br_plan_width(plan) - plan->window.call_count;
+    node->outputs = BR_ALLOC(node->run->arena, uint32_t, node->output_count);
+    if (node->outputs == NULL) return no_memory(node, err);
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        if (!br_layout_find(&node->layout, plan->columns[i].id, &node->outputs[i]))
+            return br_fail(err, BR_INTERNAL, "window: column %u is not in the input",
+                           plan->columns[i].id);
+    }
+    return BR_OK;
+}
+
 static br_status declare(window_node *node, br_error *err)
 {
     const br_plan *plan = node->plan;
@@ -126,7 +142,7 @@ static br_status declare(window_node *node, br_error *err)
         node->key_columns[i] = stored_column(node, node->keys[i].expression);
     }
     for (uint32_t i = 0; i < count; i++) BR_TRY(declare_call(node, i, err));
-    return BR_OK;
+    return declare_outputs(node, err);
 }
 
 // ---- keeping and sorting ---------------------------------------------------------------------
@@ -357,18 +373,19 @@ static br_status push_rows(const window_node *node, br_worker *worker, uint32_t 
 {
     uint32_t call_count = node->plan->window.call_count, left = node->rows.row_count - first;
     br_batch batch = {.row_count = left < BR_BATCH_ROWS ? left : BR_BATCH_ROWS,
-                      .column_count = node->width + call_count};
+                      .column_count = node->output_count + call_count};
     batch.columns = BR_ALLOC(worker->scratch, br_vector, batch.column_count);
     if (batch.columns == NULL) return no_memory(node, err);
-    for (uint32_t i = 0; i < node->width; i++) {
-        if (node->is_sorted[i]) batch.columns[i] = br_vector_slice(&node->sorted[i], first);
-        else BR_TRY(br_column_pick(node->run, &node->input.columns[i], node->rows.order + first,
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        uint32_t k = node->outputs[i];
+        if (node->is_sorted[k]) batch.columns[i] = br_vector_slice(&node->sorted[k], first);
+        else BR_TRY(br_column_pick(node->run, &node->input.columns[k], node->rows.order + first,
                                    batch.row_count, false, worker->scratch, &batch.columns[i],
                                    err));
     }
     for (uint32_t i = 0; i < call_count; i++) {
         BR_TRY(br_window_vector(&node->jobs[i], first, batch.row_count, worker->scratch,
-                                &batch.columns[node->width + i], err));
+                                &batch.columns[node->output_count + i], err));
     }
     return br_push(next, worker, &batch, err);
 }

@@ -154,6 +154,19 @@ static br_status prune_aggregate(br_rewrite *rewrite, br_plan *plan, id_set need
 }
 
 // Calls that nobody reads go, and with the last of them the node.
+// JOIN and WINDOW need not put out all that they read.
+static void keep_needed(br_plan *plan, id_set needed)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        bool is_mark = plan->kind == BR_PLAN_JOIN && plan->join.join == BR_JOIN_MARK &&
+                       i + 1 == plan->column_count;
+        if (set_has(needed, plan->columns[i].id) || is_mark)
+            plan->columns[kept++] = plan->columns[i];
+    }
+    plan->column_count = kept;
+}
+
 static br_status prune_window(br_rewrite *rewrite, br_plan **plan, id_set needed, br_error *err)
 {
     br_plan *window = *plan;
@@ -166,9 +179,13 @@ static br_status prune_window(br_rewrite *rewrite, br_plan **plan, id_set needed
     }
     window->column_count -= count - kept;
     window->window.call_count = kept;
-    if (kept > 0) return prune_through(rewrite, window, needed, err);
-    *plan = window->left;
-    return prune(rewrite, plan, needed, err);
+    if (kept == 0) {
+        *plan = window->left;
+        return prune(rewrite, plan, needed, err);
+    }
+    BR_TRY(prune_through(rewrite, window, needed, err));
+    keep_needed(window, needed);
+    return BR_OK;
 }
 
 // A join that adds columns nobody reads to rows that it neither drops nor doubles.
@@ -197,13 +214,7 @@ static br_status prune_join(br_rewrite *rewrite, br_plan **plan, id_set needed, 
     BR_TRY(prune(rewrite, &join->left, inner, err));
     BR_TRY(prune(rewrite, &join->right, inner, err));
     BR_TRY(br_plan_refresh(rewrite, join, err));
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < join->column_count; i++) {
-        bool is_mark = join->join.join == BR_JOIN_MARK && i + 1 == join->column_count;
-        if (set_has(needed, join->columns[i].id) || is_mark)
-            join->columns[kept++] = join->columns[i];
-    }
-    join->column_count = kept;
+    keep_needed(join, needed);
     return BR_OK;
 }
 

@@ -266,11 +266,11 @@ struct br_plan {
         struct {               // SET: column i of both sides together; compares like DISTINCT does
             br_set_kind set;
         } set;
-        struct {               // WINDOW: puts out the columns of left, then one per call. Rows of
-            uint32_t partition_count;       // a partition are those with equal partitions; order
-            br_expr **partitions;           // among peers is that of the input. Calls with another
-            br_collation *partition_collations;  // PARTITION BY or ORDER BY are in a node of their
-            uint32_t order_count;                // own
+        struct {               // WINDOW: puts out the columns of left, or some, then one per call.
+            uint32_t partition_count;       // Rows of a partition are those with equal partitions;
+            br_expr **partitions;           // order among peers is that of the input. Calls with
+            br_collation *partition_collations;  // another PARTITION BY or ORDER BY are in a node
+            uint32_t order_count;                // of their own
             br_sort_key *order_by;
             uint32_t call_count;
             br_window_call *calls;

@@ -414,10 +414,9 @@ static void test_windows_let_conditions_on_partitions_through(void)
                "      window partition by a order by b: rank() as #6\n"
                "        scan big [a, b]\n");
     check_plan("SELECT id, row_number() OVER (ORDER BY b) FROM big LIMIT 5",
-               "project id as id, #5 as row_number() OVER (ORDER BY b)\n"
-               "  rows limit 5\n"
-               "    window order by b: row_number() as #5\n"
-               "      scan big [id, b]\n");
+               "rows limit 5\n"
+               "  window order by b: row_number() as row_number() OVER (ORDER BY b)\n"
+               "    scan big [id, b]\n");
 }
 
 static void test_windows_that_nobody_reads_are_not_computed(void)
@@ -425,9 +424,8 @@ static void test_windows_that_nobody_reads_are_not_computed(void)
     check_plan("SELECT id, m FROM (SELECT id, max(a) OVER (ORDER BY b ROWS BETWEEN 1 PRECEDING AND"
                " 2 FOLLOWING EXCLUDE GROUP) AS m, rank() OVER (ORDER BY b),"
                " rank() OVER (ORDER BY t) FROM big)",
-               "project id as id, #5 as m\n"
-               "  window order by b: max(a) rows 1 preceding to 2 following exclude group as #5\n"
-               "    scan big [id, a, b]\n");
+               "window order by b: max(a) rows 1 preceding to 2 following exclude group as m\n"
+               "  scan big [id, a, b]\n");
     check_plan("SELECT count(*) FROM (SELECT lag(a) OVER (ORDER BY b) FROM big)",
                "aggregate: count(*) as count(*)\n  scan big []\n");
 }
