@@ -181,6 +181,7 @@ struct br_scope {
     br_scope_item **items;
     uint32_t first_id, end_id; // invariant 1
     bool has_right_join;       // RIGHT or FULL somewhere in FROM
+    bool has_inner_using;      // USING inside a join in parentheses: SQLite reorders what * means
     uint32_t result_count;
     br_result_item *results;
     br_collation_source *sources;  // where each result's collation comes from, once bound

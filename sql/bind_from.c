@@ -115,16 +115,79 @@ static br_status using_pair(br_scope *scope, const join_sides *sides, const char
     return BR_OK;
 }
 
+// ---- USING with a join in parentheses --------------------------------------------------------
+
+// How many columns of that name the right side's join puts out: those that its own USING merges
+// count once.
+static uint32_t count_visible(const br_scope *scope, const join_sides *sides, const char *name,
+                              br_scope_item **item_out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = sides->middle; i < sides->end; i++) {
+        br_scope_item *item = scope->items[i];
+        const br_scope_column *column = find_column(item, name);
+        if (column == NULL || column->is_hidden || uses(item, name)) continue;
+        if (count++ == 0) *item_out = item;
+    }
+    return count;
+}
+
+static br_status merge_column(br_scope *scope, const join_sides *sides, const char *name,
+                              br_expr **condition, br_error *err)
+{
+    br_scope_item *item = NULL;
+    uint32_t count = count_visible(scope, sides, name, &item);
+    if (count > 1)
+        return br_fail(err, BR_UNSUPPORTED, "USING (%s), which a join in parentheses has twice",
+                       name);
+    BR_TRY(using_pair(scope, sides, name, condition, err));
+    br_verify(item != NULL, err);  // what cannot be seen is not in FROM
+    const char **names = BR_ALLOC(scope->binder->arena, const char *, item->using_count + 1);
+    BR_NEED(names, err);
+    for (uint32_t i = 0; i < item->using_count; i++) names[i] = item->using_columns[i];
+    names[item->using_count++] = name;
+    item->using_columns = names;
+    item->is_using = true;
+    return BR_OK;
+}
+
+static br_status natural_group(br_scope *scope, const join_sides *sides, br_expr **condition,
+                               br_error *err)
+{
+    for (uint32_t i = sides->middle; i < sides->end; i++) {
+        br_scope_item *item = scope->items[i];
+        for (uint32_t k = 0; k < item->column_count; k++) {
+            uint32_t count;
+            const char *name = item->columns[k].name;
+            if (item->columns[k].is_hidden || uses(item, name)) continue;
+            find_in(scope, sides->begin, sides->middle, name, &count);
+            if (count > 0) BR_TRY(merge_column(scope, sides, name, condition, err));
+        }
+    }
+    return BR_OK;
+}
+
+static br_status using_group(br_scope *scope, const br_ast_source *source,
+                             const join_sides *sides, br_expr **condition, br_error *err)
+{
+    if (scope->has_right_join)
+        return br_fail(err, BR_UNSUPPORTED, "USING with a join in parentheses and RIGHT or FULL");
+    if (source->natural) return natural_group(scope, sides, condition, err);
+    for (uint32_t i = 0; i < source->using_count; i++)
+        BR_TRY(merge_column(scope, sides, source->using_columns[i], condition, err));
+    return BR_OK;
+}
+
 static br_status using_condition(br_scope *scope, const br_ast_source *source,
                                  const join_sides *sides, br_expr **condition, br_error *err)
 {
     if (!source->natural && source->using_count == 0) return BR_OK;
+    if (source->natural && (source->on != NULL || source->using_count > 0))
+        return br_fail(err, BR_SQL, "a NATURAL join may not have an ON or USING clause");
     if (sides->end - sides->middle > 1)
-        return br_fail(err, BR_UNSUPPORTED, "USING with a join in parentheses");
+        return using_group(scope, source, sides, condition, err);
     br_scope_item *right = scope->items[sides->middle];
     if (source->natural) {
-        if (source->on != NULL || source->using_count > 0)
-            return br_fail(err, BR_SQL, "a NATURAL join may not have an ON or USING clause");
         BR_TRY(natural_names(scope, sides, right, err));
     } else {
         right->is_using = true;
@@ -240,6 +303,13 @@ static br_status inner_join(br_scope *scope, const br_ast_source *source, const 
     return BR_OK;
 }
 
+static bool has_using(const br_ast_source *source)
+{
+    if (source->kind != BR_AST_SOURCE_JOIN) return false;
+    return source->natural || source->using_count > 0 || has_using(source->left) ||
+           has_using(source->right);
+}
+
 static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                            br_error *err)
 {
@@ -254,6 +324,7 @@ static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan
     sides.end = scope->item_count;
     if (sides.end - sides.middle == 1) scope->items[sides.middle]->join = source->join;
     if (source->join >= BR_AST_JOIN_RIGHT) scope->has_right_join = true;
+    scope->has_inner_using = scope->has_inner_using || has_using(source->right);
     BR_TRY(using_condition(scope, source, &sides, &condition, err));
     if (source->join >= BR_AST_JOIN_LEFT)
         return outer_join(scope, source, &sides, condition, plan_out, err);

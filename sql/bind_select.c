@@ -66,6 +66,8 @@ static br_status expand_column(br_scope *scope, uint32_t index, br_scope_column 
 static br_status expand_star(br_scope *scope, const br_ast *star, br_error *err)
 {
     bool found = false;
+    if (star->table == NULL && scope->has_inner_using)
+        return br_fail(err, BR_UNSUPPORTED, "* over a join in parentheses with USING");
     for (uint32_t i = 0; i < scope->item_count; i++) {
         br_scope_item *item = scope->items[i];
         if (star->table != NULL && !br_name_equal(star->table, item->name)) continue;
