@@ -1,17 +1,18 @@
 // op_join.c - joins: the build side is stored, the probe side streams past it.
 // SPDX-License-Identifier: Apache-2.0
-#include "exec/op_join.h"
+#include "exec/join_disk.h"
 
 #include "base/assert.h"
 #include "exec/profile.h"
 #include "exec/scan_filter.h"
+#include "exec/spill.h"
 
 enum { EMIT_ROWS = 65536 };  // build rows per morsel
 
+enum { PROBE, BUILD };
+
 typedef struct join_sides {
-    const br_plan *probe, *build;
-    br_expr **probe_keys, **build_keys;
-    br_layout probe_layout, build_layout;
+    br_join_input side[2];
 } join_sides;
 
 static br_status no_memory(const br_run *run, br_error *err)
@@ -21,50 +22,15 @@ static br_status no_memory(const br_run *run, br_error *err)
 
 // ---- build side ------------------------------------------------------------------------------
 
-// Runs the build side and stores its rows; keys that are not columns are computed behind them.
-static br_status store_build(br_run *run, const join_sides *sides, uint32_t key_count,
-                             br_memory *memory, uint32_t *key_columns, br_rows *rows_out,
-                             br_error *err)
-{
-    br_pipeline *pipeline;
-    br_stage *sink, *extend;
-    br_memory *batch_memory;
-    br_batches batches;
-    uint32_t width = br_plan_width(sides->build), computed = 0;
-    const br_expr **expressions = BR_ALLOC(run->arena, const br_expr *, key_count);
-    if (expressions == NULL) return no_memory(run, err);
-    for (uint32_t k = 0; k < key_count; k++) {
-        const br_expr *key = sides->build_keys[k];
-        bool is_column = key->kind == BR_EXPR_COLUMN &&
-                         br_layout_find(&sides->build_layout, key->column_id, &key_columns[k]);
-        if (is_column) continue;
-        key_columns[k] = width + computed;
-        expressions[computed++] = key;
-    }
-    BR_TRY(br_memory_new(run, &batch_memory, err));
-    BR_TRY(br_pipeline_new(run, &pipeline, err));
-    const br_keep batch_keep = {.rows = batch_memory, .bytes = memory};
-    BR_TRY(br_collect_new(pipeline, width + computed, &batch_keep, &sink, err));
-    br_pipeline_set_sink(pipeline, sink);
-    BR_TRY(br_extend_new(pipeline, sides->build, expressions, computed, sink, &extend, err));
-    BR_TRY(br_produce(pipeline, sides->build, extend, err));
-    BR_TRY(br_pipeline_run(pipeline, err));
-    BR_TRY(br_collect_batches(sink, &batches, err));
-    const br_keep keep = {.rows = memory, .bytes = memory};
-    BR_TRY(br_rows_build(run, &batches, &keep, rows_out, err));
-    br_memory_free(run, batch_memory);
-    return BR_OK;
-}
-
-static br_status build_table(br_run *run, const br_plan *plan, const join_sides *sides,
-                             br_memory *memory, br_join_table *table, br_error *err)
+// Stores the build side and says whether it is too large for memory.
+static br_status store_build(br_run *run, const br_plan *plan, br_join_input *build,
+                             br_join_table *table, bool *on_disk_out, br_error *err)
 {
     uint32_t key_count = plan->join.key_count;
-    uint32_t *key_columns = BR_ALLOC(run->arena, uint32_t, key_count);
+    br_memory *memory = table->memory;
     br_collation *collations = BR_ALLOC(run->arena, br_collation, key_count);
     bool *null_safe = BR_ALLOC(run->arena, bool, key_count);
-    if (key_columns == NULL || collations == NULL || null_safe == NULL)
-        return no_memory(run, err);
+    if (collations == NULL || null_safe == NULL) return no_memory(run, err);
     for (uint32_t k = 0; k < key_count; k++) {
         if (plan->join.key_collations != NULL) collations[k] = plan->join.key_collations[k];
         if (plan->join.null_safe != NULL) null_safe[k] = plan->join.null_safe[k];
@@ -74,10 +40,23 @@ static br_status build_table(br_run *run, const br_plan *plan, const join_sides 
                              .key_count = key_count,
                              .collations = collations,
                              .null_safe = null_safe};
-    BR_TRY(store_build(run, sides, key_count, memory, key_columns, &table->rows, err));
+    build->keep.bytes = memory;
+    BR_TRY(br_memory_new(run, &build->keep.rows, err));
+    BR_TRY(br_join_store(run, build, key_count, err));
+    *on_disk_out = br_join_wants_disk(run, plan, build, memory);
+    return BR_OK;
+}
+
+static br_status build_table(br_run *run, br_join_input *build, br_join_table *table,
+                             br_error *err)
+{
+    const br_keep keep = {.rows = table->memory, .bytes = table->memory};
+    BR_TRY(br_batches_load(run, &build->batches, table->memory, err));
+    BR_TRY(br_rows_build(run, &build->batches, &keep, &table->rows, err));
+    br_memory_free(run, build->keep.rows);
     br_node_figures *figures = br_run_figures(run, 0, run->node);
     if (figures != NULL) figures->build_rows += table->rows.row_count;
-    return br_join_table_build(table, key_columns, err);
+    return br_join_table_build(table, build->key_columns, err);
 }
 
 // ---- the stage -------------------------------------------------------------------------------
@@ -85,9 +64,9 @@ static br_status build_table(br_run *run, const br_plan *plan, const join_sides 
 static br_join_column locate(const join_sides *sides, uint32_t column_id)
 {
     br_join_column column = {.side = BR_SIDE_MARK};
-    if (br_layout_find(&sides->probe_layout, column_id, &column.position))
+    if (br_layout_find(&sides->side[PROBE].layout, column_id, &column.position))
         column.side = BR_SIDE_PROBE;
-    else if (br_layout_find(&sides->build_layout, column_id, &column.position))
+    else if (br_layout_find(&sides->side[BUILD].layout, column_id, &column.position))
         column.side = BR_SIDE_BUILD;
     return column;
 }
@@ -113,8 +92,8 @@ static br_status compile_residual(br_run *run, const join_sides *sides, br_join_
 {
     const br_expr *residual = stage->plan->join.residual;
     if (residual == NULL) return BR_OK;
-    id_list list = {.capacity =
-                        sides->probe_layout.column_count + sides->build_layout.column_count};
+    id_list list = {.capacity = sides->side[PROBE].layout.column_count +
+                                sides->side[BUILD].layout.column_count};
     list.ids = BR_ALLOC(run->arena, uint32_t, list.capacity);
     stage->residual_columns = BR_ALLOC(run->arena, br_join_column, list.capacity);
     if (list.ids == NULL || stage->residual_columns == NULL) return no_memory(run, err);
@@ -175,9 +154,9 @@ static br_status compile_stage(br_run *run, const join_sides *sides, br_join_sta
                            plan->columns[i].id);
     }
     if (plan->join.key_count > 0)
-        BR_TRY(br_program_compile((const br_expr *const *)sides->probe_keys, plan->join.key_count,
-                                  &sides->probe_layout, &run->expr_env, run->arena, &stage->keys,
-                                  err));
+        BR_TRY(br_program_compile((const br_expr *const *)sides->side[PROBE].keys,
+                                  plan->join.key_count, &sides->side[PROBE].layout,
+                                  &run->expr_env, run->arena, &stage->keys, err));
     return compile_residual(run, sides, stage, err);
 }
 
@@ -232,11 +211,10 @@ static br_status rest_run_morsel(br_source *base, br_worker *worker, uint32_t mo
 
 static const br_source_kind rest_kind = {.run_morsel = rest_run_morsel};
 
-static br_status add_rest(br_pipeline *pipeline, const br_join_stage *stage, uint8_t wanted,
-                          br_stage *next, br_error *err)
+br_status br_join_add_rest(br_pipeline *pipeline, const br_join_stage *stage, uint8_t wanted,
+                           uint32_t row_count, br_stage *next, br_error *err)
 {
     br_run *run = pipeline->run;
-    uint32_t row_count = stage->table.rows.row_count;
     rest_source *source = BR_ALLOC(run->arena, rest_source, 1);
     if (source == NULL) return no_memory(run, err);
     *source = (rest_source){
@@ -253,23 +231,72 @@ static br_status add_rest(br_pipeline *pipeline, const br_join_stage *stage, uin
 static br_status make_sides(br_run *run, const br_plan *plan, bool build_left, join_sides *sides,
                             br_error *err)
 {
-    *sides = (join_sides){.probe = build_left ? plan->right : plan->left,
-                          .build = build_left ? plan->left : plan->right,
-                          .probe_keys = build_left ? plan->join.right_keys : plan->join.left_keys,
-                          .build_keys = build_left ? plan->join.left_keys : plan->join.right_keys};
-    BR_TRY(br_layout_of_plan(run, sides->probe, &sides->probe_layout, err));
-    return br_layout_of_plan(run, sides->build, &sides->build_layout, err);
+    br_join_input left = {.plan = plan->left, .keys = plan->join.left_keys};
+    br_join_input right = {.plan = plan->right, .keys = plan->join.right_keys};
+    sides->side[PROBE] = build_left ? right : left;
+    sides->side[BUILD] = build_left ? left : right;
+    for (uint32_t i = 0; i < 2; i++)
+        BR_TRY(br_layout_of_plan(run, sides->side[i].plan, &sides->side[i].layout, err));
+    return BR_OK;
+}
+
+bool br_join_tracks(const br_join_stage *stage)
+{
+    return stage->join == BR_JOIN_FULL || (stage->build_left && stage->join != BR_JOIN_INNER);
+}
+
+// Which build rows come last, by their matched flag; -1: none.
+static int rest_wanted(const br_join_stage *stage)
+{
+    if (!br_join_tracks(stage)) return -1;
+    return stage->join == BR_JOIN_SEMI;
 }
 
 // SEMI and ANTI that build on the left: probing only marks; the build rows are the result.
-static br_status probe_and_mark(br_run *run, const join_sides *sides, br_join_stage *stage,
-                                br_pipeline *probe, br_error *err)
+static bool only_marks(const br_join_stage *stage)
 {
-    (void)run;
-    br_pipeline_set_sink(probe, &stage->base);
-    if (stage->table.rows.row_count > 0)
-        BR_TRY(br_produce(probe, sides->probe, &stage->base, err));
-    return br_pipeline_run(probe, err);
+    return stage->build_left && (stage->join == BR_JOIN_SEMI || stage->join == BR_JOIN_ANTI);
+}
+
+static br_status make_stage(br_pipeline *pipeline, const br_join_stage *like, br_stage *next,
+                            const join_sides *sides, br_join_stage **stage_out, br_error *err)
+{
+    br_join_stage *stage = br_stage_new(pipeline, &br_join_probe_kind, next, sizeof *stage);
+    if (stage == NULL) return no_memory(pipeline->run, err);
+    stage->plan = like->plan;
+    stage->join = like->join;
+    stage->build_left = like->build_left;
+    stage->table = like->table;
+    *stage_out = stage;
+    return compile_stage(pipeline->run, sides, stage, err);
+}
+
+static br_status join_in_memory(br_pipeline *pipeline, const br_join_stage *like,
+                                join_sides *sides, br_stage *next, br_error *err)
+{
+    br_run *run = pipeline->run;
+    br_join_stage *stage;
+    br_pipeline *probe = pipeline;
+    br_join_kind join = like->join;
+    const br_plan *probe_plan = sides->side[PROBE].plan;
+    if (only_marks(like)) BR_TRY(br_pipeline_new(run, &probe, err));
+    BR_TRY(make_stage(probe, like, only_marks(like) ? NULL : next, sides, &stage, err));
+    BR_TRY(build_table(run, &sides->side[BUILD], &stage->table, err));
+    BR_TRY(find_null_rows(run, stage, err));
+    if (br_join_tracks(stage)) BR_TRY(br_join_table_track(&stage->table, err));
+    BR_TRY(br_join_push_filters(run, stage, probe_plan, err));
+    // Nothing to find: an inner join then has no rows, and its probe side need not run.
+    uint32_t row_count = stage->table.rows.row_count;
+    bool is_needed = row_count > 0 || !(join == BR_JOIN_INNER || join == BR_JOIN_SEMI ||
+                                        (join == BR_JOIN_LEFT && like->build_left) ||
+                                        only_marks(stage));
+    if (is_needed) BR_TRY(br_produce(probe, probe_plan, &stage->base, err));
+    if (only_marks(stage)) {
+        br_pipeline_set_sink(probe, &stage->base);
+        BR_TRY(br_pipeline_run(probe, err));
+    }
+    if (rest_wanted(stage) < 0) return BR_OK;
+    return br_join_add_rest(pipeline, stage, (uint8_t)rest_wanted(stage), row_count, next, err);
 }
 
 br_status br_produce_join(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
@@ -277,37 +304,15 @@ br_status br_produce_join(br_pipeline *pipeline, const br_plan *plan, br_stage *
 {
     br_run *run = pipeline->run;
     br_join_kind join = plan->join.join;
-    bool build_left = plan->join.build_left && join != BR_JOIN_MARK && join != BR_JOIN_SINGLE;
-    bool marks_only = build_left && (join == BR_JOIN_SEMI || join == BR_JOIN_ANTI);
+    br_join_stage like = {.plan = plan, .join = join}, *stage;
     join_sides sides;
-    br_memory *memory;
-    br_pipeline *probe = pipeline;
-    BR_TRY(br_memory_new(run, &memory, err));
-    BR_TRY(br_pipeline_adopt(pipeline, memory, err));
-    BR_TRY(make_sides(run, plan, build_left, &sides, err));
-    if (marks_only) BR_TRY(br_pipeline_new(run, &probe, err));
-    br_join_stage *stage =
-        br_stage_new(probe, &br_join_probe_kind, marks_only ? NULL : next, sizeof *stage);
-    if (stage == NULL) return no_memory(run, err);
-    stage->plan = plan;
-    stage->join = join;
-    stage->build_left = build_left;
-    BR_TRY(build_table(run, plan, &sides, memory, &stage->table, err));
-    BR_TRY(compile_stage(run, &sides, stage, err));
-    BR_TRY(find_null_rows(run, stage, err));
-    if (join == BR_JOIN_FULL || (build_left && join != BR_JOIN_INNER))
-        BR_TRY(br_join_table_track(&stage->table, err));
-    BR_TRY(br_join_push_filters(run, stage, sides.probe, err));
-    if (marks_only) {
-        BR_TRY(probe_and_mark(run, &sides, stage, probe, err));
-        return add_rest(pipeline, stage, join == BR_JOIN_SEMI, next, err);
-    }
-    // Nothing to find: an inner join then has no rows, and its probe side need not run.
-    bool is_empty = stage->table.rows.row_count == 0 &&
-                    (join == BR_JOIN_INNER || (join == BR_JOIN_SEMI && !build_left) ||
-                     (join == BR_JOIN_LEFT && build_left));
-    if (!is_empty) BR_TRY(br_produce(pipeline, sides.probe, &stage->base, err));
-    if (join == BR_JOIN_FULL || (join == BR_JOIN_LEFT && build_left))
-        return add_rest(pipeline, stage, 0, next, err);
-    return BR_OK;
+    bool is_on_disk;
+    like.build_left = plan->join.build_left && join != BR_JOIN_MARK && join != BR_JOIN_SINGLE;
+    BR_TRY(br_memory_new(run, &like.table.memory, err));
+    BR_TRY(br_pipeline_adopt(pipeline, like.table.memory, err));
+    BR_TRY(make_sides(run, plan, like.build_left, &sides, err));
+    BR_TRY(store_build(run, plan, &sides.side[BUILD], &like.table, &is_on_disk, err));
+    if (!is_on_disk) return join_in_memory(pipeline, &like, &sides, next, err);
+    BR_TRY(make_stage(pipeline, &like, next, &sides, &stage, err));
+    return br_join_on_disk(pipeline, stage, sides.side, rest_wanted(stage), next, err);
 }

@@ -3,6 +3,7 @@
 //     op_join.c     building both sides, and the rows of the build side that come last
 //     join_probe.c  one batch of probe rows: candidates, conditions, output
 //     join_filter.c what the build side tells a scan on the probe side
+//     join_disk.c   the same join, partition by partition, when the build side is too large
 //
 // Ownership: the run's arena. Threads: the stage is immutable while it runs, but for the table's
 //            `matched`.

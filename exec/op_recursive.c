@@ -106,11 +106,11 @@ static br_status enqueue_process(br_stage *base, br_worker *worker, const br_bat
 
 static const br_stage_kind enqueue_kind = {.name = "enqueue", .process = enqueue_process};
 
-static bool reads_working(const br_plan *plan)
+bool br_plan_reads_working(const br_plan *plan)
 {
     if (plan == NULL) return false;
-    return plan->kind == BR_PLAN_WORKING || reads_working(plan->left) ||
-           reads_working(plan->right);
+    return plan->kind == BR_PLAN_WORKING || br_plan_reads_working(plan->left) ||
+           br_plan_reads_working(plan->right);
 }
 
 static bool join_streams(const br_plan *join);
@@ -136,7 +136,7 @@ static bool join_streams(const br_plan *join)
     if (kind == BR_JOIN_FULL || (build_left && kind != BR_JOIN_INNER)) return false;
     const br_plan *probe = build_left ? join->right : join->left;
     const br_plan *build = build_left ? join->left : join->right;
-    return streams(probe) && !reads_working(build);
+    return streams(probe) && !br_plan_reads_working(build);
 }
 
 static br_status make_step(br_recursion *recursion, br_error *err)

@@ -32,6 +32,7 @@ void br_memory_free(br_run *run, br_memory *memory)
     br_memory **link = &run->memories;
     while (*link != NULL && *link != memory) link = &(*link)->next;
     if (*link != NULL) *link = memory->next;
+    run->planned_bytes -= memory->planned_bytes;
     br_node_figures *figures = br_run_figures(run, 0, memory->node);
     for (uint32_t i = 0; figures != NULL && i < memory->worker_count; i++) {
         if (memory->arenas[i] != NULL) figures->memory_bytes += br_arena_bytes(memory->arenas[i]);
@@ -147,6 +148,15 @@ br_status br_pipeline_add_branch(br_pipeline *pipeline, br_source *source, br_st
     *pipeline->last_branch = branch;
     pipeline->last_branch = &branch->next;
     return BR_OK;
+}
+
+void br_pipeline_before_branch(br_pipeline *pipeline,
+                               br_status (*begin)(void *context, br_error *err), void *context)
+{
+    br_branch *branch = pipeline->branches;
+    while (branch->next != NULL) branch = branch->next;
+    branch->begin = begin;
+    branch->context = context;
 }
 
 br_status br_pipeline_adopt(br_pipeline *pipeline, br_memory *memory, br_error *err)
@@ -282,8 +292,10 @@ static br_status run_branches(running *running_, br_error *err)
     for (const br_branch *branch = pipeline->branches; branch != NULL && status == BR_OK;
          branch = branch->next) {
         running_->branch = branch;
-        status = br_run_tasks(pipeline->run, branch->source->morsel_count, run_morsel, running_,
-                              err);
+        if (branch->begin != NULL) status = branch->begin(branch->context, err);
+        if (status == BR_OK)
+            status = br_run_tasks(pipeline->run, branch->source->morsel_count, run_morsel,
+                                  running_, err);
         close_sources(running_);
         running_->first_morsel += branch->source->morsel_count;
     }

@@ -31,6 +31,7 @@ typedef struct br_memory {
     struct br_memory *next;  // of the run
     br_quota *quota;
     uint32_t node;  // of the plan, that asked for it
+    uint64_t planned_bytes;  // part of those of the run
     uint32_t worker_count;
     br_arena *arenas[];
 } br_memory;
@@ -76,6 +77,7 @@ typedef struct br_run {
     br_memory *index;         // per worker: where kept batches are, on disk or not
     br_memory *result;        // what the root keeps, which must end up in memory; NULL: not yet
     br_spill *spill;          // NULL: rows stay in memory
+    uint64_t planned_bytes;   // of tables that were allowed to be in memory, by rows they hold
     br_memory *memories;      // all that are not freed yet
     br_value *subqueries;
     br_error *subquery_errors;
@@ -177,6 +179,8 @@ typedef struct br_branch {
     br_source *source;
     br_stage *first;
     uint32_t node;  // of the plan
+    br_status (*begin)(void *context, br_error *err);  // before its first morsel; NULL: nothing
+    void *context;
 } br_branch;
 
 struct br_pipeline {
@@ -195,6 +199,9 @@ void *br_stage_new(br_pipeline *pipeline, const br_stage_kind *kind, br_stage *n
 void br_pipeline_set_sink(br_pipeline *pipeline, br_stage *sink);
 BR_CHECKED br_status br_pipeline_add_branch(br_pipeline *pipeline, br_source *source,
                                             br_stage *first, br_error *err);
+// Of the branch added last: `begin` runs on the caller's thread when all branches before are over.
+void br_pipeline_before_branch(br_pipeline *pipeline,
+                               br_status (*begin)(void *context, br_error *err), void *context);
 // The pipeline frees `memory` once it has run.
 BR_CHECKED br_status br_pipeline_adopt(br_pipeline *pipeline, br_memory *memory, br_error *err);
 uint64_t br_pipeline_source_rows(const br_pipeline *pipeline);
@@ -250,6 +257,7 @@ br_status br_materialise_limit(br_run *run, const br_plan *plan, br_memory *memo
 
 // ---- what operators share --------------------------------------------------------------------
 
+bool br_plan_reads_working(const br_plan *plan);  // the rows of a recursion's step
 // Columns in a node's batches: a scan keeps those to itself that only its filters read.
 uint32_t br_plan_width(const br_plan *plan);
 // Where a node's column ids lie in its batches.

@@ -312,12 +312,7 @@ static br_status add_to_list(br_collector *collector, br_vector *columns, uint32
     kept->batch = (br_batch){.row_count = row_count,
                              .column_count = collector->column_count,
                              .columns = columns};
-    br_batch_list *list = &collector->list;
-    if (list->last == NULL) list->first = kept;
-    else list->last->next = kept;
-    list->last = kept;
-    list->batch_count++;
-    list->row_count += row_count;
+    br_batch_list_add(&collector->list, kept);
     return BR_OK;
 }
 

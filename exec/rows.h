@@ -27,6 +27,15 @@ typedef struct br_batch_list {
     uint64_t row_count;
 } br_batch_list;
 
+static inline void br_batch_list_add(br_batch_list *list, br_kept_batch *kept)
+{
+    if (list->last == NULL) list->first = kept;
+    else list->last->next = kept;
+    list->last = kept;
+    list->batch_count++;
+    list->row_count += kept->batch.row_count;
+}
+
 typedef struct br_collector br_collector;
 
 // Kept rows lie in two places, which may be one: their arrays, which whoever rearranges the rows

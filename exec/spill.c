@@ -316,32 +316,38 @@ typedef struct batch_head {
 
 static size_t vector_bytes(const br_vector *vector, uint32_t row_count)
 {
-    size_t size_bytes = sizeof(vector_head) + br_bitmap_words(row_count) * sizeof(uint64_t) + 16;
+    size_t size_bytes = sizeof(vector_head), text_bytes = 0;
     if (vector->class_ == BR_NULL) return size_bytes;
+    if (vector->validity != NULL) size_bytes += br_bitmap_words(row_count) * sizeof(uint64_t);
     if (vector->class_ == BR_ANY) {
         for (uint32_t i = 0; i < row_count; i++) {
             const br_value *value = &vector->any[i];
-            size_bytes += sizeof *value + (is_text_class(value->class_) ? value->text.size : 0);
+            if (is_text_class(value->class_)) text_bytes += value->text.size;
         }
-        return size_bytes;
+        return size_bytes + row_count * sizeof(br_value) + round_up(text_bytes);
     }
     if (!is_text_class(vector->class_) || vector->kind != BR_VECTOR_FLAT)
         return size_bytes + row_count * sizeof(int64_t);
     for (uint32_t i = 0; i < row_count; i++) {
         bool is_valid = vector->validity == NULL || br_bitmap_get(vector->validity, i);
-        size_bytes += sizeof(br_text) + (is_valid ? vector->text[i].size : 0);
+        if (is_valid) text_bytes += vector->text[i].size;
     }
+    return size_bytes + row_count * sizeof(br_text) + round_up(text_bytes);
+}
+
+size_t br_spill_batch_bytes(const br_batch *batch)
+{
+    size_t size_bytes = sizeof(batch_head);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        size_bytes += vector_bytes(&batch->columns[i], batch->row_count);
     return size_bytes;
 }
 
 // Room for the whole batch at once: growing would take twice as much.
 static bool reserve(br_spill_buffer *buffer, const br_batch *batch)
 {
-    size_t size_bytes = sizeof(batch_head);
-    for (uint32_t i = 0; i < batch->column_count; i++)
-        size_bytes += vector_bytes(&batch->columns[i], batch->row_count);
-    buffer->bytes = br_arena_alloc(buffer->arena, size_bytes, 64);
-    buffer->capacity_bytes = size_bytes;
+    buffer->capacity_bytes = br_spill_batch_bytes(batch);
+    buffer->bytes = br_arena_alloc(buffer->arena, buffer->capacity_bytes, 64);
     return buffer->bytes != NULL;
 }
 
@@ -357,6 +363,7 @@ br_status br_spill_write_batch(br_run *run, uint32_t worker, const br_batch *bat
     for (uint32_t i = 0; i < batch->column_count && has_room; i++)
         has_room = br_spill_put_vector(&buffer, &batch->columns[i], batch->row_count);
     if (!has_room) return no_memory(run, err);
+    br_assert(buffer.used_bytes == br_spill_batch_bytes(batch));
     BR_TRY(br_spill_write(run, worker, &buffer, place_out, err));
     br_arena_rewind(scratch, mark);
     return BR_OK;
@@ -421,4 +428,33 @@ br_status br_batches_store(br_run *run, br_batches *batches, br_error *err)
     batches->places = places;
     store_job job = {.run = run, .batches = batches};
     return br_run_tasks(run, count, store_batch, &job, err);
+}
+
+typedef struct load_job {
+    br_run *run;
+    br_batches *batches;
+    br_batch *loaded;
+    br_memory *memory;
+} load_job;
+
+static br_status load_batch(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    load_job *job = context;
+    br_arena *arena = br_memory_arena(job->memory, worker);
+    if (arena == NULL) return no_memory(job->run, err);
+    return br_batches_get(job->run, worker, job->batches, index, arena, &job->loaded[index], err);
+}
+
+br_status br_batches_load(br_run *run, br_batches *batches, br_memory *memory, br_error *err)
+{
+    if (batches->places == NULL) return BR_OK;
+    br_arena *arena = br_memory_arena(memory, 0);
+    if (arena == NULL) return no_memory(run, err);
+    load_job job = {.run = run, .batches = batches, .memory = memory};
+    job.loaded = BR_ALLOC(arena, br_batch, batches->batch_count);
+    if (job.loaded == NULL) return no_memory(run, err);
+    BR_TRY(br_run_tasks(run, batches->batch_count, load_batch, &job, err));
+    batches->batches = job.loaded;
+    batches->places = NULL;
+    return BR_OK;
 }

@@ -65,6 +65,10 @@ BR_CHECKED br_status br_spill_read_batch(br_run *run, uint32_t worker,
 BR_CHECKED br_status br_batches_get(br_run *run, uint32_t worker, const br_batches *batches,
                                     uint32_t index, br_arena *arena, br_batch *batch_out,
                                     br_error *err);
+// Reads all of them into the memory.
+BR_CHECKED br_status br_batches_load(br_run *run, br_batches *batches, br_memory *memory,
+                                     br_error *err);
+size_t br_spill_batch_bytes(const br_batch *batch);  // raw_bytes of a place with it
 // Writes all that are in memory, whose memory may then go: lists of them are moved.
 BR_CHECKED br_status br_batches_store(br_run *run, br_batches *batches, br_error *err);
 

@@ -119,6 +119,24 @@ static void test_sets(void)
                      "INTERSECT SELECT n, t FROM fact WHERE id % 3 = 0)") > 0);
 }
 
+static void test_joins(void)
+{
+    check_sqlite("SELECT count(*), sum(a.n), max(b.t), count(b.id) FROM fact a "
+                 "LEFT JOIN other b ON b.n = a.id");
+    CHECK(check_part("SELECT count(*), sum(a.id + b.g), max(a.t), min(b.t), sum(b.r), max(b.mixed) "
+                     "FROM fact a JOIN other b ON a.n = b.n") > 0);
+    CHECK(check_part("SELECT a.id, a.t, b.t, b.r FROM fact a JOIN other b ON a.t = b.t AND "
+                     "a.n < b.n ORDER BY a.id, b.id LIMIT 100 OFFSET 50000") > 0);
+    CHECK(check_part("SELECT count(*), sum(a.n), max(b.t), count(b.id), max(b.mixed) FROM fact a "
+                     "LEFT JOIN other b ON b.n = a.id") > 0);
+    CHECK(check_part("SELECT count(*), sum(a.n), max(b.t), count(b.id), count(a.id), min(a.t) "
+                     "FROM fact a FULL JOIN other b ON b.n = a.id AND b.g = 7") > 0);
+    CHECK(check_part("SELECT count(*), sum(n), max(t), max(mixed) FROM fact a WHERE NOT EXISTS "
+                     "(SELECT * FROM other b WHERE b.t = a.t AND b.r < a.r)") > 0);
+    CHECK(check_part("SELECT count(*), sum(n), max(t), min(d) FROM fact a WHERE "
+                     "t IN (SELECT t FROM other WHERE n > 100) OR g IS NULL") > 0);
+}
+
 static void open_world(void)
 {
     world_open(&world);
@@ -133,8 +151,7 @@ static void open_world(void)
                "date('2000-01-01', (i * 31 % 5000) || ' days'), "
                "CASE i % 7 WHEN 0 THEN NULL WHEN 1 THEN i % 100 WHEN 2 THEN i / 4.0 "
                "WHEN 3 THEN x'00' || i ELSE 'v' || (i % 5000) END FROM s;"
-               "CREATE TABLE dim(id INTEGER PRIMARY KEY, name TEXT);"
-               "INSERT INTO dim SELECT id, 'dim ' || id FROM fact WHERE id <= 1200;");
+               "CREATE TABLE other AS SELECT * FROM fact WHERE id % 2 = 0;");
     world_load(&world);
 }
 
@@ -145,6 +162,7 @@ int main(void)
     RUN(test_groups);
     RUN(test_distinct);
     RUN(test_sets);
+    RUN(test_joins);
     world_close(&world);
     return test_result();
 }
