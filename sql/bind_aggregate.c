@@ -98,6 +98,18 @@ bool br_aggregate_equal(const br_aggregate *left, const br_aggregate *right)
     return same;
 }
 
+// SQLite marks its JSON aggregates' values, and min() and bare columns keep a mark or not.
+static br_json_kind json_of(const br_aggregate *aggregate)
+{
+    if (aggregate->kind == BR_AGG_JSON_ARRAY || aggregate->kind == BR_AGG_JSON_OBJECT)
+        return BR_JSON_ALWAYS;
+    bool passes = aggregate->kind == BR_AGG_MIN || aggregate->kind == BR_AGG_MAX ||
+                  aggregate->kind == BR_AGG_FIRST || aggregate->kind == BR_AGG_ARG_MIN ||
+                  aggregate->kind == BR_AGG_ARG_MAX;
+    bool may_be = passes && br_expr_json(aggregate->args[0]) != BR_JSON_NOT;
+    return may_be ? BR_JSON_MAYBE : BR_JSON_NOT;
+}
+
 // The column of the aggregate, which is added unless the query has it already.
 static br_status aggregate_column(br_scope *scope, const br_aggregate *aggregate, bool is_bare,
                                   br_plan_column **out, br_error *err)
@@ -117,6 +129,7 @@ static br_status aggregate_column(br_scope *scope, const br_aggregate *aggregate
     *added = (br_bound_aggregate){.aggregate = *aggregate, .is_bare = is_bare};
     added->column.id = scope->binder->next_id++;
     added->column.name = "";
+    added->column.json = json_of(aggregate);
     added->column.type = br_type_aggregate(aggregate, !scope->nulls_when_empty);
     *out = &added->column;
     return BR_OK;
