@@ -214,6 +214,17 @@ br_status br_exec_run(const br_query *query, const br_exec_env *env, br_result *
     return status;
 }
 
+br_status br_exec_sample(const br_plan *scan, const br_expr *condition, const br_exec_env *env,
+                         br_sample *sample_out, br_error *err)
+{
+    br_run run;
+    const br_query query = {0};
+    br_status status = run_init(&run, &query, env, err);
+    if (status == BR_OK) status = br_sample_run(&run, scan, condition, sample_out, err);
+    run_release(&run);
+    return status;
+}
+
 void br_result_free(br_result *result)
 {
     if (result == NULL) return;

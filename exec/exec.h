@@ -72,6 +72,14 @@ typedef struct br_result {
 
 BR_CHECKED br_status br_exec_run(const br_query *query, const br_exec_env *env,
                                  br_result **result_out, br_error *err);
+typedef struct br_sample {
+    uint64_t row_count, passed_count;  // rows looked at, and for how many the condition is true
+} br_sample;
+
+// Runs a condition over the columns of a SCAN node on a sample of its table, for estimates. It has
+// no parameters or subqueries.
+BR_CHECKED br_status br_exec_sample(const br_plan *scan, const br_expr *condition,
+                                    const br_exec_env *env, br_sample *sample_out, br_error *err);
 void br_result_free(br_result *result);  // NULL is a no-op
 
 #endif

@@ -224,6 +224,8 @@ BR_CHECKED br_status br_source_of_batches(br_run *run, const br_batches *batches
 BR_CHECKED br_status br_produce(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                                 br_error *err);
 // Runs a node and keeps its rows in `memory`.
+BR_CHECKED br_status br_sample_run(br_run *run, const br_plan *scan, const br_expr *condition,
+                                   br_sample *sample_out, br_error *err);  // sample.c
 BR_CHECKED br_status br_materialise(br_run *run, const br_plan *plan, br_memory *memory,
                                     br_batches *batches_out, br_error *err);
 

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/heap.h"
 #include "base/thread.h"
+#include "exec/profile.h"
 
 enum {
     TIGHT_PART = 4,           // tight: less than 1 / TIGHT_PART of the quota is left
@@ -268,6 +269,8 @@ br_status br_spill_write(br_run *run, uint32_t worker, const br_spill_buffer *bu
         .checksum = br_checksum(stored, size_bytes),
         .raw_bytes = buffer->used_bytes,
         .stored_bytes = size_bytes};
+    br_node_figures *figures = br_run_figures(run, worker, run->node);
+    if (figures != NULL) figures->spilled_bytes += size_bytes;
     br_status status = br_file_write(spill->file, place_out->offset, stored, size_bytes, err);
     br_arena_rewind(scratch, mark);
     return status;

@@ -116,6 +116,23 @@ static bool catalog_find_function(void *context, const char *name, uint32_t argu
     return kind != BR_OLTP_FUNCTION_NONE;
 }
 
+// No sample is no failure: statistics must do.
+static bool catalog_sample(void *context, const br_plan *scan, const br_expr *condition,
+                           uint64_t *row_count_out, uint64_t *passed_count_out)
+{
+    br_catalog_context *catalog = context;
+    br_error ignored;
+    br_sample sample;
+    const br_exec_env env = {.snapshot = catalog->snapshot,
+                             .pool = catalog->database->pool,
+                             .isa = catalog->database->isa,
+                             .quota = &catalog->database->quota};
+    if (br_exec_sample(scan, condition, &env, &sample, &ignored) != BR_OK) return false;
+    *row_count_out = sample.row_count;
+    *passed_count_out = sample.passed_count;
+    return true;
+}
+
 br_sql_catalog br_catalog_make(br_catalog_context *context)
 {
     return (br_sql_catalog){
@@ -123,6 +140,7 @@ br_sql_catalog br_catalog_make(br_catalog_context *context)
         .find_view = catalog_find_view,
         .find_function = catalog_find_function,
         .is_redefined = catalog_is_redefined,
+        .sample = catalog_sample,
         .context = context,
     };
 }

@@ -241,35 +241,50 @@ typedef struct column_range {
     double share;
 } column_range;
 
-static bool ranges_add(column_range *ranges, uint32_t *count, uint32_t count_max,
-                       const br_expr *condition, double share)
+enum { RANGES_MAX = 16 };
+
+typedef struct ranges {
+    column_range items[RANGES_MAX];
+    uint32_t count;
+    double share;  // of the conditions that are no bounds
+} ranges;
+
+static column_range *ranges_find(ranges *list, const br_expr *condition)
 {
-    if (condition->kind != BR_EXPR_OPERATOR || !is_range(condition->operator_)) return false;
+    if (condition->kind != BR_EXPR_OPERATOR || !is_range(condition->operator_)) return NULL;
     const br_expr *column = condition->args[0];
     if (column->kind != BR_EXPR_COLUMN) column = condition->args[1];
-    if (column->kind != BR_EXPR_COLUMN) return false;
-    for (uint32_t i = 0; i < *count; i++) {
-        if (ranges[i].column_id != column->column_id) continue;
-        ranges[i].share = clamp(ranges[i].share + share - 1, 1e-6, 1);
-        return true;
-    }
-    if (*count == count_max) return false;
-    ranges[(*count)++] = (column_range){.column_id = column->column_id, .share = share};
-    return true;
+    if (column->kind != BR_EXPR_COLUMN) return NULL;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].column_id == column->column_id) return &list->items[i];
+    if (list->count == RANGES_MAX) return NULL;
+    list->items[list->count] = (column_range){.column_id = column->column_id, .share = 1};
+    return &list->items[list->count++];
+}
+
+static void ranges_add(const br_rewrite *rewrite, ranges *list, const br_expr *condition)
+{
+    double share = br_estimate_condition(rewrite, condition);
+    column_range *range = ranges_find(list, condition);
+    if (range == NULL)
+        list->share *= share;
+    else
+        range->share = range->share < 1 ? clamp(range->share + share - 1, 1e-6, 1) : share;
+}
+
+static double ranges_share(const ranges *list)
+{
+    double share = list->share;
+    for (uint32_t i = 0; i < list->count; i++) share *= list->items[i].share;
+    return share;
 }
 
 double br_estimate_conjuncts(const br_rewrite *rewrite, const br_conjuncts *conditions)
 {
-    enum { RANGES_MAX = 16 };
-    column_range ranges[RANGES_MAX];
-    uint32_t range_count = 0;
-    double share = 1;
-    for (uint32_t i = 0; i < conditions->count; i++) {
-        double one = br_estimate_condition(rewrite, conditions->items[i]);
-        if (!ranges_add(ranges, &range_count, RANGES_MAX, conditions->items[i], one)) share *= one;
-    }
-    for (uint32_t i = 0; i < range_count; i++) share *= ranges[i].share;
-    return share;
+    ranges list = {.share = 1};
+    for (uint32_t i = 0; i < conditions->count; i++)
+        ranges_add(rewrite, &list, conditions->items[i]);
+    return ranges_share(&list);
 }
 
 // ---- distinct values -------------------------------------------------------------------------
@@ -399,6 +414,16 @@ static br_column_fact scan_fact(const br_plan *scan, uint32_t position,
     return fact;
 }
 
+// What was counted on a sample, and the other conditions as statistics have them.
+static double sampled_share(const br_rewrite *rewrite, const br_plan *scan)
+{
+    ranges list = {.share = scan->scan.sampled_share};
+    for (uint32_t i = 0; i < scan->scan.filter_count; i++)
+        if (!br_estimate_is_vague(rewrite, scan->scan.filters[i]))
+            ranges_add(rewrite, &list, scan->scan.filters[i]);
+    return ranges_share(&list);
+}
+
 static void estimate_scan(br_rewrite *rewrite, br_plan *scan)
 {
     const br_sql_table *table = br_scan_table(rewrite, scan);
@@ -406,7 +431,8 @@ static void estimate_scan(br_rewrite *rewrite, br_plan *scan)
     for (uint32_t i = 0; i < scan->column_count; i++)
         rewrite->facts[scan->columns[i].id] = scan_fact(scan, i, table, rows);
     br_conjuncts filters = {.items = scan->scan.filters, .count = scan->scan.filter_count};
-    scan->rows = rows * br_estimate_conjuncts(rewrite, &filters);
+    scan->rows = rows * (scan->scan.sampled_share > 0 ? sampled_share(rewrite, scan)
+                                                      : br_estimate_conjuncts(rewrite, &filters));
 }
 
 static br_column_fact expression_fact(const br_rewrite *rewrite, const br_plan *plan,

@@ -206,10 +206,17 @@ static br_status reshape_all(br_rewrite *rewrite, br_plan **plan, br_error *err)
     return refresh_all(rewrite, *plan, err);
 }
 
+static bool has_join(const br_plan *plan)
+{
+    if (plan == NULL) return false;
+    return plan->kind == BR_PLAN_JOIN || has_join(plan->left) || has_join(plan->right);
+}
+
 static br_status optimize_plan(br_rewrite *rewrite, br_plan **plan, uint32_t column_count,
                                br_error *err)
 {
     br_conjuncts none = {0};
+    rewrite->samples = has_join(*plan);
     BR_TRY(reshape_all(rewrite, plan, err));
     BR_TRY(br_plan_each_expr_deep(*plan, simplify_expression, rewrite, err));
     // What computed columns nobody reads leave behind often only renames.

@@ -60,6 +60,7 @@ typedef struct br_rewrite {
     uint32_t *owners;        // by id: stamp of the set it was last put into
     uint32_t stamp;
     bool **shared_wanted;    // prune.c: positions of query->shared that some use reads, or NULL
+    bool samples;            // estimates decide something: may samples be taken?
 } br_rewrite;
 
 // One allocation that may fail, as a statement.
@@ -177,6 +178,11 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan);
 // The table of a scan as the catalog knows it, NULL when it does not.
 const br_sql_table *br_scan_table(const br_rewrite *rewrite, const br_plan *scan);
 double br_scan_table_rows(const br_rewrite *rewrite, const br_plan *scan);
+
+// estimate_sample.c: counts the filters of a scan that statistics say little of on a sample; keeps
+// the result in the node.
+BR_CHECKED br_status br_estimate_sample(br_rewrite *rewrite, br_plan *scan, br_error *err);
+bool br_estimate_is_vague(const br_rewrite *rewrite, const br_expr *condition);
 
 // estimate_join.c
 typedef struct br_key_pair {

@@ -67,6 +67,7 @@ static br_status push_scan(br_rewrite *rewrite, br_plan **plan, br_conjuncts *co
     if (is_never(&filters)) return make_empty(rewrite, plan, err);
     scan->scan.filters = filters.items;
     scan->scan.filter_count = filters.count;
+    BR_TRY(br_estimate_sample(rewrite, scan, err));
     br_estimate_node(rewrite, scan);
     return br_add_filter(rewrite, plan, &constant, err);
 }

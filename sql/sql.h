@@ -221,6 +221,8 @@ struct br_plan {
             uint32_t filter_count;    // ANDed; each over columns of this scan only. Filter columns
             br_expr **filters;        // that nobody else needs are still in `columns`, behind the
             uint32_t output_count;    // first output_count, which are what parents use
+            double sampled_share;     // of rows that meet the conditions that were counted on a
+                                      // sample; 0: none were
         } scan;
         struct {               // VALUES: rows x column_count expressions; also the row of SELECT 1
             uint32_t row_count;
@@ -358,6 +360,10 @@ typedef struct br_sql_catalog {
                           bool *is_volatile_out);
     // Does the application have a function of that name? Then it goes before SQLite's.
     bool (*is_redefined)(void *context, const char *name, uint32_t argument_count);
+    // Runs a condition over the columns of a SCAN node on a sample of its table: for how many of
+    // how many rows is it true? False: not known. NULL: there are no samples.
+    bool (*sample)(void *context, const br_plan *scan, const br_expr *condition,
+                   uint64_t *row_count_out, uint64_t *passed_count_out);
     void *context;
 } br_sql_catalog;
 

@@ -38,6 +38,11 @@ class Case(unittest.TestCase):
         self.sqlite("CREATE TABLE t(a INTEGER, b TEXT, c REAL);"
                     "INSERT INTO t VALUES (1, 'one', 1.5), (2, NULL, -0.25), (3, 'three', 1e300)")
 
+    def nodes(self, plan):
+        yield plan
+        for inner in plan["inputs"]:
+            yield from self.nodes(inner)
+
     def path(self, name):
         return os.path.join(self.folder, name)
 
@@ -592,6 +597,59 @@ class TestImport(Case):
         self.assertEqual(self.types("copy"), self.types())
 
 
+class TestEstimates(Case):
+    """How far estimates are off on data that are not spread evenly (the q-error: the larger of
+    estimate and truth divided by the smaller)."""
+
+    def setUp(self):
+        super().setUp()
+        # f: skew falls steeply, month follows day, note is rare words, k refers to d, few to the end.
+        self.sqlite(
+            "CREATE TABLE f(id INTEGER PRIMARY KEY, skew INT, day INT, month INT, note TEXT, k INT);"
+            "CREATE TABLE d(k INTEGER PRIMARY KEY, kind TEXT, pad INT);"
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 119999), "
+            "h(i, x, y) AS (SELECT i, (i * 7919 + i / 13) % 10007, (i * 104729) % 9973 FROM n) "
+            "INSERT INTO f SELECT i + 1, 100 * x * x / 10007 * x / 10007 * x / 10007 / 10007, "
+            "y % 360, y % 360 / 30, CASE WHEN y % 50 = 0 THEN 'some special thing' "
+            "WHEN y % 3 = 0 THEN 'plain' ELSE 'other words ' || x END, x % 2000 + 1 FROM h;"
+            "INSERT INTO d SELECT id, CASE WHEN id % 10 < 8 THEN 'often' ELSE 'rare' || id % 5 END, "
+            "id FROM f WHERE id <= 2000")
+
+    def check(self, sql, operator, truth, limit):
+        out, _ = self.braid("explain", "t.db", sql, "--format", "json")
+        nodes = [node for node in self.nodes(json.loads(out)["plan"][0])
+                 if node["detail"].startswith(operator)]
+        self.assertEqual(len(nodes), 1, sql)
+        rows = max(self.sqlite(truth)[0][0], 1)
+        estimate = max(nodes[0]["estimated_rows"], 1)
+        off = max(estimate / rows, rows / estimate)
+        self.assertLessEqual(off, limit, f"{sql}: estimated {estimate}, {rows} rows")
+
+    def test_estimates_of_conditions(self):
+        for condition, limit in [
+                ("f.skew = 0", 1.5), ("f.skew = 1", 2), ("f.skew IN (0, 5, 9)", 1.5),
+                ("f.skew <> 0", 1.5), ("f.note LIKE '%special%'", 2), ("f.note LIKE 'other%'", 1.5),
+                ("f.note = 'plain'", 1.5), ("f.month = 3 AND f.day % 30 < 15", 2),
+                ("f.day = 95 AND f.month = 3", 12), ("f.day < 90", 1.5),
+                ("f.day BETWEEN 100 AND 110", 1.5), ("f.id > 60000 AND f.id <= 61000", 1.5),
+                ("f.day < 90 AND f.note LIKE '%special%'", 2), ("f.k = 17", 3),
+                ("length(f.note) = 5", 1.5), ("f.day / 30 = f.month", 1.5)]:
+            self.check(f"SELECT count(*), sum(d.pad) FROM f JOIN d ON f.k = d.k WHERE {condition}",
+                       "scan f ", f"SELECT count(*) FROM f WHERE {condition}", limit)
+
+    def test_estimates_of_joins_and_groups(self):
+        join = "FROM f JOIN d ON f.k = d.k"
+        for condition, limit in [("1", 1.5), ("d.kind = 'often'", 5), ("f.note LIKE '%special%'", 2),
+                                 ("f.skew = 0 AND d.k < 500", 2), ("f.k < 500", 1.5)]:
+            self.check(f"SELECT sum(f.day), sum(d.pad) {join} WHERE {condition}", "inner join",
+                       f"SELECT count(*) {join} WHERE {condition}", limit)
+        for keys, limit in [("f.day", 1.5), ("f.skew", 2), ("f.k", 1.5), ("f.month, f.day", 13)]:
+            self.check(f"SELECT {keys}, count(*) FROM f GROUP BY {keys}", "aggregate",
+                       f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM f)", limit)
+        self.check("SELECT k FROM f GROUP BY k HAVING count(*) > 80", "filter",
+                   "SELECT count(*) FROM (SELECT k FROM f GROUP BY k HAVING count(*) > 80)", 50)
+
+
 class TestAdmin(Case):
     def test_status(self):
         self.braid("sync", "t.db")
@@ -619,11 +677,6 @@ class TestAdmin(Case):
         self.sqlite("CREATE TABLE u(k INTEGER PRIMARY KEY, name TEXT);"
                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) "
                     "INSERT INTO u SELECT i, 'u' || i FROM n")
-
-    def nodes(self, plan):
-        yield plan
-        for inner in plan["inputs"]:
-            yield from self.nodes(inner)
 
     def test_explain_analyze_counts_what_operators_did(self):
         self.fill()

@@ -93,7 +93,7 @@ static bool find_function(void *context, const char *name, uint32_t argument_cou
     return br_name_equal(name, "soundex") && argument_count == 1;
 }
 
-static const br_sql_catalog catalog = {find_table, find_view, find_function, NULL, NULL};
+static const br_sql_catalog catalog = {find_table, find_view, find_function, NULL, NULL, NULL};
 
 // ---- helpers ---------------------------------------------------------------------------------
 
