@@ -18,4 +18,11 @@ typedef struct br_function_call {
     uint32_t row_count;
 } br_function_call;
 
+// Takes the rows of a table-valued function, one by one; values are borrowed for the call.
+typedef struct br_row_receiver {
+    br_status (*receive)(void *context, const br_value *values, bool *wants_more_out,
+                         br_error *err);
+    void *context;
+} br_row_receiver;
+
 #endif

@@ -29,6 +29,10 @@ typedef struct br_exec_bridge {
     // One value per row of the call; their bytes in `arena`.
     br_status (*call)(void *context, uint32_t worker, const br_function_call *call,
                       br_arena *arena, br_value *results_out, br_error *err);
+    // The rows of SELECT call->function (an expression) with row `row` of the arguments, until the
+    // receiver wants no more.
+    br_status (*rows)(void *context, uint32_t worker, const br_function_call *call, uint32_t row,
+                      const br_row_receiver *receiver, br_error *err);
     // CAST(real AS TEXT); room for 40 bytes; returns the length.
     uint32_t (*real_to_text)(double value, char *text_out);
     void *context;

@@ -121,6 +121,7 @@ static bool streams(const br_plan *plan)
     switch (plan->kind) {
     case BR_PLAN_WORKING: return true;
     case BR_PLAN_FILTER:
+    case BR_PLAN_CALL:
     case BR_PLAN_PROJECT: return streams(plan->left);
     case BR_PLAN_JOIN: return join_streams(plan);
     case BR_PLAN_SET:

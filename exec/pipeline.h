@@ -246,6 +246,8 @@ br_status br_produce_set(br_pipeline *pipeline, const br_plan *plan, br_stage *n
                          br_error *err);
 br_status br_produce_apply(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                            br_error *err);
+br_status br_produce_call(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
+                          br_error *err);
 br_status br_produce_recursive(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                                br_error *err);
 br_status br_produce_working(br_pipeline *pipeline, const br_plan *plan, br_stage *next,

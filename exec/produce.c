@@ -42,6 +42,7 @@ static br_status produce_node(br_pipeline *pipeline, const br_plan *plan, br_sta
     case BR_PLAN_SET: return br_produce_set(pipeline, plan, next, err);
     case BR_PLAN_WINDOW: return br_produce_window(pipeline, plan, next, err);
     case BR_PLAN_APPLY: return br_produce_apply(pipeline, plan, next, err);
+    case BR_PLAN_CALL: return br_produce_call(pipeline, plan, next, err);
     case BR_PLAN_RECURSIVE: return br_produce_recursive(pipeline, plan, next, err);
     case BR_PLAN_WORKING: return br_produce_working(pipeline, plan, next, err);
     }

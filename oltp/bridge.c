@@ -12,6 +12,7 @@
 
 enum {
     CALLS_MAX = 64,  // statements kept; a query seldom calls more than a few functions
+    ROW_VALUES_MAX = 32,  // columns of a table-valued function
 };
 
 // A function called with a number of arguments, or an expression, prepared.
@@ -182,6 +183,39 @@ br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *ca
     }
     if (status == BR_OK && br_arena_failed(arena))
         status = br_fail(err, BR_NOMEM, "no memory for the arguments of %s()", call->function);
+    return status;
+}
+
+static br_status receive_rows(br_oltp_statement *statement, const br_row_receiver *receiver,
+                              br_error *err)
+{
+    br_value values[ROW_VALUES_MAX];
+    uint32_t count = br_oltp_column_count(statement);
+    bool wants_more = true;
+    br_assert(count <= ROW_VALUES_MAX);
+    while (wants_more) {
+        bool has_row = false;
+        BR_TRY(br_oltp_step(statement, &has_row, err));
+        if (!has_row) return BR_OK;
+        for (uint32_t i = 0; i < count; i++) values[i] = br_oltp_column(statement, i);
+        BR_TRY(receiver->receive(receiver->context, values, &wants_more, err));
+    }
+    return BR_OK;
+}
+
+br_status br_oltp_bridge_rows(br_oltp_bridge *bridge, const br_function_call *call, uint32_t row,
+                              const br_row_receiver *receiver, br_error *err)
+{
+    br_oltp_statement *statement = NULL;
+    br_assert(call->is_expression);
+    BR_TRY(find_call(bridge, call, &statement, err));
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < call->argument_count && status == BR_OK; i++) {
+        br_value value = br_vector_value(&call->arguments[i], row, NULL);
+        status = br_oltp_bind(statement, i + 1, &value, err);
+    }
+    if (status == BR_OK) status = receive_rows(statement, receiver, err);
+    br_oltp_reset(statement);
     return status;
 }
 

@@ -91,6 +91,7 @@ static br_status configure(br_oltp *oltp, const br_oltp_config *config, br_error
     if (code == SQLITE_OK) code = br_oltp_add_aggregates(oltp->handle);
     if (code == SQLITE_OK) code = br_oltp_add_date_functions(oltp->handle);
     if (code == SQLITE_OK) code = br_oltp_add_rows_table(oltp->handle);
+    if (code == SQLITE_OK) code = br_oltp_add_series(oltp->handle);
     if (code == SQLITE_OK && oltp->functions != NULL && !config->is_writer)
         code = br_oltp_add_writer_counters(oltp);
     if (code != SQLITE_OK)

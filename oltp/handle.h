@@ -40,6 +40,7 @@ int br_oltp_add_aggregates(sqlite3 *handle);
 int br_oltp_add_date_functions(sqlite3 *handle);
 // Registers the table behind br_oltp_bind_batches; a result code of SQLite.
 int br_oltp_add_rows_table(sqlite3 *handle);
+int br_oltp_add_series(sqlite3 *handle);  // generate_series
 // Makes changes() and its like the writer's. The connection must have functions.
 int br_oltp_add_writer_counters(br_oltp *oltp);
 

@@ -283,6 +283,11 @@ BR_CHECKED br_status br_oltp_bridge_refresh(br_oltp_bridge *bridge, br_error *er
 // is BR_RUNTIME.
 BR_CHECKED br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *call,
                                          br_arena *arena, br_value *results_out, br_error *err);
+// All rows of SELECT call->function, an expression, with row `row` of the arguments, which are FLAT
+// or CONST.
+BR_CHECKED br_status br_oltp_bridge_rows(br_oltp_bridge *bridge, const br_function_call *call,
+                                         uint32_t row, const br_row_receiver *receiver,
+                                         br_error *err);
 // What CAST(real AS TEXT) gives; the buffer has room for 40 bytes; returns the length.
 uint32_t br_oltp_real_to_text(double value, char *text_out);
 br_oltp_function_kind br_oltp_bridge_find(br_oltp_bridge *bridge, const char *function,

@@ -38,11 +38,21 @@ static br_status bridge_set_call(void *context, uint32_t worker, const br_functi
     return br_oltp_bridge_call(set->workers[worker], call, arena, results_out, err);
 }
 
+static br_status bridge_set_rows(void *context, uint32_t worker, const br_function_call *call,
+                                 uint32_t row, const br_row_receiver *receiver, br_error *err)
+{
+    br_bridge_set *set = context;
+    if (set->workers[worker] == NULL)
+        BR_TRY(br_bridge_take(set->database, &set->workers[worker], err));
+    return br_oltp_bridge_rows(set->workers[worker], call, row, receiver, err);
+}
+
 br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database)
 {
     *set = (br_bridge_set){.database = database};
     return (br_exec_bridge){
         .call = bridge_set_call,
+        .rows = bridge_set_rows,
         .real_to_text = br_oltp_real_to_text,
         .context = set,
     };

@@ -497,6 +497,16 @@ BR_CHECKED br_status br_bind_compound(br_binder *binder, br_scope *outer,
                                       const br_ast_select *select, br_name_style style,
                                       br_plan **plan_out, bool *escapes_out, br_error *err);
 
+// bind_table_function.c
+BR_CHECKED br_status br_bind_table_function(br_scope *scope, const br_ast_source *source,
+                                            br_plan **plan_out, br_scope_item **item_out,
+                                            br_error *err);
+// Joins a lateral CALL, in place, with the rows that its arguments come from.
+BR_CHECKED br_status br_call_join(br_binder *binder, br_plan *left, br_plan *call, br_error *err);
+
+// table_functions.c: NULL: there is none of that name that runs natively.
+const br_table_function *br_table_function_find(const char *name);
+
 // bind_recursive.c
 // The first arm that reads the CTE itself, 0: none does where SQLite allows it.
 uint32_t br_cte_first_step(const br_ast_cte *cte);
@@ -520,6 +530,8 @@ br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_pl
 bool br_plan_join_columns(br_binder *binder, br_plan *join);
 // The same for a WINDOW, which keeps its last call_count columns; false: no memory.
 bool br_plan_window_columns(br_binder *binder, br_plan *window);
+// Sets what the CALL puts out from its left side, before what the function gives.
+bool br_plan_call_columns(br_binder *binder, br_plan *call);
 br_plan_column br_column_of(br_binder *binder, const char *name, const br_bound *bound);
 
 // unnest_tree.c: gives everything that the plan puts out new ids, in place.

@@ -209,10 +209,43 @@ static void make_nullable(br_scope *scope, uint32_t first, uint32_t end)
     }
 }
 
+static bool is_lateral_call(const br_plan *plan)
+{
+    return plan->kind == BR_PLAN_CALL && plan->call.is_lateral;
+}
+
+// The function is called once per row of the left side, whether or not it gives what ON asks for.
+static br_status left_call(br_scope *scope, const br_ast_source *source, const join_sides *sides,
+                           br_expr *condition, br_error *err)
+{
+    br_plan *call = sides->right;
+    BR_TRY(br_call_join(scope->binder, sides->left, call, err));
+    call->call.keeps_unmatched = true;
+    call->call.residual = condition;
+    if (source->on != NULL) {
+        br_bound on;
+        br_attach_list *attach = scope->attach;
+        scope->attach = NULL;
+        br_status status = br_bind_expression(scope, source->on, &on, err);
+        scope->attach = attach;
+        BR_TRY(status);
+        call->call.residual = br_expr_and(scope->binder->arena, condition, on.expr);
+        BR_NEED(call->call.residual, err);
+    }
+    make_nullable(scope, sides->middle, sides->end);
+    for (uint32_t i = sides->left->column_count; i < call->column_count; i++)
+        call->columns[i].type.class_mask |= BR_MASK_NULL;
+    return BR_OK;
+}
+
 static br_status outer_join(br_scope *scope, const br_ast_source *source, const join_sides *sides,
                             br_expr *condition, br_plan **plan_out, br_error *err)
 {
     br_binder *binder = scope->binder;
+    if (source->join == BR_AST_JOIN_LEFT && is_lateral_call(sides->right)) {
+        *plan_out = sides->right;
+        return left_call(scope, source, sides, condition, err);
+    }
     bool is_right = source->join == BR_AST_JOIN_RIGHT;
     br_join_kind kind = source->join == BR_AST_JOIN_FULL ? BR_JOIN_FULL : BR_JOIN_LEFT;
     br_plan *join = br_plan_join(binder, kind, is_right ? sides->right : sides->left,
@@ -283,8 +316,14 @@ static br_status bind_late(br_scope *scope, const br_ast_source *source, br_erro
 static br_status inner_join(br_scope *scope, const br_ast_source *source, const join_sides *sides,
                             br_expr *condition, br_plan **plan_out, br_error *err)
 {
-    br_plan *join = br_plan_join(scope->binder, BR_JOIN_INNER, sides->left, sides->right);
-    BR_NEED(join, err);
+    br_plan *join;
+    if (is_lateral_call(sides->right)) {
+        join = sides->right;
+        BR_TRY(br_call_join(scope->binder, sides->left, join, err));
+    } else {
+        join = br_plan_join(scope->binder, BR_JOIN_INNER, sides->left, sides->right);
+        BR_NEED(join, err);
+    }
     if (condition != NULL) {
         join = br_plan_filter(scope->binder, join, condition);
         BR_NEED(join, err);
@@ -310,6 +349,12 @@ static bool has_using(const br_ast_source *source)
            has_using(source->right);
 }
 
+static bool has_call(const br_plan *plan)
+{
+    if (plan == NULL) return false;
+    return plan->kind == BR_PLAN_CALL || has_call(plan->left) || has_call(plan->right);
+}
+
 static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                            br_error *err)
 {
@@ -321,6 +366,9 @@ static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan
     BR_TRY(bind_source(scope, source->left, &sides.left, err));
     sides.middle = scope->item_count;
     BR_TRY(bind_source(scope, source->right, &sides.right, err));
+    // SQLite's equalities of arguments and hidden columns are conditions there, which count later.
+    if (source->join >= BR_AST_JOIN_RIGHT && (has_call(sides.left) || has_call(sides.right)))
+        return br_fail(err, BR_UNSUPPORTED, "RIGHT or FULL JOIN with a table-valued function");
     sides.end = scope->item_count;
     if (sides.end - sides.middle == 1) scope->items[sides.middle]->join = source->join;
     if (source->join >= BR_AST_JOIN_RIGHT) scope->has_right_join = true;
@@ -337,9 +385,9 @@ static br_status bind_source(br_scope *scope, const br_ast_source *source, br_pl
     br_scope_item *item;
     if (source->kind == BR_AST_SOURCE_JOIN) return bind_join(scope, source, plan_out, err);
     if (source->kind == BR_AST_SOURCE_FUNCTION)
-        return br_fail(err, BR_UNSUPPORTED, "table-valued function %s() is not native",
-                       source->name);
-    BR_TRY(br_bind_table(scope, source, plan_out, &item, err));
+        BR_TRY(br_bind_table_function(scope, source, plan_out, &item, err));
+    else
+        BR_TRY(br_bind_table(scope, source, plan_out, &item, err));
     return add_item(scope, item, err);
 }
 

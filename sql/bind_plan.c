@@ -132,6 +132,18 @@ bool br_plan_window_columns(br_binder *binder, br_plan *window)
     return true;
 }
 
+bool br_plan_call_columns(br_binder *binder, br_plan *call)
+{
+    uint32_t left = call->left->column_count, added = call->call.output_count;
+    br_plan_column *columns = BR_ALLOC(binder->arena, br_plan_column, left + added);
+    if (columns == NULL) return false;
+    memcpy(columns, call->left->columns, left * sizeof *columns);
+    memcpy(columns + left, call->columns + call->column_count - added, added * sizeof *columns);
+    call->columns = columns;
+    call->column_count = left + added;
+    return true;
+}
+
 br_plan *br_plan_join(br_binder *binder, br_join_kind kind, br_plan *left, br_plan *right)
 {
     br_plan *plan = br_plan_new(binder, BR_PLAN_JOIN, 0);

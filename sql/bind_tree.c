@@ -248,6 +248,9 @@ br_status br_plan_each_expr(br_plan *plan, br_expr_visit visit, void *context, b
         return visit_optional(&plan->limit.offset, visit, context, err);
     case BR_PLAN_APPLY:
         return visit_list(plan->apply.arguments, plan->apply.argument_count, visit, context, err);
+    case BR_PLAN_CALL:
+        BR_TRY(visit_list(plan->call.arguments, plan->call.argument_count, visit, context, err));
+        return visit_optional(&plan->call.residual, visit, context, err);
     case BR_PLAN_RECURSIVE:
         BR_TRY(visit_optional(&plan->recursive.limit, visit, context, err));
         return visit_optional(&plan->recursive.offset, visit, context, err);

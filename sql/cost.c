@@ -4,6 +4,7 @@
 
 #include "sql/rewrite.h"
 
+static const double call_ns = 2000;  // to begin a table-valued function of SQLite's
 static const double run_ns = 20000;  // to begin and end one run of an applied plan
 
 // A hash table entry per row: cheap while the table fits in a core's caches.
@@ -57,6 +58,9 @@ static double node_cost(const br_rewrite *rewrite, const br_plan *plan)
     case BR_PLAN_SHARED:
     case BR_PLAN_WORKING: return plan->rows * 2;
     case BR_PLAN_RECURSIVE: return plan->rows * 100;
+    case BR_PLAN_CALL:
+        if (plan->call.function->kind == BR_TABLE_FUNCTION_SERIES) return plan->rows * 2;
+        return input * call_ns + plan->rows * 500;
     case BR_PLAN_FILTER: return input * 3;
     case BR_PLAN_PROJECT: return input * 2 * plan->column_count;
     case BR_PLAN_AGGREGATE:

@@ -10,6 +10,7 @@
 static const double guess_range = 1.0 / 3, guess_like = 0.1, guess_prefix = 0.05;
 static const double guess_condition = 0.25, guess_equal = 0.05;
 static const double guess_steps = 20, guess_working = 100;  // of a recursion
+static const double guess_call = 10;  // rows of a table-valued function
 
 static double clamp(double value, double min, double max)
 {
@@ -601,6 +602,30 @@ static void estimate_window(br_rewrite *rewrite, br_plan *plan)
     }
 }
 
+static double argument_of(const br_plan *call, uint32_t index, double fallback)
+{
+    if (index >= call->call.argument_count) return fallback;
+    const br_expr *argument = call->call.arguments[index];
+    if (argument->kind != BR_EXPR_CONST) return fallback;
+    if (argument->value.class_ == BR_REAL) return argument->value.f64;
+    return argument->value.class_ == BR_INT ? (double)argument->value.i64 : fallback;
+}
+
+static void estimate_call(br_rewrite *rewrite, br_plan *plan)
+{
+    double rows = guess_call;
+    if (plan->call.function->kind == BR_TABLE_FUNCTION_SERIES) {
+        double first = argument_of(plan, 0, 1), step = argument_of(plan, 2, 1);
+        double last = argument_of(plan, 1, first + guess_call);
+        rows = clamp((last - first) / fmax(fabs(step), 1) + 1, 0, 4294967296.0);
+    }
+    plan->rows = plan->left->rows * rows;
+    for (uint32_t i = plan->column_count - plan->call.output_count; i < plan->column_count; i++)
+        rewrite->facts[plan->columns[i].id] =
+            (br_column_fact){.base = plan, .base_rows = plan->rows, .distinct = plan->rows,
+                             .class_mask = plan->columns[i].type.class_mask};
+}
+
 // Nobody knows how often the step runs.
 static void estimate_recursive(br_rewrite *rewrite, br_plan *plan)
 {
@@ -627,6 +652,7 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
     case BR_PLAN_SET: estimate_set(rewrite, plan); break;
     case BR_PLAN_WINDOW: estimate_window(rewrite, plan); break;
     case BR_PLAN_APPLY: estimate_apply(rewrite, plan); break;
+    case BR_PLAN_CALL: estimate_call(rewrite, plan); break;
     case BR_PLAN_RECURSIVE: estimate_recursive(rewrite, plan); break;
     case BR_PLAN_WORKING: set_rows(rewrite, plan, guess_working); break;
     }

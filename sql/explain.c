@@ -286,6 +286,20 @@ static void explain_limit(br_explainer *self, const br_expr *limit, const br_exp
     br_explain_expr(self, offset);
 }
 
+static void explain_table_function(br_explainer *self, const br_plan *plan)
+{
+    br_explain_text(self, "%s %s(", plan->call.keeps_unmatched ? "left call" : "call",
+                    plan->call.function->name);
+    br_explain_list(self, plan->call.arguments, plan->call.argument_count, ", ");
+    br_explain_text(self, ") [");
+    explain_columns(self, plan->columns + plan->column_count - plan->call.output_count,
+                    plan->call.output_count);
+    br_explain_text(self, "]");
+    if (plan->call.residual == NULL) return;
+    br_explain_text(self, " if ");
+    br_explain_expr(self, plan->call.residual);
+}
+
 static void explain_recursive(br_explainer *self, const br_plan *plan)
 {
     br_explain_text(self, "recursive %u %s", plan->recursive.index,
@@ -327,6 +341,7 @@ void br_explain_node(br_explainer *self, const br_plan *plan)
     case BR_PLAN_WINDOW: explain_window(self, plan); break;
     case BR_PLAN_SET: br_explain_text(self, "%s", sets[plan->set.set]); break;
     case BR_PLAN_APPLY: explain_apply(self, plan); break;
+    case BR_PLAN_CALL: explain_table_function(self, plan); break;
     case BR_PLAN_RECURSIVE: explain_recursive(self, plan); break;
     case BR_PLAN_WORKING: br_explain_text(self, "working %u", plan->working.index); break;
     }
@@ -349,6 +364,7 @@ const char *br_explain_operator(const br_plan *plan)
     case BR_PLAN_APPLY: return "apply";
     case BR_PLAN_RECURSIVE: return "recursive";
     case BR_PLAN_WORKING: return "working";
+    case BR_PLAN_CALL: return "call";
     }
     return "";
 }

@@ -89,6 +89,31 @@ static br_status prune_through(br_rewrite *rewrite, br_plan *plan, id_set needed
     return br_plan_refresh(rewrite, plan, err);
 }
 
+// Columns of the function that nobody reads are not asked for.
+static br_status prune_call(br_rewrite *rewrite, br_plan *plan, id_set needed, br_error *err)
+{
+    uint32_t count = plan->call.output_count, kept = 0;
+    br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, count);
+    uint32_t *outputs = BR_ALLOC(rewrite->arena, uint32_t, count);
+    id_set inner;
+    BR_NEED_NODE(columns, err);
+    BR_NEED_NODE(outputs, err);
+    BR_TRY(set_copy(rewrite, &needed, &inner, err));
+    BR_TRY(br_plan_each_expr(plan, set_add_expression, &inner, err));
+    const br_plan_column *added = plan->columns + plan->column_count - count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!set_has(inner, added[i].id)) continue;
+        columns[kept] = added[i];
+        outputs[kept++] = plan->call.outputs[i];
+    }
+    plan->columns = columns;
+    plan->column_count = kept;
+    plan->call.outputs = outputs;
+    plan->call.output_count = kept;
+    BR_TRY(prune(rewrite, &plan->left, inner, err));
+    return br_plan_refresh(rewrite, plan, err);
+}
+
 // Only columns, no two alike: the PROJECT below can give them in this order itself.
 static bool takes_over(const br_plan *project)
 {
@@ -340,6 +365,7 @@ static br_status prune(br_rewrite *rewrite, br_plan **plan, id_set needed, br_er
     case BR_PLAN_JOIN: return prune_join(rewrite, plan, needed, err);
     case BR_PLAN_SET: return prune_set(rewrite, *plan, needed, err);
     case BR_PLAN_WINDOW: return prune_window(rewrite, plan, needed, err);
+    case BR_PLAN_CALL: return prune_call(rewrite, *plan, needed, err);
     case BR_PLAN_RECURSIVE: return prune_recursive(rewrite, *plan, err);
     }
     return BR_OK;

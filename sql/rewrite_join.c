@@ -47,11 +47,10 @@ static br_status refresh_window(br_rewrite *rewrite, br_plan *window, br_error *
     return BR_OK;
 }
 
-// What the applied plan gives stays; it is behind the columns of the left side.
-static br_status refresh_apply(br_rewrite *rewrite, br_plan *apply, br_error *err)
+// What an applied plan or a function gives stays; it is behind the columns of the left side.
+static br_status refresh_apply(br_rewrite *rewrite, br_plan *apply, uint32_t added, br_error *err)
 {
     uint32_t left = br_plan_output_count(apply->left);
-    uint32_t added = br_plan_output_count(rewrite->query->applied[apply->apply.index]);
     br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, left + added);
     BR_NEED_NODE(columns, err);
     memcpy(columns, apply->left->columns, left * sizeof *columns);
@@ -64,7 +63,10 @@ static br_status refresh_apply(br_rewrite *rewrite, br_plan *apply, br_error *er
 br_status br_plan_refresh(br_rewrite *rewrite, br_plan *plan, br_error *err)
 {
     switch (plan->kind) {
-    case BR_PLAN_APPLY: return refresh_apply(rewrite, plan, err);
+    case BR_PLAN_APPLY:
+        return refresh_apply(rewrite, plan,
+                             br_plan_output_count(rewrite->query->applied[plan->apply.index]), err);
+    case BR_PLAN_CALL: return refresh_apply(rewrite, plan, plan->call.output_count, err);
     case BR_PLAN_JOIN: return refresh_join(rewrite, plan, err);
     case BR_PLAN_WINDOW: return refresh_window(rewrite, plan, err);
     case BR_PLAN_FILTER:

@@ -291,6 +291,7 @@ br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *condit
     case BR_PLAN_LIMIT: return push_order(rewrite, plan, conditions, err);
     case BR_PLAN_SET: return push_set(rewrite, plan, conditions, err);
     case BR_PLAN_WINDOW: return push_window(rewrite, plan, conditions, err);
+    case BR_PLAN_CALL:
     case BR_PLAN_APPLY: return push_apply(rewrite, plan, conditions, err);
     case BR_PLAN_RECURSIVE: BR_TRY(push_recursive(rewrite, *plan, err)); break;
     case BR_PLAN_VALUES:

@@ -200,11 +200,30 @@ typedef enum br_set_kind {
     BR_SET_UNION_ALL, BR_SET_UNION, BR_SET_INTERSECT, BR_SET_EXCEPT,
 } br_set_kind;
 
+typedef enum br_table_function_kind {
+    BR_TABLE_FUNCTION_SQLITE,  // SQLite runs it
+    BR_TABLE_FUNCTION_SERIES,  // generate_series
+} br_table_function_kind;
+
+typedef struct br_table_function_column {
+    const char *name;
+    uint8_t class_mask;
+    bool is_hidden;
+} br_table_function_column;
+
+typedef struct br_table_function {
+    const char *name;
+    br_table_function_kind kind;
+    uint32_t argument_min, argument_max;
+    uint32_t column_count;  // the last argument_max are the arguments; columns[column_count] is the
+    const br_table_function_column *columns;  // rowid
+} br_table_function;
+
 typedef enum br_plan_kind {
     BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
     BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET, BR_PLAN_WINDOW,
     BR_PLAN_APPLY,
-    BR_PLAN_RECURSIVE, BR_PLAN_WORKING,
+    BR_PLAN_RECURSIVE, BR_PLAN_WORKING, BR_PLAN_CALL,
 } br_plan_kind;
 
 struct br_plan {
@@ -297,6 +316,16 @@ struct br_plan {
         struct {               // WORKING: inside right of a RECURSIVE of that index, the rows on
             uint32_t index;    // which it runs; columns[i] is its i-th column
         } working;
+        struct {               // CALL: function is called with the arguments of each row of left.
+            const br_table_function *function;  // Puts out the left row beside each row of the
+            uint32_t argument_count;  // function: left's columns, then columns outputs[i] of it
+            br_expr **arguments;
+            uint32_t output_count;
+            uint32_t *outputs;
+            bool is_lateral;          // arguments named columns beside it in FROM
+            bool keeps_unmatched;     // LEFT JOIN: NULLs beside a left row without a match
+            br_expr *residual;        // keeps_unmatched: what a match has to fulfil; may be NULL
+        } call;
     };
 };
 

@@ -464,6 +464,7 @@ br_status br_domain_push(br_domain *domain, br_plan **plan, uint32_t *ids_out, b
             return push_limit(domain, plan, ids_out, err);
         // fall through
     case BR_PLAN_FILTER:
+    case BR_PLAN_CALL:
         BR_TRY(br_domain_push(domain, &node->left, ids_out, err));
         BR_TRY(br_domain_rename(domain, node, ids_out, err));
         return br_refresh_node(domain->binder, node, err);

@@ -52,7 +52,8 @@ bool br_pull_is_possible(br_binder *binder, br_plan *plan, const br_unnest_ids *
     case BR_PLAN_SET:
     case BR_PLAN_APPLY:
     case BR_PLAN_RECURSIVE:
-    case BR_PLAN_WORKING: break;
+    case BR_PLAN_WORKING:
+    case BR_PLAN_CALL: break;
     }
     return false;
 }

@@ -95,6 +95,10 @@ br_status br_refresh_node(br_binder *binder, br_plan *plan, br_error *err)
         return br_plan_window_columns(binder, plan)
                    ? BR_OK
                    : br_fail(err, BR_NOMEM, "no memory for the plan");
+    if (plan->kind == BR_PLAN_CALL)
+        return br_plan_call_columns(binder, plan)
+                   ? BR_OK
+                   : br_fail(err, BR_NOMEM, "no memory for the plan");
     if (!passes) return BR_OK;
     size_t bytes = plan->left->column_count * sizeof *plan->columns;
     plan->columns = br_arena_copy(binder->arena, plan->left->columns, bytes);
@@ -257,6 +261,10 @@ static br_status clone_lists(cloning *clone, br_plan *plan, br_error *err)
         COPY_LIST(plan->window.calls, plan->window.call_count);
         break;
     case BR_PLAN_APPLY: COPY_LIST(plan->apply.arguments, plan->apply.argument_count); break;
+    case BR_PLAN_CALL:
+        COPY_LIST(plan->call.arguments, plan->call.argument_count);
+        COPY_LIST(plan->call.outputs, plan->call.output_count);
+        break;
     case BR_PLAN_SHARED:
     case BR_PLAN_RECURSIVE:
     case BR_PLAN_WORKING:

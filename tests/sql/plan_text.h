@@ -217,7 +217,7 @@ static inline const char *plan_head(const br_plan *plan)
     static const char *const sets[] = {"union all", "union", "intersect", "except"};
     static const char *const kinds[] = {"scan", "values", "shared", "filter", "project",
                                         "aggregate", "", "sort", "limit", "", "window", "apply",
-                                        "recursive", "working"};
+                                        "recursive", "working", "call"};
     if (plan->kind == BR_PLAN_JOIN) return joins[plan->join.join];
     if (plan->kind == BR_PLAN_SET) return sets[plan->set.set];
     return kinds[plan->kind];
@@ -236,11 +236,16 @@ static inline void put_plan(plan_text *out, const br_plan *plan)
         return;
     }
     if (plan->kind == BR_PLAN_APPLY) put(out, " %u", plan->apply.index);
+    if (plan->kind == BR_PLAN_CALL) put(out, " %s", plan->call.function->name);
     put(out, "(");
     if (plan->left != NULL) put_plan(out, plan->left);
     if (plan->right != NULL) put(out, ", ");
     if (plan->right != NULL) put_plan(out, plan->right);
     if (plan->kind == BR_PLAN_VALUES) put(out, "%u", plan->values.row_count);
+    if (plan->kind == BR_PLAN_CALL) {
+        put(out, ": ");
+        put_list(out, plan->call.arguments, plan->call.argument_count, ", ");
+    }
     if (plan->kind == BR_PLAN_FILTER) {
         put(out, ": ");
         put_expr(out, plan->filter.predicate);

@@ -283,6 +283,23 @@ static void test_bind_with_recursive(void)
     CHECK_INT(query->run_count, 1);
 }
 
+static void test_bind_table_functions(void)
+{
+    check_plan("SELECT value FROM json_each('[1]')",
+               "project(call json_each(values(1): '[1]'): value)");
+    check_plan("SELECT a, value FROM t, generate_series(1, a) WHERE value > 2",
+               "project(filter(call generate_series(scan t: 1, a): (value > 2)): a, value)");
+    check_plan("SELECT a, value FROM t JOIN generate_series(1, 3)",
+               "project(join(scan t, call generate_series(values(1): 1, 3)): a, value)");
+    br_query *query = plan("SELECT a, key FROM t LEFT JOIN json_each(b) j ON j.value = a");
+    const br_plan *call = query->root->left;
+    CHECK_INT(call->kind, BR_PLAN_CALL);
+    CHECK(call->call.is_lateral);
+    CHECK(call->call.keeps_unmatched);
+    CHECK(call->call.residual != NULL);
+    CHECK((call->columns[call->column_count - 1].type.class_mask & BR_MASK_NULL) != 0);
+}
+
 static void test_bind_recursive_errors(void)
 {
     static const char *const wrong[][2] = {
@@ -500,8 +517,12 @@ static void test_bind_reasons_for_what_only_sqlite_runs(void)
                 "json_group_array() over a window");
     check_error("SELECT quantile(a, b) FROM t", BR_UNSUPPORTED, -1,
                 "quantile() with a fraction that is not constant");
-    check_error("SELECT * FROM json_each('[1]')", BR_UNSUPPORTED, -1,
-                "table-valued function json_each() is not native");
+    check_error("SELECT * FROM pragma_table_info('t')", BR_UNSUPPORTED, -1,
+                "table-valued function pragma_table_info() is not native");
+    check_error("SELECT * FROM t RIGHT JOIN json_each('[1]') j ON t.a = j.value", BR_UNSUPPORTED,
+                -1, "RIGHT or FULL JOIN with a table-valued function");
+    check_error("SELECT * FROM t, (u JOIN json_each(t.b) j)", BR_UNSUPPORTED, -1,
+                "json_each() over columns outside of its join");
     check_error("SELECT a FROM t WHERE b = 'x' COLLATE other", BR_UNSUPPORTED, -1,
                 "collation 'other' is not native");
 }
@@ -707,6 +728,7 @@ int main(void)
     RUN(test_bind_with);
     RUN(test_bind_with_recursive);
     RUN(test_bind_recursive_errors);
+    RUN(test_bind_table_functions);
     RUN(test_bind_result_names);
     RUN(test_bind_comparison_affinity);
     RUN(test_bind_comparison_collation);
