@@ -328,6 +328,13 @@ bool br_expr_is_heavy(const br_expr *expr)
     return false;
 }
 
+// LIKE and GLOB of a blob may be 0, whatever the other operand is: NULL too.
+static bool may_be_blob_match(const br_expr *expr)
+{
+    if (expr->operator_ != BR_OP_LIKE && expr->operator_ != BR_OP_GLOB) return false;
+    return ((expr->args[0]->type.class_mask | expr->args[1]->type.class_mask) & BR_MASK_BLOB) != 0;
+}
+
 // NULL for sure when the columns of the set are.
 static bool becomes_null(const br_rewrite *rewrite, const br_expr *expr, uint32_t stamp)
 {
@@ -340,7 +347,7 @@ static bool becomes_null(const br_rewrite *rewrite, const br_expr *expr, uint32_
         return becomes_null(rewrite, expr->args[0], stamp);
     bool is_strict = expr->operator_ <= BR_OP_GE || expr->operator_ == BR_OP_LIKE ||
                      expr->operator_ == BR_OP_GLOB;
-    if (!is_strict) return false;
+    if (!is_strict || may_be_blob_match(expr)) return false;
     for (uint32_t i = 0; i < expr->arg_count && i < 2; i++)
         if (becomes_null(rewrite, expr->args[i], stamp)) return true;
     return false;
