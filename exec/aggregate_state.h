@@ -75,7 +75,7 @@ typedef struct br_number_list {
     uint64_t count;
 } br_number_list;
 
-enum { BR_STATE_NO_ARG = UINT32_MAX };
+static const uint32_t BR_STATE_NO_ARG = UINT32_MAX;
 
 typedef struct br_state_spec {
     br_state_kind kind;

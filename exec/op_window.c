@@ -9,8 +9,8 @@
 enum {
     TASK_ROWS_MIN = 16 * BR_BATCH_ROWS,  // partitions are handed out in portions of so many rows
     BATCHES_PER_MORSEL = 32,
-    NO_COLUMN = UINT32_MAX,
 };
+static const uint32_t NO_COLUMN = UINT32_MAX;
 
 // Which stored columns a call reads; NO_COLUMN: none, or it is a constant that the job has.
 typedef struct call_columns {

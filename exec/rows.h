@@ -70,7 +70,7 @@ typedef struct br_rows {
     br_vector *columns;  // FLAT, DATE, DATETIME, or CONST of class BR_NULL; row_count long
 } br_rows;
 
-enum { BR_ROW_NONE = UINT32_MAX };
+static const uint32_t BR_ROW_NONE = UINT32_MAX;
 
 BR_CHECKED br_status br_rows_build(br_run *run, const br_batches *batches, const br_keep *keep,
                                    br_rows *rows_out, br_error *err);
