@@ -124,6 +124,18 @@ static void close_join(closure *self, const br_plan *join, bool keeps)
         close_equality(self, join, i);
 }
 
+// The keys tell the group. Where an outer join may replace it by NULLs, one of them must tell that
+// apart from the group.
+static bool is_group_determined(const closure *self, const br_plan *plan, bool keeps)
+{
+    bool has_null_free = false;
+    for (uint32_t i = 0; i < plan->aggregate.key_count; i++) {
+        if (!is_determined(self, plan->columns[i].id)) return false;
+        if ((plan->columns[i].type.class_mask & BR_MASK_NULL) == 0) has_null_free = true;
+    }
+    return keeps || has_null_free;
+}
+
 static void close_plan(closure *self, const br_plan *plan, bool keeps)
 {
     switch (plan->kind) {
@@ -134,9 +146,7 @@ static void close_plan(closure *self, const br_plan *plan, bool keeps)
         break;
     case BR_PLAN_JOIN: close_join(self, plan, keeps); break;
     case BR_PLAN_AGGREGATE:
-        for (uint32_t i = 0; i < plan->aggregate.key_count; i++)
-            if (!is_determined(self, plan->columns[i].id)) return;
-        determine_all(self, plan);
+        if (is_group_determined(self, plan, keeps)) determine_all(self, plan);
         break;
     case BR_PLAN_PROJECT:
         close_plan(self, plan->left, keeps);
