@@ -202,7 +202,8 @@ static compare_outcome compare_statuses(braid_status olap, const char *olap_mess
                                         char *message_out, size_t message_size)
 {
     snprintf(message_out, message_size, "'%s', SQLite says '%s'", olap_message, oltp_message);
-    if (olap == BRAID_INTERRUPTED || oltp == BRAID_INTERRUPTED) return COMPARE_INTERRUPTED;
+    bool gave_up = olap == BRAID_INTERRUPTED || olap == BRAID_NOMEM;
+    if (gave_up || oltp == BRAID_INTERRUPTED || oltp == BRAID_NOMEM) return COMPARE_INTERRUPTED;
     if (oltp == BRAID_SQL) return olap == BRAID_OK ? COMPARE_DIFFERENT : COMPARE_INVALID;
     if (olap == BRAID_UNSUPPORTED) {
         snprintf(message_out, message_size, "%s", olap_message);

@@ -15,7 +15,7 @@ typedef enum compare_outcome {
     COMPARE_SAME,
     COMPARE_REFUSED,     // not native
     COMPARE_INVALID,     // not SQL that SQLite runs
-    COMPARE_INTERRUPTED, // took too long in one of the engines
+    COMPARE_INTERRUPTED, // took too long, or too much memory, in one of the engines
     COMPARE_OPEN,        // an error in one engine that depends on the order of evaluation
     COMPARE_DIFFERENT,
     COMPARE_OUTCOMES,

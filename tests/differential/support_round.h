@@ -25,7 +25,7 @@ void round_maintain(test_round *self);
 void round_folder_make(char *folder_out);
 void round_folder_remove(const char *folder);
 // Another handle on the file; threads 0 and isa NULL: at random. A set that
-// the CPU lacks gives way to the best it has.
+// the CPU lacks gives way to the best it has. Some handles have little memory.
 braid *round_handle(test_round *self, uint32_t threads, const char *isa);
 void round_must(braid *db, braid_status status, const char *what);
 

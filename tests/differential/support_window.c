@@ -20,7 +20,8 @@ static bool window_function(test_world *self, const query_scope *scope, bool is_
         uint32_t which = world_below(self, 6);
         if (number == NULL && which < 3) which += 3;
         if (choice == 13)
-            text_add(out, "group_concat(%s%s)", any->name, world_chance(self, 50) ? ", ';'" : "");
+            text_add(out, "group_concat('_' || %s%s)", any->name,
+                     world_chance(self, 50) ? ", ';'" : "");
         else
             text_add(out, "%s(%s)", aggregates[which], which < 3 ? number->name : any->name);
         if (world_chance(self, 20)) {
