@@ -18,7 +18,24 @@ typedef struct boundary_job {
     uint8_t *begins;  // per row
 } boundary_job;
 
-// Rows first..first+count-1 (first > 0) whose key differs from that of the row before begin `what`.
+static void begin(const boundary_job *job, uint32_t row, uint8_t what)
+{
+    if (job->begins[row] < what) job->begins[row] = what;
+}
+
+// Rows first..first+count-1 whose number is not that of the row before begin `what`.
+static void note_other_words(const boundary_job *job, const br_vector *column, uint8_t what,
+                             uint32_t first, uint32_t count)
+{
+    int64_t before = column->i64[job->order[first - 1]];
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t word = column->i64[job->order[first + i]];
+        if (word != before) begin(job, first + i, what);
+        before = word;
+    }
+}
+
+// The same for a key of any kind; first > 0.
 static br_status note_differences(const boundary_job *job, uint32_t key, uint32_t first,
                                   uint32_t count, br_arena *scratch, br_error *err)
 {
@@ -28,6 +45,11 @@ static br_status note_differences(const boundary_job *job, uint32_t key, uint32_
     br_vector picked;
     bool differ;
     if (column->class_ == BR_NULL) return BR_OK;
+    bool is_word = column->class_ == BR_INT || br_is_time_kind(column->kind);
+    if (is_word && column->validity == NULL) {
+        note_other_words(job, column, what, first, count);
+        return BR_OK;
+    }
     memset(is_equal, 1, count);
     BR_TRY(br_column_pick(job->run, column, job->order + first, count, false, scratch, &picked,
                           err));
@@ -36,7 +58,7 @@ static br_status note_differences(const boundary_job *job, uint32_t key, uint32_
     BR_TRY(br_keys_compare(job->run, &picked, column, job->keys->keys[key].collation, &pairs,
                            scratch, &differ, err));
     for (uint32_t i = 0; differ && i < count; i++) {
-        if (!is_equal[i] && job->begins[first + i] < what) job->begins[first + i] = what;
+        if (!is_equal[i]) begin(job, first + i, what);
     }
     return BR_OK;
 }
