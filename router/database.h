@@ -87,6 +87,7 @@ struct br_statement {
     br_query *query;                  // NULL: none, or unsupported
     const char *unsupported;          // why the columnar engine does not run it; NULL: it does
     br_status refusal;                // with that: BR_SQL or BR_UNSUPPORTED
+    int32_t refusal_offset;           // where in the text; -1: nowhere
     const br_schema_ref *plan_schema; // the schema it was planned under, held
     uint32_t plan_functions;          // how many functions were defined when it was planned
     uint64_t plan_version;            // the snapshot version it was last seen to fit
@@ -129,6 +130,8 @@ void br_running_end(br_database *database, uint32_t slot);
 
 // Rules that need no plan. NULL: the columnar engine may run it.
 const char *br_statement_rule(const br_statement *statement);
+// Why the engine that runs it does.
+const char *br_statement_reason(const br_statement *statement);
 // Runs on the columnar engine. BR_UNSUPPORTED, with the reason as message, leaves it to SQLite.
 BR_CHECKED br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
                                            br_outcome **outcome_out, br_error *err);

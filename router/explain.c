@@ -106,7 +106,7 @@ static br_status explain_plan(br_statement *statement, const br_snapshot *snapsh
     bool forced = statement->engine != BR_ENGINE_AUTO;
     if (request->analyze) BR_TRY(analyze_olap(statement, snapshot, schema, &profile, err));
     what.engine = engine_name(forced ? statement->engine : statement->route);
-    what.reason = forced ? "forced" : statement->route_reason;
+    what.reason = br_statement_reason(statement);
     what.query = statement->query;
     what.cost_olap_ns = statement->cost_olap_ns;
     what.cost_oltp_ns = statement->cost_oltp_ns;

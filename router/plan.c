@@ -24,6 +24,7 @@ static void statement_set_unsupported(br_statement *statement, const br_error *p
     const char *reason = br_arena_copy_text(statement->plan_arena, problem->message, size);
     statement->unsupported = reason != NULL ? reason : "out of memory while planning";
     statement->refusal = problem->status;
+    statement->refusal_offset = problem->sql_offset;
     statement->query = NULL;
 }
 

@@ -257,13 +257,22 @@ const char *br_statement_rule(const br_statement *statement)
     return NULL;
 }
 
+const char *br_statement_reason(const br_statement *statement)
+{
+    if (statement->engine == BR_ENGINE_AUTO) return statement->route_reason;
+    return statement->ast.is_extended ? "SQLite has no QUALIFY" : "forced";
+}
+
 static br_status statement_plan_native(br_statement *statement, const br_snapshot *snapshot,
                                        const br_schema_ref *schema, br_error *err)
 {
     BR_TRY(br_statement_plan(statement, snapshot, schema, err));
     if (statement->unsupported == NULL) return BR_OK;
-    br_status refusal = statement->ast.is_extended ? statement->refusal : BR_UNSUPPORTED;
-    return br_fail(err, refusal, "%s", statement->unsupported);
+    if (!statement->ast.is_extended)
+        return br_fail(err, BR_UNSUPPORTED, "%s", statement->unsupported);
+    br_status status = br_fail(err, statement->refusal, "%s", statement->unsupported);
+    if (err != NULL) err->sql_offset = statement->refusal_offset;
+    return status;
 }
 
 br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
@@ -291,8 +300,7 @@ br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
         br_outcome *outcome = *outcome_out;
         outcome->seq = br_snapshot_watermark(snapshot).seq;
         outcome->version = br_snapshot_version(snapshot);
-        const char *reason =
-            statement->engine == BR_ENGINE_OLAP ? "forced" : statement->route_reason;
+        const char *reason = br_statement_reason(statement);
         outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
         if (outcome->reason == NULL) outcome->reason = "";
         outcome->lag_ms = statement->freshness == BR_FRESH_STRICT ? 0 : database_lag_ms(database);

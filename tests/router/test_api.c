@@ -410,6 +410,34 @@ static void test_values_stay_bound_from_run_to_run(void)
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
+// What SQLite's grammar has not never goes there, however few the rows.
+static void test_qualify_is_never_sqlites(void)
+{
+    braid *db = support_open("qualify.db");
+    const char *sql = "SELECT a FROM t QUALIFY rank() OVER (ORDER BY a DESC) = 1";
+    braid_result *result = NULL;
+    support_exec(db, "CREATE TABLE t(a); INSERT INTO t VALUES(1), (3), (2)");
+    braid_statement *statement = support_prepare(db, sql);
+    braid_statement_set_engine(statement, BRAID_ENGINE_AUTO);
+    CHECK_INT(braid_run(statement, &result), BRAID_OK);
+    CHECK_INT(braid_value_get(result, 0, 0).as.integer, 3);
+    CHECK_INT(support_info(result).engine, BRAID_ENGINE_OLAP);
+    CHECK_TEXT(support_info(result).reason, "SQLite has no QUALIFY");
+    braid_result_free(result);
+    braid_statement_set_engine(statement, BRAID_ENGINE_OLTP);
+    CHECK_INT(braid_run(statement, &result), BRAID_SQL);
+    braid_statement_close(statement);
+    check_sql_error(db, "SELECT a FROM t QUALIFY nowhere > rank() OVER ()",
+                    "no such column: nowhere", 24);
+    check_sql_error(db, "SELECT a FROM t QUALIFY a > 1", "QUALIFY clause on a query without", -1);
+    support_exec(db, "BEGIN; INSERT INTO t VALUES(10)");
+    CHECK_INT(braid_query(db, sql, &result), BRAID_UNSUPPORTED);
+    CHECK(strstr(braid_error_message(db), "transaction") != NULL);
+    support_exec(db, "COMMIT");
+    CHECK_INT(support_int(db, sql), 10);
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 // ---- transactions and sessions ---------------------------------------------------------------
 
 static void test_queries_see_their_own_transaction(void)
@@ -527,6 +555,7 @@ int main(void)
     RUN(test_parameters_have_names_and_numbers);
     RUN(test_parameters_of_every_class);
     RUN(test_values_stay_bound_from_run_to_run);
+    RUN(test_qualify_is_never_sqlites);
     RUN(test_queries_see_their_own_transaction);
     RUN(test_prepared_begin_and_commit);
     RUN(test_temporary_tables_and_attached_files);
