@@ -116,8 +116,8 @@ typedef struct scanner {
 } scanner;
 
 // The scan functions return false for what is better left to SQLite. `step` is how many steps of
-// the path led here; NOWHERE: the value is not on the path.
-enum { NOWHERE = UINT32_MAX };
+// the path led here; nowhere: the value is not on the path.
+static const uint32_t nowhere = UINT32_MAX;
 
 static bool scan_value(scanner *self, uint32_t step);
 
@@ -215,7 +215,7 @@ static bool scan_object(scanner *self, uint32_t step)
                        memcmp(key, path->steps[step].key.data, size) == 0;
         if (wants && has_escape) return false;
         if (matches) is_first = false;
-        if (!scan_char(self, ':') || !scan_value(self, matches ? step + 1 : NOWHERE)) return false;
+        if (!scan_char(self, ':') || !scan_value(self, matches ? step + 1 : nowhere)) return false;
     } while (scan_char(self, ','));
     return scan_char(self, '}');
 }
@@ -228,7 +228,7 @@ static bool scan_array(scanner *self, uint32_t step)
     if (scan_char(self, ']')) return true;
     do {
         bool matches = wants && index == path->steps[step].index;
-        if (!scan_value(self, matches ? step + 1 : NOWHERE)) return false;
+        if (!scan_value(self, matches ? step + 1 : nowhere)) return false;
         index++;
     } while (scan_char(self, ','));
     return scan_char(self, ']');
