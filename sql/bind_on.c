@@ -101,21 +101,53 @@ static br_status add_pair_key(br_binder *binder, br_plan *join, const br_domain 
     return BR_OK;
 }
 
+// Columns that the condition compares for equality are in D too: so its pairs find their rows again
+// by more than what the subqueries name.
+static br_status equal_parts(const outer_on *on, br_expr **out, br_error *err)
+{
+    br_expr *plain = NULL;
+    BR_TRY(plain_parts(on, &plain, err));
+    if (plain == NULL) return BR_OK;
+    bool is_and = plain->kind == BR_EXPR_OPERATOR && plain->operator_ == BR_OP_AND;
+    uint32_t count = is_and ? plain->arg_count : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        br_expr *part = is_and ? plain->args[i] : plain;
+        bool is_equal = part->kind == BR_EXPR_OPERATOR && part->operator_ == BR_OP_EQ;
+        if (!is_equal) continue;
+        *out = br_expr_and(on->scope->binder->arena, *out, part);
+        BR_NEED(*out, err);
+    }
+    return BR_OK;
+}
+
+// The joins, one on top of the other, and what else names columns that have to be in D.
+static br_status chain_joins(outer_on *on, br_plan **out, br_error *err)
+{
+    br_expr *equal = NULL;
+    br_plan *chain = NULL;
+    for (uint32_t i = 0; i < on->joins.count; i++) {
+        on->joins.joins[i]->left = chain;
+        chain = on->joins.joins[i];
+    }
+    BR_TRY(equal_parts(on, &equal, err));
+    if (equal != NULL) chain = br_plan_filter(on->scope->binder, chain, equal);
+    BR_NEED(chain, err);
+    *out = chain;
+    return BR_OK;
+}
+
 // D, the distinct pairs, with the joins on top; the right side with D's pairs beside each row; and
 // rows of the left side match only pairs of their own values.
 static br_status join_pairs(outer_on *on, br_error *err)
 {
     br_binder *binder = on->scope->binder;
-    br_plan *join = on->join, *pairs, *domain_plan, *chain = NULL;
+    br_plan *join = on->join, *pairs, *domain_plan, *chain;
     br_domain domain;
     br_unnest_ids left;
     BR_TRY(br_ids_init(binder, &left, err));
     for (uint32_t i = 0; i < join->left->column_count; i++) left.has[join->left->columns[i].id] = 1;
     BR_TRY(all_pairs(on, &pairs, err));
-    for (uint32_t i = 0; i < on->joins.count; i++) {
-        on->joins.joins[i]->left = chain;
-        chain = on->joins.joins[i];
-    }
+    BR_TRY(chain_joins(on, &chain, err));
     BR_TRY(br_domain_init(&domain, binder, pairs, chain, err));
     for (uint32_t i = 0; i < on->joins.count; i++) on->joins.joins[i]->left = NULL;
     uint32_t *ids = BR_ALLOC(binder->arena, uint32_t, domain.count);
