@@ -227,6 +227,8 @@ static const char *const heavy[] = {
     "SELECT l.a, r.b FROM l JOIN r ON l.k = r.k",
     "SELECT l.a, r.b FROM r LEFT JOIN l ON l.k = r.k AND l.a < r.b",
     "SELECT k FROM l INTERSECT SELECT k FROM r",
+    "SELECT b, (SELECT count(*) FROM (SELECT k FROM l WHERE l.a < r.b LIMIT 3 OFFSET (SELECT 1)))"
+    " FROM r WHERE b < 20",
     "WITH q AS (SELECT k, sum(a) AS s FROM l GROUP BY k) SELECT * FROM q WHERE s = (SELECT max(s) FROM q)",
 };
 
@@ -267,6 +269,36 @@ static void test_cancelled_and_too_late(void)
         world.deadline_ns = 0;
         CHECK_INT(atomic_load(&world.query_quota.used_bytes), 0);
     }
+}
+
+// For each row x of r, the rows of r whose b is the argument x.k; none for texts and NULLs.
+static void test_apply_with_and_without_rows(void)
+{
+    arena = br_arena_new(NULL);
+    next_id = 1;
+    br_expr *parameter = constant(br_value_null()), *arguments[1], *filters[1];
+    parameter->kind = BR_EXPR_PARAMETER;
+    parameter->type.class_mask = BR_MASK_ALL;
+    br_plan *inner = plan_scan("r"), *applied[1] = {inner};
+    filters[0] = operator_of(BR_OP_EQ, column_of(inner, 1), parameter);
+    inner->scan.filters = filters;
+    inner->scan.filter_count = 1;
+    br_plan *apply = plan_new(BR_PLAN_APPLY, 4);
+    apply->left = plan_scan("r");
+    for (uint32_t i = 0; i < 2; i++) {
+        apply->columns[i] = apply->left->columns[i];
+        apply->columns[2 + i] = (br_plan_column){.id = next_id++, .name = "c"};
+        apply->columns[2 + i].type.class_mask = BR_MASK_ALL;
+    }
+    arguments[0] = column_of(apply->left, 0);
+    apply->apply.arguments = arguments;
+    apply->apply.argument_count = 1;
+    br_query query = {
+        .root = apply, .applied_count = 1, .applied = applied, .argument_count = 1};
+    CHECK(world_check_plan(&world, &query, "SELECT * FROM r x JOIN r y ON y.b = x.k"));
+    apply->apply.keeps_unmatched = true;
+    CHECK(world_check_plan(&world, &query, "SELECT * FROM r x LEFT JOIN r y ON y.b = x.k"));
+    br_arena_free(arena);
 }
 
 // A plan made for other data than the snapshot's.
@@ -315,6 +347,7 @@ int main(void)
     RUN(test_joins_on_two_keys);
     RUN(test_mark_and_single);
     RUN(test_filters_that_are_constants);
+    RUN(test_apply_with_and_without_rows);
     RUN(test_outdated_plan);
     RUN(test_memory_limits);
     RUN(test_cancelled_and_too_late);

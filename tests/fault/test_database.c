@@ -41,8 +41,10 @@ static const char *const queries[] = {
     " FROM t WHERE id < 300",
     "WITH RECURSIVE s(n) AS (SELECT 1 UNION SELECT n + a FROM s JOIN t ON t.id = s.n WHERE n < 90)"
     " SELECT n FROM s",
-    "SELECT id, (SELECT b FROM t y WHERE y.a = x.a ORDER BY y.c DESC LIMIT 1 OFFSET 1) FROM t x"
+    "SELECT id, (SELECT b FROM t y WHERE y.a = x.a ORDER BY y.c DESC LIMIT 1 OFFSET (SELECT 1))"
+    " FROM t x"
     " WHERE id < 50",
+    "SELECT id FROM t x WHERE b NOT IN (SELECT b FROM t y WHERE y.a = x.a LIMIT 2) AND id < 90",
     "SELECT a, median(c), json_group_array(b ORDER BY id) FROM t GROUP BY rollup(a)",
 };
 
