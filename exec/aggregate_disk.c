@@ -68,6 +68,17 @@ static bool put_list(br_spill_buffer *buffer, const br_state_spec *spec,
     return br_spill_put_values(buffer, values, (uint32_t)(list->count * width));
 }
 
+static bool put_numbers(br_spill_buffer *buffer, const br_number_list *list)
+{
+    uint64_t *count = br_spill_put(buffer, sizeof *count);
+    if (count == NULL) return false;
+    *count = list->count;
+    double *numbers = br_spill_put(buffer, list->count * sizeof *numbers);
+    if (numbers == NULL) return false;
+    br_numbers_copy(list, numbers);
+    return true;
+}
+
 bool br_state_put(br_spill_buffer *buffer, const br_state_spec *spec, const br_state_array *array,
                   const uint32_t *rows, uint32_t count)
 {
@@ -95,7 +106,14 @@ bool br_state_put(br_spill_buffer *buffer, const br_state_spec *spec, const br_s
         }
         return true;
     }
-    default:
+    case BR_STATE_NUMBERS: {
+        const br_number_list *lists = (const br_number_list *)(const void *)array->items;
+        for (uint32_t i = 0; i < count; i++) {
+            if (!put_numbers(buffer, &lists[rows[i]])) return false;
+        }
+        return true;
+    }
+    default:  // kinds without pointers
         return put_items(buffer, array->items, br_state_item_bytes(spec->kind), rows, count);
     }
 }
@@ -163,6 +181,17 @@ bool br_state_take(char **at, const br_state_spec *spec, uint32_t count, br_aren
         out->items = (char *)lists;
         for (uint32_t i = 0; i < count; i++) {
             if (!take_list(at, spec, arena, &lists[i])) return false;
+        }
+        return true;
+    }
+    case BR_STATE_NUMBERS: {
+        br_number_list *lists = BR_ALLOC(arena, br_number_list, count);
+        if (lists == NULL) return false;
+        out->items = (char *)lists;
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t size = *(const uint64_t *)br_spill_take(at, sizeof size);
+            const double *numbers = br_spill_take(at, size * sizeof *numbers);
+            if (!br_numbers_make(&lists[i], numbers, size, arena)) return false;
         }
         return true;
     }

@@ -143,6 +143,10 @@ BR_CHECKED br_status br_list_finish(const br_finish_context *context,
 BR_CHECKED br_status br_statistics_update(const br_state_spec *spec, br_state_array *array,
                                           const br_state_rows *rows, br_error *err);
 void br_numbers_merge(br_number_list *list, const br_number_list *from);
+// All numbers in their order, and a list of such.
+void br_numbers_copy(const br_number_list *list, double *out);
+bool br_numbers_make(br_number_list *list, const double *numbers, uint64_t count,
+                     br_arena *arena);
 BR_CHECKED br_status br_statistics_finish(const br_finish_context *context,
                                           const br_aggregate_output *output, br_vector *out,
                                           br_error *err);

@@ -57,6 +57,36 @@ br_status br_statistics_update(const br_state_spec *spec, br_state_array *array,
     return BR_OK;
 }
 
+void br_numbers_copy(const br_number_list *list, double *out)
+{
+    uint64_t count = 0;
+    for (const br_number_chunk *chunk = list->first; count < list->count; chunk = chunk->next) {
+        memcpy(out + count, chunk->numbers, chunk->count * sizeof *out);
+        count += chunk->count;
+    }
+}
+
+bool br_numbers_make(br_number_list *list, const double *numbers, uint64_t count,
+                     br_arena *arena)
+{
+    *list = (br_number_list){.count = count};
+    for (uint64_t done = 0; done < count;) {
+        uint64_t left = count - done;
+        uint32_t size = left < CHUNK_NUMBERS_MAX ? (uint32_t)left : CHUNK_NUMBERS_MAX;
+        br_number_chunk *chunk =
+            br_arena_alloc(arena, sizeof *chunk + size * sizeof(double), 16);
+        if (chunk == NULL) return false;
+        chunk->next = NULL;
+        chunk->count = chunk->capacity = size;
+        memcpy(chunk->numbers, numbers + done, size * sizeof(double));
+        if (list->last == NULL) list->first = chunk;
+        else list->last->next = chunk;
+        list->last = chunk;
+        done += size;
+    }
+    return true;
+}
+
 void br_numbers_merge(br_number_list *list, const br_number_list *from)
 {
     if (from->first == NULL) return;

@@ -258,6 +258,29 @@ class TestFormats(Case):
 
 
 class TestQuery(Case):
+    def test_memory_stays_within_the_budget(self):
+        self.sqlite("CREATE TABLE n(i INTEGER PRIMARY KEY, k INTEGER, t TEXT); WITH RECURSIVE "
+                    "s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 400000) INSERT INTO "
+                    "n SELECT i, i * 104729 % 400009, 'number ' || (i * 7919 % 400009) FROM s",
+                    "n.db")
+        self.braid("sync", "n.db")
+        sql = ("SELECT count(*), max(t) FROM (SELECT k, max(t) AS t, count(*) FROM n GROUP BY k, t)",
+               "SELECT i FROM n ORDER BY t, k LIMIT 1 OFFSET 399000",
+               "SELECT count(*), max(b.t) FROM n a JOIN n b ON a.k = b.i")
+        code = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+                "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        for query in sql:
+            run = subprocess.run(
+                [sys.executable, "-c", code, BRAID, "query", "n.db", query, "--engine", "olap",
+                 "--memory", "40M", "--format", "csv"], cwd=self.folder, env=self.environment,
+                stdout=subprocess.PIPE, check=True, text=True)
+            lines = run.stdout.splitlines()
+            expected = self.sqlite(query, "n.db")[0]
+            self.assertEqual(lines[-2].split(",")[0], str(expected[0]))
+            program_kib = 12 * 1024  # libraries, code, SQLite's own cache
+            if "asan" not in BRAID:  # the sanitizer's own memory is not ours
+                self.assertLess(int(lines[-1]), 40 * 1024 * 1.1 + program_kib, query)
+
     def test_statements_run_in_order(self):
         self.write("q.sql", "\ufeffSELECT 2; -- a comment; with a semicolon\nSELECT ';' AS x;;\n")
         self.assertEqual(self.rows("SELECT 1", "-f", "q.sql", "SELECT 3; SELECT 4"),
