@@ -18,9 +18,9 @@ enum {
 // The tables and batches that a worker is at need some as well; every allocation costs more under
 // ASan.
 #ifdef BR_ARENA_ASAN
-static size_t limit_min = 8 << 20;
+static size_t limit_min = 10 << 20;
 #else
-static size_t limit_min = 5 << 20;
+static size_t limit_min = 7 << 20;
 #endif
 static query_world world;
 static br_error err;
