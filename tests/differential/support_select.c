@@ -469,17 +469,19 @@ void world_query(test_world *self, sql_text *out)
 
 // ---- pairs of queries --------------------------------------------------------------------------
 
+// `test` has its first letter, ' ' or N for NOT, before the condition and the rest behind it.
 static void where_add(const from_clause *from, const char *condition, const char *test,
                       sql_text *out)
 {
     bool has_filter = from->filter.size > 0;
-    text_add(out, " FROM %s WHERE %s%s(%s) %s", from->text.bytes,
-             has_filter ? from->filter.bytes : "", has_filter ? " AND " : "", condition, test);
+    text_add(out, " FROM %s WHERE %s%s%s(%s)%s", from->text.bytes,
+             has_filter ? from->filter.bytes : "", has_filter ? " AND " : "",
+             test[0] == 'N' ? "NOT " : "", condition, test + 1);
 }
 
 void world_partition(test_world *self, sql_text *whole, sql_text *parts)
 {
-    static const char *const tests[] = {"", "= 0", "IS NULL"};
+    static const char *const tests[] = {" ", "N", "  IS NULL"};
     from_clause from;
     sql_text items = {0}, condition = {0}, marked = {0};
     query_begin(self);
@@ -490,7 +492,7 @@ void world_partition(test_world *self, sql_text *whole, sql_text *parts)
     }
     predicate(self, &from.scope, 2, &condition);
     text_add(&marked, "SELECT %s", items.bytes);
-    where_add(&from, "1", "", &marked);
+    where_add(&from, "1", " ", &marked);
     query_render(marked.bytes, true, whole);
     text_clear(&marked);
     for (uint32_t i = 0; i < 3; i++) {
@@ -512,11 +514,11 @@ void world_count(test_world *self, sql_text *optimized, sql_text *plain)
     from_init(self, NULL, 2, &from);
     predicate(self, &from.scope, 3, &condition);
     text_add(&marked, "SELECT count(*)");
-    where_add(&from, condition.bytes, "", &marked);
+    where_add(&from, condition.bytes, " ", &marked);
     query_render(marked.bytes, true, optimized);
     text_clear(&marked);
     text_add(&marked, "SELECT coalesce(sum(v), 0) FROM (SELECT (%s) IS TRUE AS v", condition.bytes);
-    where_add(&from, "1", "", &marked);
+    where_add(&from, "1", " ", &marked);
     text_add(&marked, ")");
     query_render(marked.bytes, true, plain);
     text_release(&condition);
