@@ -41,7 +41,7 @@ static void source_named(const world_name *name, source *made, query_scope *scop
 {
     text_add(out, "%s AS %s", name->name, made->alias);
     for (uint32_t c = 0; c < name->column_count; c++) {
-        char column[8];
+        char column[16];
         snprintf(column, sizeof column, "d%u", c);
         scope_add(scope, made->alias, column, name->columns[c].flavour,
                   name->columns[c].is_collated);
