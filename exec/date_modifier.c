@@ -45,7 +45,7 @@ static bool parse_addition(br_text text, br_date_modifier *out)
 {
     uint32_t at = text.data[0] == '+' || text.data[0] == '-', from = at;
     int64_t amount = 0;
-    while (at < text.size && is_digit(text.data[at]))
+    while (at < text.size && is_digit(text.data[at]) && at - from <= AMOUNT_DIGITS_MAX)
         amount = amount * 10 + (text.data[at++] - '0');
     if (at == from || at - from > AMOUNT_DIGITS_MAX) return false;
     uint32_t spaces = at;

@@ -401,8 +401,7 @@ static void test_memory_budget_stops_one_query(void)
     static const char wide_sql[] = "SELECT a.n, b.n, a.t FROM number a, number b";
     exhaust(db, wide_sql, BRAID_ENGINE_OLAP);
     exhaust(db, wide_sql, BRAID_ENGINE_OLTP);
-    exhaust(db, "SELECT a.t || b.n, count(*) FROM number a, number b GROUP BY 1",
-            BRAID_ENGINE_OLAP);
+    exhaust(db, "SELECT group_concat(a.t || b.n) FROM number a, number b", BRAID_ENGINE_OLAP);
     must_exec(db, "UPDATE number SET n = n + 1");
     CHECK_INT(count_numbers(db), 50000);
     CHECK_INT(braid_check(db, NULL), BRAID_OK);
