@@ -444,6 +444,11 @@ braid_status braid_run(braid_statement *statement, braid_result **result_out)
     return status_of(br_result_wrap(outcome, result_out, error_of(db)));
 }
 
+br_database *br_database_of(braid *db)
+{
+    return db->database;
+}
+
 void braid_interrupt(braid *db)
 {
     if (db->database != NULL) br_database_interrupt(db->database);

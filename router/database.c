@@ -174,6 +174,11 @@ br_status br_database_define(br_database *database, const br_oltp_definition *de
 // ---- interrupts --------------------------------------------------------------------------------
 
 // Only stores to atomics and sqlite3_interrupt: callable from a signal handler.
+void br_database_plan_plainly(br_database *database)
+{
+    database->plans_plainly = true;
+}
+
 void br_database_interrupt(br_database *database)
 {
     atomic_store_explicit(&database->cancelled, true, memory_order_relaxed);

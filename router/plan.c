@@ -56,7 +56,7 @@ static br_status statement_make_plan(br_statement *statement, const br_snapshot 
         .parameter_masks = statement->parameter_masks,
         .parameter_count = statement->ast.parameter_count,
         .checked_arithmetic = statement->checked_arithmetic,
-        .optimize = true,
+        .optimize = !statement->database->plans_plainly,
     };
     br_error problem;
     br_status status = br_sql_plan(&statement->ast, &catalog, &options, statement->plan_arena,

@@ -56,6 +56,12 @@ BR_CHECKED br_status br_database_open(const br_database_config *config, br_datab
 // Makes the copy durable; a failure to do so is reported, the database is closed all the same.
 br_status br_database_close(br_database *database, br_error *err);
 void br_database_interrupt(br_database *database);
+// For tests: plans from now on have only the rewrites that correctness needs. To be called before
+// the first statement.
+void br_database_plan_plainly(br_database *database);
+// For tests: what is behind a handle of include/braid.h.
+struct braid;
+br_database *br_database_of(struct braid *handle);
 
 // Runs every statement of the text on the writer connection.
 BR_CHECKED br_status br_database_exec(br_database *database, const char *sql, br_error *err);

@@ -11,15 +11,14 @@ bool query_has(const test_world *self, query_feature feature)
     return (self->features & (uint32_t)feature) != 0;
 }
 
-void scope_add(query_scope *self, const char *alias, const char *name, value_flavour flavour,
-               bool is_collated)
+query_column *scope_add(query_scope *self, const char *alias, const char *name,
+                        value_flavour flavour, bool is_collated)
 {
-    if (self->count == SCOPE_COLUMNS_MAX) return;
+    if (self->count == SCOPE_COLUMNS_MAX) return NULL;
     query_column *column = &self->columns[self->count++];
+    *column = (query_column){.flavour = flavour, .is_collated = is_collated};
     snprintf(column->name, sizeof column->name, "%s%s%s", alias, alias[0] == '\0' ? "" : ".", name);
-    column->flavour = flavour;
-    column->is_collated = is_collated;
-    column->is_aggregate = false;
+    return column;
 }
 
 const query_column *scope_pick(test_world *self, const query_scope *scope)

@@ -20,21 +20,28 @@ static void scope_key(query_scope *scope, const char *alias, const char *name)
     snprintf(scope->keys[scope->key_count++], sizeof scope->keys[0], "%s.%s", alias, name);
 }
 
+static void scope_add_column(query_scope *scope, const char *alias, const char *name,
+                             const world_column *column)
+{
+    query_column *added = scope_add(scope, alias, name, column->flavour, column->is_collated);
+    if (added != NULL) added->is_rowid = column->is_rowid;
+}
+
 static void source_table(test_world *self, source *made, query_scope *scope, sql_text *out)
 {
     const world_table *table = &self->tables[world_below(self, self->table_count)];
     made->table = table;
     text_add(out, "%s AS %s", table->name, made->alias);
     for (uint32_t c = 0; c < table->column_count; c++)
-        scope_add(scope, made->alias, table->columns[c].name, table->columns[c].flavour,
-                  table->columns[c].is_collated);
+        scope_add_column(scope, made->alias, table->columns[c].name, &table->columns[c]);
     if (table->key == KEY_WITHOUT_ROWID) {
         scope_key(scope, made->alias, table->columns[0].name);
         scope_key(scope, made->alias, table->columns[1].name);
         return;
     }
     scope_key(scope, made->alias, "rowid");
-    if (world_chance(self, 20)) scope_add(scope, made->alias, "rowid", FLAVOUR_SMALL, false);
+    static const world_column rowid = {.flavour = FLAVOUR_SMALL, .is_rowid = true};
+    if (world_chance(self, 20)) scope_add_column(scope, made->alias, "rowid", &rowid);
 }
 
 static void source_named(const world_name *name, source *made, query_scope *scope, sql_text *out)
@@ -43,8 +50,7 @@ static void source_named(const world_name *name, source *made, query_scope *scop
     for (uint32_t c = 0; c < name->column_count; c++) {
         char column[16];
         snprintf(column, sizeof column, "d%u", c);
-        scope_add(scope, made->alias, column, name->columns[c].flavour,
-                  name->columns[c].is_collated);
+        scope_add_column(scope, made->alias, column, &name->columns[c]);
     }
     scope->is_keyed = false;
 }
@@ -57,9 +63,12 @@ static void source_derived(test_world *self, source *made, query_scope *scope, i
     text_add(out, "(");
     query_body(self, scope->outer, &shape, depth - 1, out);
     text_add(out, ") AS %s", made->alias);
-    for (uint32_t c = 0; c < shape.column_count; c++)
-        scope_add(scope, made->alias, shape.columns[c].name, shape.columns[c].flavour,
-                  shape.columns[c].is_collated);
+    for (uint32_t c = 0; c < shape.column_count; c++) {
+        const query_column *column = &shape.columns[c];
+        query_column *added =
+            scope_add(scope, made->alias, column->name, column->flavour, column->is_collated);
+        if (added != NULL) added->is_rowid = column->is_rowid;
+    }
     scope->is_keyed = false;
 }
 
@@ -144,8 +153,8 @@ static void join_by_name(test_world *self, from_clause *from, const source *left
         bool joined = natural || c == common;
         // Of two equal values of a collated column either may stand for both.
         if (joined && table->columns[c].is_collated) continue;
-        scope_add(&from->scope, joined ? "" : made.alias, table->columns[c].name,
-                  table->columns[c].flavour, table->columns[c].is_collated);
+        scope_add_column(&from->scope, joined ? "" : made.alias, table->columns[c].name,
+                         &table->columns[c]);
     }
     if (table->key == KEY_WITHOUT_ROWID) {
         scope_key(&from->scope, made.alias, table->columns[0].name);

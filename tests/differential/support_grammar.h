@@ -43,6 +43,7 @@ typedef struct query_column {
     value_flavour flavour;
     bool is_collated;  // equal values may look different
     bool is_aggregate; // not to be named inside a subquery
+    bool is_rowid;     // no LIKE with it: docs/testing.md
 } query_column;
 
 typedef struct query_scope { // what an expression may name
@@ -70,8 +71,9 @@ typedef struct from_clause {
 } from_clause;
 
 bool query_has(const test_world *self, query_feature feature);
-void scope_add(query_scope *self, const char *alias, const char *name, value_flavour flavour,
-               bool is_collated);
+// What it adds, for what else is to be said of it; NULL when the scope is full.
+query_column *scope_add(query_scope *self, const char *alias, const char *name,
+                        value_flavour flavour, bool is_collated);
 // A column of this scope or one around it; NULL when there is none.
 const query_column *scope_pick(test_world *self, const query_scope *scope);
 // A column of this scope alone that adds up without rounding, or that always looks the same.

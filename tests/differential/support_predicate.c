@@ -62,7 +62,7 @@ static void column_predicate(test_world *self, const query_scope *scope, int dep
         text_add(out, MARK_CLOSE ")");
         break;
     case 2:
-        text_add(out, "%s %sLIKE %s", column->name, negation(self),
+        text_add(out, "%s%s %sLIKE %s", column->is_rowid ? "+" : "", column->name, negation(self),
                  patterns[world_below(self, 14)]);
         break;
     case 3:

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-// Little enough for sorts, groups and windows of large tables to go to disk.
-enum { MEMORY_BYTES_SMALL = 12 << 20 };
+#include "router/router.h"
+
+// Little enough for sorts, groups, joins and windows of large tables to go to disk.
+static const uint64_t memory_sizes[] = {6 << 20, 9 << 20, 12 << 20, 24 << 20};
 
 void round_must(braid *db, braid_status status, const char *what)
 {
@@ -46,17 +48,26 @@ static bool cpu_has(const char *isa)
     return strcmp(isa, "scalar") == 0;
 }
 
-braid *round_handle(test_round *self, uint32_t threads, const char *isa)
+round_settings round_settings_random(test_world *world)
 {
     static const char *const sets[] = {"avx512", "scalar", "avx2"};
+    return (round_settings){
+        .threads = 1u << world_below(world, 3),
+        .isa = sets[world_below(world, 3)],
+        .memory_bytes = world_chance(world, 35) ? memory_sizes[world_below(world, 4)] : 0,
+        .plans_plainly = world_chance(world, 10),
+    };
+}
+
+braid *round_handle(test_round *self, const round_settings *settings)
+{
     braid_config config;
     braid *db = NULL;
     braid_config_init(&config);
     config.create = 1;
-    config.threads = threads > 0 ? threads : 1u << world_below(&self->world, 3);
-    if (world_chance(&self->world, 30)) config.memory_bytes = MEMORY_BYTES_SMALL;
-    if (isa == NULL) isa = sets[world_below(&self->world, 3)];
-    config.isa = cpu_has(isa) ? isa : NULL;
+    config.threads = settings->threads;
+    config.memory_bytes = settings->memory_bytes;
+    config.isa = settings->isa != NULL && cpu_has(settings->isa) ? settings->isa : NULL;
     braid_status status = braid_open(self->path, &config, &db);
     if (status == BRAID_NOMEM && config.memory_bytes > 0) {
         braid_close(db);
@@ -64,7 +75,14 @@ braid *round_handle(test_round *self, uint32_t threads, const char *isa)
         status = braid_open(self->path, &config, &db);
     }
     round_must(db, status, "open");
+    if (settings->plans_plainly) br_database_plan_plainly(br_database_of(db));
     return db;
+}
+
+static braid *random_handle(test_round *self)
+{
+    round_settings settings = round_settings_random(&self->world);
+    return round_handle(self, &settings);
 }
 
 void round_maintain(test_round *self)
@@ -79,7 +97,7 @@ void round_maintain(test_round *self)
     if (world_chance(&self->world, 2)) round_must(self->db, braid_compact(self->db), "compact");
     if (world_chance(&self->world, 2)) {
         braid_close(self->db);
-        self->db = round_handle(self, 0, NULL);
+        self->db = random_handle(self);
     }
 }
 
@@ -100,15 +118,17 @@ static void grow(test_round *self, uint32_t t)
     }
 }
 
-void round_open(test_round *self, uint64_t seed, bool is_large)
+void round_open(test_round *self, const round_arguments *arguments, uint32_t round, bool is_large)
 {
     test_world *world = &self->world;
     *self = (test_round){0};
     round_folder_make(self->folder);
     snprintf(self->path, sizeof self->path, "%s/world.db", self->folder);
-    world_init(world, seed);
+    world_init(world, arguments->seed + round);
     world->is_large = is_large;
-    self->db = round_handle(self, 0, NULL);
+    world->depth_max = arguments->depth_max;
+    world->features_allowed = arguments->features;
+    self->db = random_handle(self);
     uint32_t most = !is_large && world_chance(world, 25) ? 400 : 60;
     world_create(world, &self->sql);
     execute(self->db, &self->sql);

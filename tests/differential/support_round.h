@@ -15,8 +15,27 @@ typedef struct test_round {
     sql_text sql, marked;
 } test_round;
 
+typedef struct round_arguments { // of a program that makes random queries
+    uint64_t seed;
+    uint32_t rounds, queries;
+    uint32_t depth_max; // of expressions and subqueries
+    uint32_t features;  // that queries may use: query_feature
+    bool verbose;
+} round_arguments;
+
+typedef struct round_settings { // of a handle
+    uint32_t threads;
+    const char *isa; // one that the CPU lacks, or NULL, gives way to the best it has
+    uint64_t memory_bytes; // 0: plenty
+    bool plans_plainly;    // without the optimiser
+} round_settings;
+
+// [SEED [ROUNDS [QUERIES]]] [--depth N] [--features NAME,...] [--without NAME,...] [--verbose]; with
+// the defaults for rounds and queries given. Ends the program when they are wrong.
+round_arguments round_arguments_read(int count, char **arguments, uint32_t rounds,
+                                     uint32_t queries);
 // Tables, rows and views. Large ones have a number of rows beside a batch, a zone, or a chunk.
-void round_open(test_round *self, uint64_t seed, bool is_large);
+void round_open(test_round *self, const round_arguments *arguments, uint32_t round, bool is_large);
 void round_close(test_round *self); // checks both sides of the copy row by row
 // Now and then: changes rows, makes the copy durable, compacts it, opens the file anew.
 void round_maintain(test_round *self);
@@ -24,9 +43,10 @@ void round_maintain(test_round *self);
 // bytes. round_folder_remove removes it with what is in it.
 void round_folder_make(char *folder_out);
 void round_folder_remove(const char *folder);
-// Another handle on the file; threads 0 and isa NULL: at random. A set that
-// the CPU lacks gives way to the best it has. Some handles have little memory.
-braid *round_handle(test_round *self, uint32_t threads, const char *isa);
+// Another handle on the file.
+braid *round_handle(test_round *self, const round_settings *settings);
+// Any number of threads and instruction set, now and then little memory or plain plans.
+round_settings round_settings_random(test_world *world);
 void round_must(braid *db, braid_status status, const char *what);
 
 #endif

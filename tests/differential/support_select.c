@@ -11,7 +11,7 @@
 void aggregate_call(test_world *self, const query_scope *scope, bool is_exact,
                     query_column *column_out)
 {
-    static const char *const sums[] = {"sum", "avg", "total", "sum"};
+    static const char *const sums[] = {"sum", "sum", "total", "avg"};
     sql_text call = {0};
     uint32_t which = world_below(self, 6);
     const query_column *any = scope_pick_exact(self, scope, false);
@@ -28,8 +28,10 @@ void aggregate_call(test_world *self, const query_scope *scope, bool is_exact,
             }
         }
         if (number->flavour == FLAVOUR_DECIMAL) self->approximate = true;
-        text_add(&call, "%s(%s%s)", sums[world_below(self, 4)], distinct, number->name);
+        uint32_t sum = world_below(self, 4);
+        text_add(&call, "%s(%s%s)", sums[sum], distinct, number->name);
         if (world_chance(self, 50)) column_out->flavour = FLAVOUR_REAL;
+        if (sum == 3) column_out->flavour = FLAVOUR_DECIMAL; // whose sums are rounded
     } else if (which == 4 && any != NULL) {
         text_add(&call, "count(%s%s)", distinct, any->name);
     } else {
@@ -61,7 +63,9 @@ static void item_end(const query_shape *shape, uint32_t index, sql_text *out)
 static void shape_set(query_shape *shape, uint32_t index, const query_column *column)
 {
     query_column *made = &shape->columns[index];
-    *made = (query_column){.flavour = column->flavour, .is_collated = column->is_collated};
+    *made = (query_column){.flavour = column->flavour,
+                           .is_collated = column->is_collated,
+                           .is_rowid = column->is_rowid};
     snprintf(made->name, sizeof made->name, "d%u", index);
 }
 
@@ -338,6 +342,7 @@ static void compound(test_world *self, const query_scope *outer, query_shape *sh
             if (i == 0) shape->columns[c] = arm.columns[c];
             if (differs) shape->columns[c].flavour = FLAVOUR_MIXED;
             shape->columns[c].is_collated |= arm.columns[c].is_collated;
+            shape->columns[c].is_rowid |= arm.columns[c].is_rowid;
         }
     }
     text_add(out, MARK_CLOSE);
@@ -377,7 +382,8 @@ static void name_set(world_name *name, const query_shape *shape)
     name->column_count = shape->column_count;
     for (uint32_t c = 0; c < shape->column_count; c++)
         name->columns[c] = (world_column){.flavour = shape->columns[c].flavour,
-                                          .is_collated = shape->columns[c].is_collated};
+                                          .is_collated = shape->columns[c].is_collated,
+                                          .is_rowid = shape->columns[c].is_rowid};
 }
 
 void query_with(test_world *self, sql_text *out)
@@ -413,6 +419,7 @@ void world_view(test_world *self, sql_text *out)
         .column_count = 1 + world_below(self, 4), .is_nested = true, .is_named = true};
     if (self->view_count == WORLD_NAMES_MAX) return;
     self->features = FEATURE_COMPOUND | FEATURE_OUTER_JOIN | FEATURE_TEXT | FEATURE_DATE;
+    self->features &= self->features_allowed;
     snprintf(name.name, sizeof name.name, "v%u", self->view_count);
     text_add(out, "CREATE VIEW %s AS ", name.name);
     query_body(self, NULL, &shape, 1, out);
@@ -444,13 +451,14 @@ static void query_begin(test_world *self)
     self->approximate = self->ordered = false;
     self->features = (uint32_t)(world_word(self) & world_word(self)) |
                      (uint32_t)(world_chance(self, 20) ? world_word(self) : 0);
+    self->features &= self->features_allowed;
     if (self->is_large) self->features &= ~(uint32_t)(FEATURE_SUBQUERY | FEATURE_RECURSIVE);
     self->next_alias = self->cte_count = 0;
 }
 
 void world_query(test_world *self, sql_text *out)
 {
-    int depth = 1 + (int)world_below(self, 3);
+    int depth = 1 + (int)world_below(self, self->depth_max);
     query_shape shape = {.column_count = 1 + world_below(self, 4)};
     query_begin(self);
     if (query_has(self, FEATURE_CTE)) query_with(self, out);

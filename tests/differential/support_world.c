@@ -235,6 +235,7 @@ void world_create(test_world *self, sql_text *out)
             // INTEGER PRIMARY KEY would be the rowid, whose values are thought to be small.
             if (c == 0 && table->key == KEY_TEXT && strcmp(type, "INTEGER") == 0) type = "INT";
             column->is_collated = strstr(type, "COLLATE") != NULL;
+            column->is_rowid = is_rowid;
             text_add(out, "%s%s %s", c == 0 ? "" : ", ", column->name, type);
         }
         create_key(table, out);

@@ -32,6 +32,7 @@ typedef struct world_column {
     char name[24];
     value_flavour flavour;
     bool is_collated; // by something else than BINARY
+    bool is_rowid;
 } world_column;
 
 typedef enum world_key {
@@ -62,6 +63,7 @@ typedef struct test_world {
     uint32_t table_count, view_count;
     world_table tables[WORLD_TABLES_MAX];
     world_name views[WORLD_NAMES_MAX];
+    uint32_t depth_max, features_allowed;
     // The query last made, or being made.
     uint32_t features; // what it may use: query_feature
     uint32_t next_alias, cte_count;
@@ -85,7 +87,7 @@ uint32_t world_below(test_world *self, uint32_t limit); // 0..limit-1
 bool world_chance(test_world *self, uint32_t percent);
 uint64_t world_word(test_world *self); // 64 random bits
 
-void world_init(test_world *self, uint64_t seed);
+void world_init(test_world *self, uint64_t seed); // depth and features are the caller's
 void world_create(test_world *self, sql_text *out);                       // CREATE TABLE statements
 void world_value(test_world *self, value_flavour flavour, sql_text *out); // one literal
 void world_insert(test_world *self, uint32_t table, uint32_t rows, sql_text *out);

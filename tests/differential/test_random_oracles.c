@@ -1,8 +1,8 @@
 // Random queries whose rows are known without SQLite: a query is the sum of its parts by a
 // predicate, a count is the sum of the predicate's values (support_world.h), and no result depends
-// on the number of threads or the instruction set.
+// on the number of threads, the instruction set, the memory at hand or the optimiser.
 //
-//     differential_test_random_oracles [SEED [ROUNDS [QUERIES]]]
+//     differential_test_random_oracles [SEED [ROUNDS [QUERIES]]] [OPTIONS as of random_queries]
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "tests/differential/support_compare.h"
 #include "tests/differential/support_round.h"
 
-enum { ROUNDS_DEFAULT = 8, QUERIES_DEFAULT = 60, HANDLES = 3 };
+enum { ROUNDS_DEFAULT = 8, QUERIES_DEFAULT = 60, HANDLES = 5, MEMORY_BYTES_SMALL = 6 << 20 };
 
 static void pair_run(braid *left, const char *left_sql, braid *right, const char *right_sql,
                      compare_tally *tally)
@@ -51,29 +51,30 @@ static void queries_run(test_round *self, braid *const *handles, uint32_t index,
 
 int main(int argument_count, char **arguments)
 {
-    static const struct {
-        uint32_t threads;
-        const char *isa;
-    } kinds[HANDLES] = {{1, "scalar"}, {2, "avx2"}, {4, NULL}};
-    uint64_t seed = argument_count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
-    uint32_t rounds = argument_count > 2 ? (uint32_t)atoi(arguments[2]) : ROUNDS_DEFAULT;
-    uint32_t queries = argument_count > 3 ? (uint32_t)atoi(arguments[3]) : QUERIES_DEFAULT;
+    static const round_settings kinds[HANDLES] = {
+        {.threads = 1, .isa = "scalar"},
+        {.threads = 2, .isa = "avx2"},
+        {.threads = 4},
+        {.threads = 2, .memory_bytes = MEMORY_BYTES_SMALL},
+        {.threads = 2, .plans_plainly = true},
+    };
+    round_arguments given =
+        round_arguments_read(argument_count, arguments, ROUNDS_DEFAULT, QUERIES_DEFAULT);
     compare_tally tally = {0};
     test_round *self = malloc(sizeof *self);
     if (self == NULL) return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("seed %" PRIu64 "\n", seed);
-    for (uint32_t round = 0; round < rounds; round++) {
+    printf("seed %" PRIu64 "\n", given.seed);
+    for (uint32_t round = 0; round < given.rounds; round++) {
         uint64_t different = tally.outcomes[COMPARE_DIFFERENT];
         braid *handles[HANDLES];
-        round_open(self, seed + round, (seed + round) % 2 == 0);
-        for (uint32_t i = 0; i < HANDLES; i++)
-            handles[i] = round_handle(self, kinds[i].threads, kinds[i].isa);
-        for (uint32_t i = 0; i < queries; i++) queries_run(self, handles, i, &tally);
+        round_open(self, &given, round, (given.seed + round) % 2 == 0);
+        for (uint32_t i = 0; i < HANDLES; i++) handles[i] = round_handle(self, &kinds[i]);
+        for (uint32_t i = 0; i < given.queries; i++) queries_run(self, handles, i, &tally);
         for (uint32_t i = 0; i < HANDLES; i++) braid_close(handles[i]);
         round_close(self);
         if (tally.outcomes[COMPARE_DIFFERENT] > different)
-            printf("seed %" PRIu64 " differs\n", seed + round);
+            printf("seed %" PRIu64 " differs\n", given.seed + round);
     }
     free(self);
     tally_print(&tally);

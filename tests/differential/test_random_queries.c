@@ -1,6 +1,7 @@
 // Random databases, random changes between queries, random queries: both engines must agree.
 //
-//     differential_test_random_queries [SEED [ROUNDS [QUERIES [verbose]]]]
+//     differential_test_random_queries [SEED [ROUNDS [QUERIES]]] [--depth N] [--features NAME,...]
+//                                      [--without NAME,...] [--verbose]
 //
 // Each round has its own number of threads, instruction set and size of tables. What differs is
 // shrunk to a script for braid-slt (support_shrink.h).
@@ -8,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/differential/support_compare.h"
 #include "tests/differential/support_round.h"
@@ -29,7 +31,8 @@ static void query_run(test_round *self, bool verbose, compare_tally *tally)
     if (outcome == COMPARE_DIFFERENT) {
         char path[64];
         uint64_t number = tally->outcomes[COMPARE_DIFFERENT];
-        snprintf(path, sizeof path, "/tmp/braid-different-%" PRIu64 ".test", number);
+        snprintf(path, sizeof path, "/tmp/braid-different-%d-%" PRIu64 ".test", (int)getpid(),
+                 number);
         printf("DIFFERENT: %s\n    %s\n", message, self->sql.bytes);
         if (number <= SHRUNK_MAX)
             shrink_query(self->db, self->marked.bytes, query.ordered, query.approximate, path);
@@ -40,25 +43,24 @@ static void query_run(test_round *self, bool verbose, compare_tally *tally)
 
 int main(int argument_count, char **arguments)
 {
-    uint64_t seed = argument_count > 1 ? strtoull(arguments[1], NULL, 10) : 1;
-    uint32_t rounds = argument_count > 2 ? (uint32_t)atoi(arguments[2]) : ROUNDS_DEFAULT;
-    uint32_t queries = argument_count > 3 ? (uint32_t)atoi(arguments[3]) : QUERIES_DEFAULT;
+    round_arguments given =
+        round_arguments_read(argument_count, arguments, ROUNDS_DEFAULT, QUERIES_DEFAULT);
     compare_tally tally = {0};
     test_round *self = malloc(sizeof *self);
     if (self == NULL) return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("seed %" PRIu64 "\n", seed);
-    for (uint32_t round = 0; round < rounds; round++) {
+    printf("seed %" PRIu64 "\n", given.seed);
+    for (uint32_t round = 0; round < given.rounds; round++) {
         uint64_t different = tally.outcomes[COMPARE_DIFFERENT];
-        bool is_large = (seed + round) % 8 == 7;
-        round_open(self, seed + round, is_large);
-        for (uint32_t i = 0; i < queries && !(is_large && i == LARGE_QUERIES_MAX); i++) {
+        bool is_large = (given.seed + round) % 8 == 7;
+        round_open(self, &given, round, is_large);
+        for (uint32_t i = 0; i < given.queries && !(is_large && i == LARGE_QUERIES_MAX); i++) {
             round_maintain(self);
-            query_run(self, argument_count > 4, &tally);
+            query_run(self, given.verbose, &tally);
         }
         round_close(self);
         if (tally.outcomes[COMPARE_DIFFERENT] > different)
-            printf("seed %" PRIu64 " differs\n", seed + round);
+            printf("seed %" PRIu64 " differs\n", given.seed + round);
     }
     free(self);
     tally_print(&tally);
