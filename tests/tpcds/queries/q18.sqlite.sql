@@ -1,0 +1,47 @@
+-- Averages of catalog sales by place, with subtotals up to the item.
+WITH grouped_rows AS (
+    SELECT i_item_id, ca_country, ca_state, ca_county, c_birth_year, cd1.cd_dep_count,
+           cs_coupon_amt, cs_list_price, cs_net_profit, cs_quantity, cs_sales_price
+    FROM catalog_sales, customer_demographics cd1, customer_demographics cd2, customer,
+         customer_address, date_dim, item
+    WHERE cs_sold_date_sk = d_date_sk AND cs_item_sk = i_item_sk
+      AND cs_bill_cdemo_sk = cd1.cd_demo_sk AND cs_bill_customer_sk = c_customer_sk
+      AND cd1.cd_gender = 'F' AND cd1.cd_education_status = 'Unknown'
+      AND c_current_cdemo_sk = cd2.cd_demo_sk AND c_current_addr_sk = ca_address_sk
+      AND c_birth_month IN (1, 6, 8, 9, 12, 2) AND d_year = 1998
+      AND ca_state IN ('MI', 'IN', 'OH', 'SD', 'TN', 'GA', 'NY'))
+SELECT i_item_id, ca_country, ca_state, ca_county, avg(CAST(cs_quantity AS REAL)) AS agg1,
+       avg(CAST(cs_list_price AS REAL)) AS agg2, avg(CAST(cs_coupon_amt AS REAL)) AS agg3,
+       avg(CAST(cs_sales_price AS REAL)) AS agg4, avg(CAST(cs_net_profit AS REAL)) AS agg5,
+       avg(CAST(c_birth_year AS REAL)) AS agg6, avg(CAST(cd_dep_count AS REAL)) AS agg7
+FROM grouped_rows
+GROUP BY i_item_id, ca_country, ca_state, ca_county
+UNION ALL
+SELECT i_item_id, ca_country, ca_state, NULL, avg(CAST(cs_quantity AS REAL)) AS agg1,
+       avg(CAST(cs_list_price AS REAL)) AS agg2, avg(CAST(cs_coupon_amt AS REAL)) AS agg3,
+       avg(CAST(cs_sales_price AS REAL)) AS agg4, avg(CAST(cs_net_profit AS REAL)) AS agg5,
+       avg(CAST(c_birth_year AS REAL)) AS agg6, avg(CAST(cd_dep_count AS REAL)) AS agg7
+FROM grouped_rows
+GROUP BY i_item_id, ca_country, ca_state
+UNION ALL
+SELECT i_item_id, ca_country, NULL, NULL, avg(CAST(cs_quantity AS REAL)) AS agg1,
+       avg(CAST(cs_list_price AS REAL)) AS agg2, avg(CAST(cs_coupon_amt AS REAL)) AS agg3,
+       avg(CAST(cs_sales_price AS REAL)) AS agg4, avg(CAST(cs_net_profit AS REAL)) AS agg5,
+       avg(CAST(c_birth_year AS REAL)) AS agg6, avg(CAST(cd_dep_count AS REAL)) AS agg7
+FROM grouped_rows
+GROUP BY i_item_id, ca_country
+UNION ALL
+SELECT i_item_id, NULL, NULL, NULL, avg(CAST(cs_quantity AS REAL)) AS agg1,
+       avg(CAST(cs_list_price AS REAL)) AS agg2, avg(CAST(cs_coupon_amt AS REAL)) AS agg3,
+       avg(CAST(cs_sales_price AS REAL)) AS agg4, avg(CAST(cs_net_profit AS REAL)) AS agg5,
+       avg(CAST(c_birth_year AS REAL)) AS agg6, avg(CAST(cd_dep_count AS REAL)) AS agg7
+FROM grouped_rows
+GROUP BY i_item_id
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, avg(CAST(cs_quantity AS REAL)) AS agg1,
+       avg(CAST(cs_list_price AS REAL)) AS agg2, avg(CAST(cs_coupon_amt AS REAL)) AS agg3,
+       avg(CAST(cs_sales_price AS REAL)) AS agg4, avg(CAST(cs_net_profit AS REAL)) AS agg5,
+       avg(CAST(c_birth_year AS REAL)) AS agg6, avg(CAST(cd_dep_count AS REAL)) AS agg7
+FROM grouped_rows
+ORDER BY ca_country, ca_state, ca_county, i_item_id
+LIMIT 100;
