@@ -72,13 +72,11 @@ static int compare_shifted(const br_window_job *job, const br_value *offset, uin
     const br_vector *key = &job->range_key;
     bool descending = job->sort_key->descending;
     if (key->class_ == BR_INT && offset->class_ == BR_INT) {
-        br_int128 left = key->i64[moved], right = key->i64[fixed];
-        if (descending) {
-            left = -left;
-            right = -right;
-        }
-        left += offset->i64;
-        return (left > right) - (left < right);
+        int64_t left = key->i64[moved], right = key->i64[fixed];
+        bool overflows = descending ? __builtin_sub_overflow(left, offset->i64, &left)
+                                    : __builtin_add_overflow(left, offset->i64, &left);
+        int order = (left > right) - (left < right);
+        if (!overflows) return descending ? -order : order;
     }
     if (key->class_ == BR_REAL) {
         double shift = offset->class_ == BR_INT ? (double)offset->i64 : offset->f64;

@@ -78,6 +78,27 @@ static br_status make_keys(br_scope *scope, br_plan *join, uint32_t count, br_er
     return BR_OK;
 }
 
+// When one side is a REAL column and the other has no affinity, SQLite stores both sides of IN as
+// REAL: integers beyond 2^53 lose their last digits.
+static br_expr *stored_as_real(br_arena *arena, br_expr *expr)
+{
+    const int64_t exact = 1ll << 53;
+    const br_type *type = &expr->type;
+    bool is_exact = type->has_range && type->int_min >= -exact && type->int_max <= exact;
+    if ((type->class_mask & BR_MASK_TEXT) == 0 &&
+        ((type->class_mask & BR_MASK_INT) == 0 || is_exact))
+        return expr;
+    br_expr *out = br_expr_new(arena, BR_EXPR_AFFINITY, 1);
+    if (out == NULL) return NULL;
+    out->args[0] = expr;
+    out->affinity_to = BR_AFFINITY_REAL;
+    out->type = br_type_affinity(expr->type, BR_AFFINITY_REAL);
+    out->can_fail = expr->can_fail;
+    out->affinity = expr->affinity;
+    out->offset = expr->offset;
+    return out;
+}
+
 // Element `index` as a key; `columns` are those of the right side, or of a copy of it.
 static br_status add_key(br_scope *scope, const in_operands *in, uint32_t index,
                          const br_plan_column *columns, br_plan *join, br_error *err)
@@ -93,6 +114,12 @@ static br_status add_key(br_scope *scope, const in_operands *in, uint32_t index,
     br_affinity affinity = br_compare_affinity(last->affinity, left->affinity);
     join->join.key_collations[key] = br_bound_collation(&in->left[index], &right_bound);
     BR_TRY(br_compare_prepare(scope, &left, &right, affinity, err));
+    if (affinity == BR_AFFINITY_REAL) {
+        left = stored_as_real(arena, left);
+        BR_NEED(left, err);
+        right = stored_as_real(arena, right);
+        BR_NEED(right, err);
+    }
     join->join.left_keys[key] = left;
     join->join.right_keys[key] = right;
     return BR_OK;

@@ -97,6 +97,10 @@ br_type br_type_affinity(br_type from, br_affinity to)
         return br_type_of_mask(mask);
     }
     if (to == BR_AFFINITY_NONE || to == BR_AFFINITY_BLOB) return from;
+    if (to == BR_AFFINITY_REAL) {
+        if ((mask & (BR_MASK_INT | BR_MASK_TEXT)) != 0) mask |= BR_MASK_REAL;
+        return br_type_of_mask(mask & ~(unsigned)BR_MASK_INT);
+    }
     if ((mask & BR_MASK_TEXT) != 0) return br_type_of_mask(mask | mask_number);
     if (mask & BR_MASK_REAL) return br_type_of_mask(mask | BR_MASK_INT);
     return from;

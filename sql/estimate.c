@@ -14,7 +14,7 @@ static const double guess_call = 10;  // rows of a table-valued function
 
 static double clamp(double value, double min, double max)
 {
-    return value < min ? min : value > max ? max : value;
+    return !(value > min) ? min : value > max ? max : value; // not a number: min
 }
 
 // ---- constants -------------------------------------------------------------------------------
@@ -387,7 +387,7 @@ static void fact_set_range(br_column_fact *fact, const br_zone_stats *stats)
     } else {
         return;
     }
-    fact->has_range = true;
+    fact->has_range = isfinite(fact->max - fact->min);
     if (mask == BR_MASK_INT && fact->max - fact->min + 1 < fact->distinct)
         fact->distinct = fact->max - fact->min + 1;
 }

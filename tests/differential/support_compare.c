@@ -10,14 +10,18 @@
 
 enum { TEXT_SHOWN_MAX = 60, TIMEOUT_MS = 150 };
 
-static double number(const braid_value *value)
-{
-    return value->type == BRAID_INTEGER ? (double)value->as.integer : value->as.real;
-}
+typedef enum strictness { STRICT_EXACT, STRICT_EQUAL, STRICT_CLOSE } strictness;
 
 static bool is_number(const braid_value *value)
 {
     return value->type == BRAID_INTEGER || value->type == BRAID_REAL;
+}
+
+// Wide enough for every INTEGER and every REAL.
+static long double number(const braid_value *value)
+{
+    return value->type == BRAID_INTEGER ? (long double)value->as.integer
+                                        : (long double)value->as.real;
 }
 
 static bool both_integers(const braid_value *left, const braid_value *right)
@@ -25,12 +29,13 @@ static bool both_integers(const braid_value *left, const braid_value *right)
     return left->type == BRAID_INTEGER && right->type == BRAID_INTEGER;
 }
 
-static bool numbers_close(const braid_value *left, const braid_value *right)
+static bool numbers_close(const braid_value *left, const braid_value *right, strictness how)
 {
     if (both_integers(left, right)) return left->as.integer == right->as.integer;
-    double a = number(left), b = number(right);
+    long double a = number(left), b = number(right);
     if (a == b || (isnan(a) && isnan(b))) return true;
-    return fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b)) || fabs(a - b) < 1e-9 * 1e-3;
+    if (how == STRICT_EQUAL) return false;
+    return fabsl(a - b) <= 1e-12L * fmaxl(fabsl(a), fabsl(b)) || fabsl(a - b) < 1e-12L;
 }
 
 // Text without regard to case and to spaces at its end: what NOCASE and RTRIM may take for the
@@ -51,35 +56,36 @@ static int text_order(braid_text left, braid_text right)
     return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
 }
 
-static bool values_equal(const braid_value *left, const braid_value *right, bool approximate)
+static bool values_equal(const braid_value *left, const braid_value *right, strictness how)
 {
-    if (approximate && is_number(left) && is_number(right)) return numbers_close(left, right);
+    if (how != STRICT_EXACT && is_number(left) && is_number(right))
+        return numbers_close(left, right, how);
     if (left->type != right->type) return false;
     if (left->type == BRAID_NULL) return true;
     if (left->type == BRAID_INTEGER) return left->as.integer == right->as.integer;
     if (left->type == BRAID_REAL) return memcmp(&left->as.real, &right->as.real, 8) == 0;
-    if (approximate && left->type == BRAID_TEXT)
+    if (how != STRICT_EXACT && left->type == BRAID_TEXT)
         return text_order_loose(left->as.text, right->as.text) == 0;
     return text_order(left->as.text, right->as.text) == 0;
 }
 
 // A total order that puts rows side by side that are to be compared. Approximately: numbers within
 // the tolerance and text that a collation may take for the same are equal (all but always).
-static int value_order(const braid_value *left, const braid_value *right, bool approximate)
+static int value_order(const braid_value *left, const braid_value *right, strictness how)
 {
     if (both_integers(left, right))
         return (left->as.integer > right->as.integer) - (left->as.integer < right->as.integer);
     if (is_number(left) && is_number(right)) {
-        double a = number(left), b = number(right);
-        double tolerance = approximate ? 1e-12 * fmax(fabs(a), fabs(b)) : 0;
-        if (fabs(a - b) > tolerance) return a < b ? -1 : 1;
-        if (approximate) return 0;
+        long double a = number(left), b = number(right);
+        long double tolerance = how == STRICT_CLOSE ? 1e-12L * fmaxl(fabsl(a), fabsl(b)) : 0;
+        if (a != b && !(fabsl(a - b) <= tolerance)) return a < b ? -1 : 1;
+        if (how != STRICT_EXACT) return 0;
         if (left->type != right->type) return (int)left->type - (int)right->type;
-        return memcmp(&left->as, &right->as, sizeof(int64_t)); // 0.0 and -0.0, large integers
+        return memcmp(&left->as, &right->as, sizeof(int64_t)); // 0.0 and -0.0
     }
     if (left->type != right->type) return (int)left->type - (int)right->type;
     if (left->type == BRAID_NULL) return 0;
-    if (approximate && left->type == BRAID_TEXT)
+    if (how != STRICT_EXACT && left->type == BRAID_TEXT)
         return text_order_loose(left->as.text, right->as.text);
     return text_order(left->as.text, right->as.text);
 }
@@ -88,7 +94,7 @@ typedef struct rows {
     braid_value *values;
     uint64_t row_count;
     uint32_t column_count;
-    bool approximate;
+    strictness how; // of the sorting
 } rows;
 
 static int row_order(const void *left, const void *right, void *context)
@@ -96,7 +102,7 @@ static int row_order(const void *left, const void *right, void *context)
     const rows *self = context;
     for (uint32_t i = 0; i < self->column_count; i++) {
         int order = value_order((const braid_value *)left + i, (const braid_value *)right + i,
-                                self->approximate);
+                                self->how);
         if (order != 0) return order;
     }
     return 0;
@@ -105,8 +111,7 @@ static int row_order(const void *left, const void *right, void *context)
 static rows rows_of(const braid_result *result)
 {
     rows self = {.row_count = braid_row_count(result),
-                 .column_count = braid_column_count(result),
-                 .approximate = false};
+                 .column_count = braid_column_count(result)};
     self.values = malloc((self.row_count * self.column_count + 1) * sizeof *self.values);
     if (self.values == NULL) exit(2);
     for (uint64_t row = 0; row < self.row_count; row++) {
@@ -142,7 +147,7 @@ static void value_print(const braid_value *value, char *out, size_t size)
     }
 }
 
-static bool rows_differ(const rows *olap, const rows *oltp, bool approximate, char *message,
+static bool rows_differ(const rows *olap, const rows *oltp, strictness how, char *message,
                         size_t size)
 {
     if (olap->row_count != oltp->row_count || olap->column_count != oltp->column_count) {
@@ -151,7 +156,7 @@ static bool rows_differ(const rows *olap, const rows *oltp, bool approximate, ch
         return true;
     }
     for (uint64_t i = 0; i < olap->row_count * olap->column_count; i++) {
-        if (values_equal(&olap->values[i], &oltp->values[i], approximate)) continue;
+        if (values_equal(&olap->values[i], &oltp->values[i], how)) continue;
         char ours[200], theirs[200];
         value_print(&olap->values[i], ours, sizeof ours);
         value_print(&oltp->values[i], theirs, sizeof theirs);
@@ -228,15 +233,17 @@ static compare_outcome compare_rows(const braid_result *left, const braid_result
 {
     rows ours = rows_of(left), theirs = rows_of(right);
     // In order, 0 and -0.0 may change places; sorted, every value must be there exactly.
-    bool differs = query->ordered && rows_differ(&ours, &theirs, true, message_out, message_size);
+    bool differs =
+        query->ordered && rows_differ(&ours, &theirs, STRICT_CLOSE, message_out, message_size);
     rows_sort(&ours);
     rows_sort(&theirs);
-    if (!differs) differs = rows_differ(&ours, &theirs, false, message_out, message_size);
-    if (differs && query->approximate && !query->ordered) {
-        ours.approximate = theirs.approximate = true;
+    if (!differs) differs = rows_differ(&ours, &theirs, STRICT_EXACT, message_out, message_size);
+    if (differs && (query->approximate || query->equal) && !query->ordered) {
+        strictness how = query->approximate ? STRICT_CLOSE : STRICT_EQUAL;
+        ours.how = theirs.how = how;
         rows_sort(&ours);
         rows_sort(&theirs);
-        differs = rows_differ(&ours, &theirs, true, message_out, message_size);
+        differs = rows_differ(&ours, &theirs, how, message_out, message_size);
     }
     free(ours.values);
     free(theirs.values);

@@ -35,6 +35,7 @@ typedef struct compare_query {
     const char *sql;  // parameters have the values of world_parameters
     bool ordered;     // row by row, otherwise as a multiset
     bool approximate; // numbers within 1e-12, whatever their class; text without regard to case
+    bool equal;       // numbers of equal value, whatever their class; text as above
 } compare_query;
 
 // Runs a query on the columnar engine and on SQLite and compares rows: value and storage class

@@ -102,7 +102,7 @@ static void core_plain(test_world *self, const query_scope *outer, query_shape *
     from_clause from;
     from_init(self, outer, depth, &from);
     bool distinct = world_chance(self, 15);
-    if (distinct && shape->is_nested) shape->is_exact = true;
+    if (distinct && (shape->is_nested || shape->is_compound)) shape->is_exact = true;
     if (distinct) duplicates_go(self, shape);
     text_add(out, "SELECT %s" MARK_LIST, distinct ? "DISTINCT " : "");
     for (uint32_t i = 0; i < shape->column_count; i++)

@@ -15,7 +15,7 @@ enum { TRIES_MAX = 1500, UNITS_MAX = 20000 };
 
 typedef struct shrinking {
     char *marked; // the smallest query so far
-    bool ordered, approximate;
+    compare_query how;
     uint32_t tries;
     char kind; // of the difference
     sql_text sql;
@@ -43,8 +43,8 @@ static bool differs(shrinking *self, braid *db, const char *marked)
 {
     char message[sizeof self->message];
     query_render(marked, true, &self->sql);
-    compare_query query = {
-        .sql = self->sql.bytes, .ordered = self->ordered, .approximate = self->approximate};
+    compare_query query = self->how;
+    query.sql = self->sql.bytes;
     self->tries++;
     if (compare_engines(db, &query, message, sizeof message) != COMPARE_DIFFERENT) return false;
     if (self->kind == 0) self->kind = message_kind(message);
@@ -117,7 +117,7 @@ static bool node_try(shrinking *self, braid *db, size_t start)
     const char *node = self->marked + start;
     size_t end = node_end(self->marked, start);
     char kind = *node;
-    if (kind == MARK_OPTIONAL[0] && self->ordered && strncmp(node + 1, " ORDER BY ", 10) == 0)
+    if (kind == MARK_OPTIONAL[0] && self->how.ordered && strncmp(node + 1, " ORDER BY ", 10) == 0)
         return false;
     if (kind == MARK_OPTIONAL[0] || kind == MARK_ITEM[0])
         return try_replace(self, db, start, end, "", 0);
@@ -322,7 +322,7 @@ static void script_write(shrinking *self, sql_text *out)
     text_add(out, "query ");
     uint32_t columns = result == NULL ? 1 : braid_column_count(result);
     for (uint32_t i = 0; i < columns; i++) text_add(out, "T");
-    text_add(out, " %s\n%s\n----\n", self->ordered ? "nosort" : "rowsort", self->sql.bytes);
+    text_add(out, " %s\n%s\n----\n", self->how.ordered ? "nosort" : "rowsort", self->sql.bytes);
     for (uint64_t row = 0; result != NULL && row < braid_row_count(result); row++) {
         for (uint32_t column = 0; column < columns; column++) {
             braid_value value = braid_value_get(result, row, column);
@@ -333,14 +333,15 @@ static void script_write(shrinking *self, sql_text *out)
     database_remove(db, folder);
 }
 
-void shrink_query(braid *db, const char *marked, bool ordered, bool approximate, const char *path)
+void shrink_query(braid *db, const char *marked, const compare_query *how, const char *path)
 {
-    shrinking self = {.marked = need_text(marked, strlen(marked)), .approximate = approximate};
+    shrinking self = {.marked = need_text(marked, strlen(marked)), .how = *how};
     sql_text script = {0};
     self.units = malloc(UNITS_MAX * sizeof *self.units);
     if (self.units == NULL) exit(2);
-    self.ordered = ordered && !differs(&self, db, marked);
-    if (self.ordered) self.kind = 'r';
+    self.how.ordered = false;
+    self.how.ordered = how->ordered && !differs(&self, db, marked);
+    if (self.how.ordered) self.kind = 'r';
     shrink_text(&self, db);
     units_of_database(&self, db);
     if (units_differ(&self, self.units, self.unit_count)) {

@@ -14,6 +14,7 @@
 // Prints a script for braid-slt that shows how `marked`, a query with marks, differs on the
 // database, and writes it to `path`. Where the difference does not come back in a fresh database
 // with the same rows, only the query is made smaller and `path` is not written.
-void shrink_query(braid *db, const char *marked, bool ordered, bool approximate, const char *path);
+// `how` says how rows are compared; its text does not matter.
+void shrink_query(braid *db, const char *marked, const compare_query *how, const char *path);
 
 #endif

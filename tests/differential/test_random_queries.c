@@ -35,7 +35,7 @@ static void query_run(test_round *self, bool verbose, compare_tally *tally)
                  number);
         printf("DIFFERENT: %s\n    %s\n", message, self->sql.bytes);
         if (number <= SHRUNK_MAX)
-            shrink_query(self->db, self->marked.bytes, query.ordered, query.approximate, path);
+            shrink_query(self->db, self->marked.bytes, &query, path);
     } else if (verbose && outcome != COMPARE_SAME) {
         printf("outcome %d: %s\n    %s\n", (int)outcome, message, self->sql.bytes);
     }
