@@ -197,6 +197,7 @@ typedef struct br_scan_request {
     uint32_t column_count;
     const br_scan_filter *filters;  // ANDed; evaluated cheapest and most selective first
     uint32_t filter_count;
+    const bool *bounds;  // not NULL: see br_scan_summary; per column: are its bounds wanted?
 } br_scan_request;
 
 typedef struct br_scan br_scan;  // the state of one worker
@@ -215,6 +216,15 @@ BR_CHECKED br_status br_scan_next(br_scan *scan, br_batch *batch_out, br_error *
 // Live rows of the chunk that pass all filters, when that can be told without reading pages. A scan
 // that was somewhere must seek again afterwards.
 bool br_scan_count(br_scan *scan, uint32_t chunk, uint64_t *row_count_out);
+// With request->bounds: rows of the chunk sought that br_scan_next does not hand out, because
+// statistics tell all that is wanted of them: how many there are and how many NULLs, and the exact
+// bounds of columns that want them, which hold nothing but INT or nothing but REAL. The statistics
+// (one per column) live until the next seek.
+typedef struct br_scan_sum {
+    uint64_t row_count;
+    const br_zone_stats *columns;
+} br_scan_sum;
+br_scan_sum br_scan_summary(const br_scan *scan);
 // Cumulative, for EXPLAIN ANALYZE.
 typedef struct br_scan_stats {
     uint64_t rows_read, rows_passed, zones_read, zones_pruned, pages_loaded, bytes_loaded;

@@ -63,6 +63,10 @@ static br_status scan_fill(br_scan *scan, br_quota *quota, br_error *err)
         scan->output_pages[i] = page_of(scan, request->columns[i].column);
         scan->pages[scan->output_pages[i]].is_output = true;
     }
+    if (request->bounds != NULL) {
+        scan->sums = BR_ALLOC(scan->arena, br_zone_stats, request->column_count);
+        if (scan->sums == NULL) return no_memory(err);
+    }
     scan->chunk_mark = br_arena_get_mark(scan->arena);
     return BR_OK;
 }

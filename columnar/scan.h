@@ -65,6 +65,8 @@ struct br_scan {
     uint32_t row_count;
     const uint64_t *dead;   // NULL: every row lives
     uint8_t zones;          // bit per zone that may have survivors
+    uint64_t summed_rows;   // of zones that were taken out of them, whose statistics tell all
+    br_zone_stats *sums;    // per output column; NULL: all rows are handed out
     bool has_outputs;       // all pages of output columns are pinned
     uint32_t next_row;      // first row of the next window
     uint32_t windows_sampled;
@@ -83,6 +85,8 @@ BR_CHECKED br_status br_scan_run_filters(br_scan *scan, uint32_t first, uint32_t
 // Decides what the filters leave of the current chunk by its statistics; sets zones, is_active and
 // passing_zones, and the order.
 void br_scan_prune(br_scan *scan);
+// Takes zones out of scan->zones whose statistics tell all that is wanted (scan_sum.c).
+void br_scan_sum_zones(br_scan *scan);
 // Hands out rows first..first+count whole, or base+positions[i] (scan_output.c).
 typedef struct br_scan_rows {
     uint32_t first;

@@ -72,6 +72,10 @@ void br_scan_prune(br_scan *scan)
         }
     }
     scan->zones = zones;
+    if (scan->sums != NULL) {
+        br_scan_sum_zones(scan);
+        zones = scan->zones;
+    }
     for (uint32_t i = 0; i < scan->filter_count; i++) {
         scan_filter *item = &scan->filters[i];
         item->is_active = (zones & ~item->passing_zones) != 0;

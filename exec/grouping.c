@@ -254,6 +254,31 @@ br_status br_grouper_add(br_grouper *grouper, const br_vector *keys, const br_ve
     return BR_OK;
 }
 
+br_status br_grouper_add_summary(br_grouper *grouper, const br_rows_summary *summary,
+                                 br_error *err)
+{
+    br_grouping *grouping = grouper->grouping;
+    br_assert(grouping->key_count == 0);
+    grouper->groups.count = 1;
+    BR_TRY(init_states(grouper, 1, err));
+    br_state_rows bounds = {.run = grouping->run,
+                            .group_count = 1,
+                            .row_count = 2,
+                            .vectors = summary->bounds,
+                            .keep = grouper->keep,
+                            .scratch = grouper->scratch};
+    for (uint32_t i = 0; i < grouping->state_count; i++) {
+        const br_state_spec *spec = &grouping->specs[i];
+        if (spec->kind == BR_STATE_COUNT)
+            *(int64_t *)(void *)grouper->arrays[i].items +=
+                (int64_t)(spec->arg == BR_STATE_NO_ARG ? summary->row_count
+                                                       : summary->value_counts[spec->arg]);
+        else
+            BR_TRY(br_state_update(spec, &grouper->arrays[i], &bounds, err));
+    }
+    return BR_OK;
+}
+
 br_status br_grouper_end_morsel(br_grouper *grouper, uint32_t morsel, br_error *err)
 {
     BR_TRY(emit(grouper, err));

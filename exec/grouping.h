@@ -66,6 +66,15 @@ BR_CHECKED br_status br_grouper_new(br_grouping *grouping, br_arena *arena, uint
 BR_CHECKED br_status br_grouper_add(br_grouper *grouper, const br_vector *keys,
                                     const br_vector *vectors, uint32_t row_count,
                                     const bool *enabled, br_error *err);
+// Without keys: rows of which only so much is known.
+typedef struct br_rows_summary {
+    uint64_t row_count;
+    const uint64_t *value_counts;  // by expression: not NULL
+    const br_vector *bounds;       // by expression: its least and its greatest value
+} br_rows_summary;
+// Every state is a count, or the best of an expression whose bounds are there.
+BR_CHECKED br_status br_grouper_add_summary(br_grouper *grouper, const br_rows_summary *summary,
+                                            br_error *err);
 BR_CHECKED br_status br_grouper_end_morsel(br_grouper *grouper, uint32_t morsel, br_error *err);
 
 // Merges all blocks into parts.

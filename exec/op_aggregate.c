@@ -1,5 +1,7 @@
 // op_aggregate.c - GROUP BY and DISTINCT.
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "base/assert.h"
 #include "exec/aggregate_plan.h"
 #include "exec/group_disk.h"
@@ -16,6 +18,7 @@ typedef struct aggregate_stage {
     br_program *program;
     br_grouping grouping;
     br_grouping *distincts;  // one per set
+    uint32_t *positions;     // by expression, its column of a scan that gives statistics; or NULL
 } aggregate_stage;
 
 typedef struct aggregate_worker {
@@ -122,6 +125,48 @@ static br_status aggregate_process(br_stage *base, br_worker *worker, const br_b
     return BR_OK;
 }
 
+static br_vector bounds_of(const br_zone_stats *stats, br_arena *arena)
+{
+    unsigned mask = stats->class_mask & ~(unsigned)BR_MASK_NULL;
+    if (mask != BR_MASK_INT && mask != BR_MASK_REAL) return br_vector_null();
+    int64_t *items = BR_ALLOC(arena, int64_t, 2);
+    br_vector vector = {.class_ = mask == BR_MASK_INT ? BR_INT : BR_REAL,
+                        .kind = BR_VECTOR_FLAT,
+                        .data = items};
+    if (items == NULL) return vector;
+    if (mask == BR_MASK_INT) {
+        items[0] = stats->int_min;
+        items[1] = stats->int_max;
+    } else {
+        memcpy(&items[0], &stats->real_min, sizeof stats->real_min);
+        memcpy(&items[1], &stats->real_max, sizeof stats->real_max);
+    }
+    return vector;
+}
+
+// Counts and bounds of rows that are not read.
+static br_status aggregate_summarise(br_stage *base, br_worker *worker, const br_scan_sum *sum,
+                                     br_error *err)
+{
+    aggregate_stage *stage = (aggregate_stage *)base;
+    aggregate_worker *state = br_worker_state(worker, base);
+    uint32_t count = stage->plan.expression_count;
+    br_vector *bounds = BR_ALLOC(worker->scratch, br_vector, count);
+    uint64_t *value_counts = BR_ALLOC(worker->scratch, uint64_t, count);
+    if (bounds == NULL || value_counts == NULL)
+        return br_run_no_memory(worker->run, "aggregation", err);
+    for (uint32_t i = 0; i < count; i++) {
+        const br_zone_stats *stats = &sum->columns[stage->positions[i]];
+        bounds[i] = bounds_of(stats, worker->scratch);
+        value_counts[i] = sum->row_count - stats->null_count;
+    }
+    if (br_arena_failed(worker->scratch))
+        return br_run_no_memory(worker->run, "aggregation", err);
+    const br_rows_summary summary = {
+        .row_count = sum->row_count, .value_counts = value_counts, .bounds = bounds};
+    return br_grouper_add_summary(state->grouper, &summary, err);
+}
+
 static br_status aggregate_end_morsel(br_stage *base, br_worker *worker, br_error *err)
 {
     aggregate_stage *stage = (aggregate_stage *)base;
@@ -138,6 +183,7 @@ static const br_stage_kind aggregate_kind = {
     .open = aggregate_open,
     .process = aggregate_process,
     .end_morsel = aggregate_end_morsel,
+    .summarise = aggregate_summarise,
     .prepare = aggregate_prepare,
 };
 
@@ -217,6 +263,23 @@ static br_status feed_distinct(aggregate_stage *stage, uint32_t index, br_error 
 
 // ---- building --------------------------------------------------------------------------------
 
+// Where the scan below, which may give statistics instead of rows, has the expressions' columns.
+static br_status find_columns(aggregate_stage *stage, const br_plan *scan, const br_layout *layout,
+                              br_error *err)
+{
+    uint32_t count = stage->plan.expression_count;
+    if (scan->kind != BR_PLAN_SCAN || scan->scan.bounds == NULL) return BR_OK;
+    stage->positions = BR_ALLOC(stage->run->arena, uint32_t, count);
+    if (stage->positions == NULL) return br_run_no_memory(stage->run, "a plan", err);
+    for (uint32_t i = 0; i < count; i++) {
+        const br_expr *expression = stage->plan.expressions[i];
+        br_assert(expression->kind == BR_EXPR_COLUMN);
+        if (!br_layout_find(layout, expression->column_id, &stage->positions[i]))
+            return br_fail(err, BR_INTERNAL, "an aggregate of a column that is not scanned");
+    }
+    return BR_OK;
+}
+
 static br_status make_stage(br_pipeline *pipeline, const br_plan *plan, br_memory *memory,
                             aggregate_stage **stage_out, br_error *err)
 {
@@ -229,6 +292,7 @@ static br_status make_stage(br_pipeline *pipeline, const br_plan *plan, br_memor
     stage->pipeline = pipeline;
     BR_TRY(br_aggregate_plan_make(run, plan, &stage->plan, err));
     BR_TRY(br_layout_of_plan(run, plan->left, &layout, err));
+    BR_TRY(find_columns(stage, plan->left, &layout, err));
     if (stage->plan.expression_count > 0)
         BR_TRY(br_program_compile(stage->plan.expressions, stage->plan.expression_count, &layout,
                                   &run->expr_env, run->arena, &stage->program, err));

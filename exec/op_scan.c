@@ -92,10 +92,14 @@ static br_status scan_run_morsel(br_source *base, br_worker *worker, uint32_t mo
     scan_source *source = (scan_source *)base;
     scan_state *state = worker->source_state;
     uint64_t row_count;
-    if (source->request.column_count == 0 && source->residual == NULL &&
-        br_scan_count(state->scan, morsel, &row_count))
+    if (source->request.column_count == 0 && source->request.bounds == NULL &&
+        source->residual == NULL && br_scan_count(state->scan, morsel, &row_count))
         return push_count(worker, row_count, first, err);
     BR_TRY(br_scan_seek(state->scan, morsel, err));
+    if (source->request.bounds != NULL) {
+        br_scan_sum sum = br_scan_summary(state->scan);
+        if (sum.row_count > 0) BR_TRY(first->kind->summarise(first, worker, &sum, err));
+    }
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
     while (!worker->is_morsel_done) {
         br_batch batch;
@@ -206,6 +210,7 @@ br_status br_produce_scan(br_pipeline *pipeline, const br_plan *plan, br_stage *
     BR_TRY(request_columns(source, plan, filters.residual, ids, err));
     source->request.filters = filters.filters;
     source->request.filter_count = filters.filter_count;
+    if (filters.residual == NULL) source->request.bounds = plan->scan.bounds;
     if (filters.residual != NULL) {
         br_layout layout = {.column_count = source->request.column_count, .column_ids = ids};
         BR_TRY(br_program_compile(&filters.residual, 1, &layout, &run->expr_env, run->arena,

@@ -132,6 +132,8 @@ typedef struct br_stage_kind {
     br_status (*end_morsel)(br_stage *op, br_worker *worker, br_error *err);
     // Sinks: all morsels are known now, before the first runs. NULL: nothing to do.
     br_status (*prepare)(br_stage *op, br_run *run, uint32_t morsel_count, br_error *err);
+    // Sinks: takes in rows of a scan of which only statistics are known (br_scan_summary).
+    br_status (*summarise)(br_stage *op, br_worker *worker, const br_scan_sum *sum, br_error *err);
     // Sinks: does it need no more morsels? NULL: it always does.
     bool (*is_done)(br_stage *op);
     void (*close)(void *state);  // NULL: nothing to do

@@ -137,7 +137,15 @@ static br_status meter_process(br_stage *base, br_worker *worker, const br_batch
     return status;
 }
 
-static const br_stage_kind meter_kind = {.name = "meter", .process = meter_process};
+static br_status meter_summarise(br_stage *base, br_worker *worker, const br_scan_sum *sum,
+                                 br_error *err)
+{
+    br_run_figures(worker->run, worker->index, base->node)->rows += sum->row_count;
+    return base->next->kind->summarise(base->next, worker, sum, err);
+}
+
+static const br_stage_kind meter_kind = {
+    .name = "meter", .process = meter_process, .summarise = meter_summarise};
 
 br_status br_profiler_meter(br_pipeline *pipeline, uint32_t consumer, br_stage *next,
                             br_stage **meter_out, br_error *err)

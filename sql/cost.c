@@ -42,9 +42,16 @@ static double join_cost(const br_plan *join)
     return br_cost_join(left, right, join->rows);
 }
 
+// Statistics stand in for its rows.
+static bool is_told(const br_plan *plan)
+{
+    return plan->kind == BR_PLAN_SCAN && plan->scan.bounds != NULL && plan->scan.filter_count == 0;
+}
+
 static double scan_cost(const br_rewrite *rewrite, const br_plan *scan)
 {
     double rows = br_scan_table_rows(rewrite, scan);
+    if (is_told(scan)) return rows * 0.001;
     return rows * 0.7 * scan->scan.filter_count + scan->rows * 1.0 * scan->scan.output_count +
            rows * 0.05;
 }
@@ -64,6 +71,7 @@ static double node_cost(const br_rewrite *rewrite, const br_plan *plan)
     case BR_PLAN_FILTER: return input * 3;
     case BR_PLAN_PROJECT: return input * 2 * plan->column_count;
     case BR_PLAN_AGGREGATE:
+        if (is_told(plan->left)) return 0;
         return input * (plan->aggregate.key_count > 0 ? lookup_cost(plan->rows) : 0) +
                plan->rows * entry_cost(plan->rows) + input * 1.5 * plan->aggregate.aggregate_count;
     case BR_PLAN_JOIN: return join_cost(plan);

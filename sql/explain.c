@@ -125,6 +125,7 @@ static void explain_scan(br_explainer *self, const br_plan *plan)
     br_explain_text(self, "]");
     if (plan->scan.filter_count > 0) br_explain_text(self, " where ");
     br_explain_list(self, plan->scan.filters, plan->scan.filter_count, " AND ");
+    if (plan->scan.bounds != NULL) br_explain_text(self, ", by statistics where they tell");
 }
 
 static void explain_project(br_explainer *self, const br_plan *plan)

@@ -224,7 +224,8 @@ static br_status optimize_plan(br_rewrite *rewrite, br_plan **plan, uint32_t col
     BR_TRY(reshape_all(rewrite, plan, err));
     BR_TRY(br_push_down(rewrite, plan, &none, err));
     BR_TRY(br_reduce_groups(rewrite, plan, err));
-    return br_prune_columns(rewrite, plan, column_count, err);
+    BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
+    return br_mark_bounds(rewrite, *plan, err);
 }
 
 static br_status rewrite_init(br_rewrite *rewrite, br_error *err)

@@ -5,6 +5,7 @@
 //       join order  inner joins as a graph of leaves and conditions (join_graph.c, join_order.c)
 //       grouping    sort keys and sums that follow from others   (rewrite_group.c)
 //       pruning     columns and joins that nobody reads     (prune.c)
+//       statistics  counts and bounds that need no rows     (rewrite_statistics.c)
 //       estimates   rows and cost                           (estimate.c, cost.c)
 //
 // What must stay true: the same rows come out (in any order where no SORT says one), and an
@@ -159,6 +160,10 @@ BR_CHECKED br_status br_join_graph_run(br_rewrite *rewrite, br_plan **plan,
 // rewrite_group.c: fewer keys to sort by, fewer sums, no DISTINCT where all rows differ. For plans
 // whose conditions are where they belong.
 BR_CHECKED br_status br_reduce_groups(br_rewrite *rewrite, br_plan **plan, br_error *err);
+
+// rewrite_statistics.c: marks scans below counts, min() and max() that statistics may answer. For
+// plans that are done.
+BR_CHECKED br_status br_mark_bounds(br_rewrite *rewrite, br_plan *plan, br_error *err);
 
 // prune.c: only columns that somebody reads. The first `column_count` that *plan puts out stay, in
 // their order.

@@ -242,6 +242,8 @@ struct br_plan {
             uint32_t output_count;    // first output_count, which are what parents use
             double sampled_share;     // of rows that meet the conditions that were counted on a
                                       // sample; 0: none were
+            bool *bounds;             // not NULL: the AGGREGATE above only counts rows and values,
+                                      // and wants min() or max() of the output columns with `true`
         } scan;
         struct {               // VALUES: rows x column_count expressions; also the row of SELECT 1
             uint32_t row_count;

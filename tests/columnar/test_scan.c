@@ -270,6 +270,114 @@ static void test_scan_random_filters_give_the_rows_of_the_model(void)
     world_close(&all);
 }
 
+// ---- statistics instead of rows --------------------------------------------------------------
+
+typedef struct totals {  // of one column
+    uint64_t null_count;
+    br_value min, max;  // BR_NULL: none; only where bounds are asked for
+} totals;
+
+static void add_value(totals *total, const br_value *value, bool has_bounds)
+{
+    total->null_count += value->class_ == BR_NULL;
+    if (value->class_ == BR_NULL || !has_bounds) return;
+    if (total->min.class_ == BR_NULL ||
+        br_value_compare(value, &total->min, BR_COLLATION_BINARY) < 0)
+        total->min = *value;
+    if (total->max.class_ == BR_NULL ||
+        br_value_compare(value, &total->max, BR_COLLATION_BINARY) > 0)
+        total->max = *value;
+}
+
+static void add_stats(totals *total, const br_zone_stats *stats, bool has_bounds)
+{
+    unsigned mask = has_bounds ? stats->class_mask & ~(unsigned)BR_MASK_NULL : 0;
+    total->null_count += stats->null_count;
+    CHECK(mask == 0 || mask == BR_MASK_INT || mask == BR_MASK_REAL);
+    if (mask == 0) return;
+    bool is_int = mask == BR_MASK_INT;
+    br_value min = is_int ? br_value_int(stats->int_min) : br_value_real(stats->real_min);
+    br_value max = is_int ? br_value_int(stats->int_max) : br_value_real(stats->real_max);
+    add_value(total, &min, true);
+    add_value(total, &max, true);
+}
+
+// All rows of a scan, by statistics where it gives them: returns how many those were.
+static uint64_t add_scan(world *all, const br_scan_request *request, totals *total,
+                         uint64_t *row_count_out)
+{
+    br_error err;
+    br_scan *scan;
+    br_batch batch;
+    uint64_t summed = 0, read = 0;
+    br_arena *arena = br_arena_new(NULL);
+    MUST(br_scan_open(all->view, request, 0, NULL, &scan, &err), err);
+    for (uint32_t chunk = 0; chunk < br_table_view_chunks(all->view); chunk++) {
+        MUST(br_scan_seek(scan, chunk, &err), err);
+        br_scan_sum sum = br_scan_summary(scan);
+        summed += sum.row_count;
+        for (uint32_t c = 0; c < request->column_count; c++)
+            add_stats(&total[c], &sum.columns[c], request->bounds[c]);
+        do {
+            MUST(br_scan_next(scan, &batch, &err), err);
+            read += batch.row_count;
+            for (uint32_t i = 0; i < batch.row_count * request->column_count; i++) {
+                uint32_t c = i % request->column_count, row = i / request->column_count;
+                br_value value = br_vector_value(&batch.columns[c], row, arena);
+                add_value(&total[c], &value, request->bounds[c]);
+            }
+        } while (batch.row_count > 0);
+    }
+    br_scan_close(scan);
+    br_arena_free(arena);
+    *row_count_out = summed + read;
+    return summed;
+}
+
+static bool same_number(const br_value *left, const br_value *right)
+{
+    return left->class_ == right->class_ && (left->class_ == BR_NULL || left->i64 == right->i64);
+}
+
+static void test_scan_summaries_agree_with_the_model(void)
+{
+    world all;
+    world_open(&all);
+    uint64_t summed = 0;
+    for (int i = 0; i < 40; i++) {
+        question ask;
+        char text[MODEL_TEXT_MAX];
+        bool bounds[MODEL_COLUMNS + 1] = {0};
+        totals got[MODEL_COLUMNS + 1] = {0}, want[MODEL_COLUMNS + 1] = {0};
+        uint64_t rows, want_rows = 0;
+        make_question(&all, &ask, i % 4 != 0);
+        if (i % 2 == 0) ask.request.filter_count = 0;
+        // Numbers of one class: an integer, a real, mostly NULL, only NULL, and the key.
+        static const uint32_t numbers[] = {0, 2, 6, 7, MODEL_COLUMNS};
+        for (uint32_t k = 0; k < 5; k++) bounds[numbers[k]] = pick(&all, 3) != 0;
+        ask.request.bounds = bounds;
+        summed += add_scan(&all, &ask.request, got, &rows);
+        for (int64_t key = 0; key < KEYS; key++) {
+            if (!model_passes(&all, &ask, key)) continue;
+            want_rows++;
+            for (uint32_t c = 0; c < ask.request.column_count; c++) {
+                br_value value = c == MODEL_COLUMNS
+                                     ? br_value_int(key)
+                                     : model_value(all.table.seeds[key], c, text);
+                add_value(&want[c], &value, bounds[c]);
+            }
+        }
+        CHECK_INT(rows, want_rows);
+        for (uint32_t c = 0; c < ask.request.column_count; c++) {
+            CHECK_INT(got[c].null_count, want[c].null_count);
+            CHECK(same_number(&got[c].min, &want[c].min));
+            CHECK(same_number(&got[c].max, &want[c].max));
+        }
+    }
+    CHECK(summed > 0);
+    world_close(&all);
+}
+
 static void test_scan_prunes_zones_and_reads_no_page_of_them(void)
 {
     world all;
@@ -391,6 +499,7 @@ int main(int argc, char **argv)
     if (argc > 1) seed_given = strtoull(argv[1], NULL, 0);
     printf("seed %" PRIu64 "\n", seed_given);
     RUN(test_scan_random_filters_give_the_rows_of_the_model);
+    RUN(test_scan_summaries_agree_with_the_model);
     RUN(test_scan_prunes_zones_and_reads_no_page_of_them);
     RUN(test_scan_refuses_what_it_cannot_hand_out);
     RUN(test_scan_within_a_quota_fails_cleanly);

@@ -67,10 +67,25 @@ static uint32_t put_sums(char *sql)
     return size;
 }
 
+static void random_bounds(char *sql)
+{
+    static const char *const calls[] = {"count(*)", "count(q)", "count(w)", "min(v)", "max(v)",
+                                        "min(id)",  "max(p)",   "min(q)",   "max(r)", "min(r)",
+                                        "max(w)"};
+    static const char *const filters[] = {"", " WHERE c.id < 300", " WHERE c.id > 390",
+                                          " WHERE c.r >= 0", " WHERE c.v > 50 AND c.id > 7"};
+    sql += sprintf(sql, "SELECT %s", ONE_OF(calls));
+    for (uint32_t i = 0, count = pick(4); i < count; i++) sql += sprintf(sql, ", %s", ONE_OF(calls));
+    sprintf(sql, " FROM c%s", ONE_OF(filters));
+}
+
 static void random_query(char *sql)
 {
     const char *join = ONE_OF(joins), *first = ONE_OF(columns), *second = ONE_OF(columns);
-    switch (pick(4)) {
+    switch (pick(5)) {
+    case 4:
+        random_bounds(sql);
+        break;
     case 0:
         first = ONE_OF(exact);
         second = ONE_OF(exact);
@@ -116,13 +131,13 @@ static void open_world(void)
     world_open(&world);
     world_exec(&world,
                "CREATE TABLE p(id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, n INT, w, t TEXT);"
-               "CREATE TABLE c(id INTEGER PRIMARY KEY, p INT, q INT, v INT, w);"
+               "CREATE TABLE c(id INTEGER PRIMARY KEY, p INT, q INT, v INT, w, r REAL);"
                "WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i LIMIT 60) INSERT INTO "
                "p SELECT i, 'code' || i, nullif(i % 7, 3), CASE i % 4 WHEN 0 THEN i % 5 WHEN 1 THEN "
                "i % 5 * 1.0 WHEN 2 THEN NULL ELSE i % 5 + 0.5 END, 'm' || (i % 9) FROM i;"
                "WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i LIMIT 400) INSERT INTO "
                "c SELECT i, nullif(i * 7 % 75, 9), nullif(i % 11, 4), i * 13 % 50 - 5, "
-               "CASE i % 3 WHEN 0 THEN i % 6 WHEN 1 THEN i % 6 * 1.0 END FROM i");
+               "CASE i % 3 WHEN 0 THEN i % 6 WHEN 1 THEN i % 6 * 1.0 END, (i % 30 - 3) * 0.5 FROM i");
     world_load(&world);
 }
 

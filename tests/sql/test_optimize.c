@@ -190,7 +190,7 @@ static void test_push_reaches_the_scan(void)
                "  scan big [a] where b = 3 AND (a + 1) > 2\n");
     check_plan("SELECT count(*) FROM big WHERE NOT (a = 1 OR b > 7)",
                "aggregate: count(*) as count(*)\n"
-               "  scan big [] where a <> 1 AND b <= 7\n");
+               "  scan big [] where a <> 1 AND b <= 7, by statistics where they tell\n");
     check_plan("SELECT t FROM big WHERE 1 = 1 AND 2 + 3 > 4", "scan big [t]\n");
 }
 
@@ -386,7 +386,7 @@ static void test_limit_over_sort_is_a_top_n(void)
 static void test_prune_keeps_what_is_read(void)
 {
     check_plan("SELECT max(b) FROM (SELECT *, a * 2 AS unused FROM big)",
-               "aggregate: max(b) as max(b)\n  scan big [b]\n");
+               "aggregate: max(b) as max(b)\n  scan big [b], by statistics where they tell\n");
     check_plan("SELECT a FROM (SELECT a, sum(b), count(*) AS n FROM big GROUP BY a) WHERE n > 1",
                "project #7 as a\n"
                "  filter #6 > 1\n"
@@ -427,7 +427,7 @@ static void test_windows_that_nobody_reads_are_not_computed(void)
                "window order by b: max(a) rows 1 preceding to 2 following exclude group as m\n"
                "  scan big [id, a, b]\n");
     check_plan("SELECT count(*) FROM (SELECT lag(a) OVER (ORDER BY b) FROM big)",
-               "aggregate: count(*) as count(*)\n  scan big []\n");
+               "aggregate: count(*) as count(*)\n  scan big [], by statistics where they tell\n");
 }
 
 static void test_bounds_spread_over_equal_columns(void)
