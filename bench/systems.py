@@ -227,13 +227,20 @@ def peer_type(column, system):
     return "VARCHAR" if system == "duckdb" else "String"
 
 
+def sqlite_like(sql):
+    """LIKE as SQLite has it: the case of letters does not matter."""
+    return re.sub(r"\bLIKE\b", "ILIKE", sql, flags=re.I)
+
+
 def duckdb_dialect(sql):
+    sql = sqlite_like(sql)
     sql = re.sub(r"CAST\s*\(\s*strftime\s*\(\s*'%Y'\s*,\s*([\w.]+)\s*\)\s*AS\s+INTEGER\s*\)", r"year(\1)",
                  sql, flags=re.I)
     return re.sub(r"strftime\s*\(\s*('[^']*')\s*,\s*([\w.]+)\s*\)", r"strftime(\2, \1)", sql, flags=re.I)
 
 
 def clickhouse_dialect(sql):
+    sql = sqlite_like(sql)
     sql = re.sub(r"CAST\s*\(\s*strftime\s*\(\s*'%Y'\s*,\s*([\w.]+)\s*\)\s*AS\s+INTEGER\s*\)",
                  r"toYear(\1)", sql, flags=re.I)
 

@@ -249,7 +249,7 @@ static br_status prune(top_stage *stage, br_worker *worker, top_worker *state, b
     br_sort_columns columns = {.key_count = stage->spec.key_count,
                                .columns = rows.columns + stage->spec.width,
                                .keys = stage->spec.keys};
-    BR_TRY(br_sort_rows(worker->run, &columns, rows.row_count, scratch, &order, err));
+    BR_TRY(br_sort_rows_alone(worker->run, &columns, rows.row_count, scratch, &order, err));
     uint32_t count = rows.row_count;
     if (count > stage->spec.row_count) count = (uint32_t)stage->spec.row_count;
     // Rows with equal keys stay in the order they came in.

@@ -1,68 +1,23 @@
-// sort.c - packing keys, radix sort, and ties.
+// sort.c - sorting by numbers that stand for keys, and what they leave tied.
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/sort.h"
 
 #include <string.h>
 
 #include "base/assert.h"
+#include "exec/sort_keys.h"
 
-typedef struct entry {
-    uint64_t key;
-    uint32_t row;
-} entry;
+enum {
+    BIG_ROWS_MIN = 32768,    // shorter ranges are sorted by one worker
+    BIG_PART = 32,           // and those of less than this part of all rows
+    DIGIT_BITS = 8, DIGIT_VALUES = 1 << DIGIT_BITS,
+    DIGIT_BITS_MIN = 2,
+    INSERTION_ROWS_MAX = 20, // up to so many, insertion is faster than digits
+    TIED_ROWS_MAX = 32,      // so many tied rows are compared; of more, numbers are made again
+    DEPTH_MAX = 32,          // so often; texts may begin alike for long
+};
 
-typedef struct sorter {
-    const br_run *run;
-    const br_sort_columns *columns;
-    uint32_t row_count;
-    br_arena *arena;
-    entry *entries, *spare;
-    uint32_t bits_left;  // of the packed key
-    uint32_t tie_key;    // the first key that the packed ones do not decide
-} sorter;
-
-static br_status no_memory(const sorter *self, br_error *err)
-{
-    return br_run_no_memory(self->run, "sorting", err);
-}
-
-// ---- numbers that compare as values do -------------------------------------------------------
-
-static uint64_t real_bits(double value)
-{
-    uint64_t bits;
-    if (value == 0) value = 0;  // -0.0 is equal to 0.0
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 63 ? ~bits : bits | 1ull << 63;
-}
-
-// The first 8 bytes as the collation sees them.
-static uint64_t text_bits(br_text text, br_collation collation)
-{
-    uint64_t bits = 0;
-    uint32_t size = text.size;
-    while (collation == BR_COLLATION_RTRIM && size > 0 && text.data[size - 1] == ' ') size--;
-    for (uint32_t i = 0; i < 8; i++) {
-        unsigned char c = i < size ? (unsigned char)text.data[i] : 0;
-        if (collation == BR_COLLATION_NOCASE) {
-            if (c == 0) return i == 0 ? 0 : bits << (64 - 8 * i);
-            if (c >= 'A' && c <= 'Z') c = (unsigned char)(c + 32);
-        }
-        bits = bits << 8 | c;
-    }
-    return bits;
-}
-
-static uint64_t value_bits(const br_value *value, br_collation collation)
-{
-    switch (value->class_) {
-    case BR_INT: return real_bits((double)value->i64) >> 2;
-    case BR_REAL: return real_bits(value->f64) >> 2;
-    case BR_TEXT: return 1ull << 62 | text_bits(value->text, collation) >> 2;
-    case BR_BLOB: return 2ull << 62 | text_bits(value->text, BR_COLLATION_BINARY) >> 2;
-    default: return 0;
-    }
-}
+// ---- comparing -------------------------------------------------------------------------------
 
 static bool is_text_flat(const br_vector *column)
 {
@@ -70,92 +25,7 @@ static bool is_text_flat(const br_vector *column)
            column->kind == BR_VECTOR_FLAT;
 }
 
-// Texts of up to 7 bytes fit with their sizes, which decide between equal bytes.
-static bool all_short(const br_vector *column, uint32_t row_count)
-{
-    uint32_t longest = 0;
-    for (uint32_t i = 0; i < row_count; i++) {
-        if (!br_vector_is_null(column, i) && column->text[i].size > longest)
-            longest = column->text[i].size;
-    }
-    return longest <= 7;
-}
-
-// Fills `out` with numbers of all rows (of NULL rows with anything) and says whether they tell
-// everything that a comparison would.
-static bool fill_bits(const br_vector *column, br_collation collation, uint32_t row_count,
-                      uint64_t *out)
-{
-    if (is_text_flat(column)) {
-        if (column->class_ == BR_BLOB) collation = BR_COLLATION_BINARY;
-        bool is_short = collation == BR_COLLATION_BINARY && all_short(column, row_count);
-        for (uint32_t i = 0; i < row_count; i++) {
-            if (br_vector_is_null(column, i)) continue;
-            out[i] = text_bits(column->text[i], collation);
-            if (is_short) out[i] |= column->text[i].size;
-        }
-        return is_short;
-    }
-    if (column->class_ == BR_ANY) {
-        for (uint32_t i = 0; i < row_count; i++) out[i] = value_bits(&column->any[i], collation);
-        return false;
-    }
-    if (column->class_ == BR_REAL) {
-        for (uint32_t i = 0; i < row_count; i++) out[i] = real_bits(column->f64[i]);
-    } else {
-        for (uint32_t i = 0; i < row_count; i++) out[i] = (uint64_t)column->i64[i] ^ 1ull << 63;
-    }
-    return true;
-}
-
-static uint32_t bit_width(uint64_t value)
-{
-    return value == 0 ? 0 : 64 - (uint32_t)__builtin_clzll(value);
-}
-
-// Appends a key to the packed ones; false when it did not fit whole and ties remain.
-static bool pack_key(sorter *self, uint32_t k, uint64_t *bits)
-{
-    const br_vector *column = &self->columns->columns[k];
-    const br_sort_key *key = &self->columns->keys[k];
-    if (column->class_ == BR_NULL) return true;
-    if (self->bits_left < 2) return false;
-    bool is_exact = fill_bits(column, key->collation, self->row_count, bits);
-    uint64_t least = UINT64_MAX, most = 0;
-    bool has_nulls = false;
-    for (uint32_t i = 0; i < self->row_count; i++) {
-        if (br_vector_is_null(column, i)) {
-            has_nulls = true;
-            continue;
-        }
-        if (key->descending) bits[i] = ~bits[i];
-        if (bits[i] < least) least = bits[i];
-        if (bits[i] > most) most = bits[i];
-    }
-    if (least > most) return true;  // only NULLs
-    // One number more for NULL; when there is none left, low bits go.
-    uint32_t shift = 0;
-    uint64_t span = most - least;
-    while (bit_width((span >> shift) + has_nulls) > self->bits_left ||
-           (has_nulls && span >> shift == UINT64_MAX))
-        shift++;
-    uint32_t width = bit_width((span >> shift) + has_nulls);
-    uint64_t first = has_nulls && !key->nulls_last;
-    uint64_t null_code = key->nulls_last ? (span >> shift) + 1 : 0;
-    self->bits_left -= width;
-    for (uint32_t i = 0; i < self->row_count; i++) {
-        uint64_t code = br_vector_is_null(column, i) ? null_code
-                                                     : ((bits[i] - least) >> shift) + first;
-        self->entries[i].key |= width == 0 ? 0 : code << self->bits_left;
-    }
-    return is_exact && shift == 0;
-}
-
-// ---- ties ------------------------------------------------------------------------------------
-
-// The two are of the same class and kind.
-static inline int compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key,
-                                 br_arena *arena)
+int br_sort_compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key)
 {
     const br_vector *l = left.column, *r = right.column;
     bool left_null = br_vector_is_null(l, left.row), right_null = br_vector_is_null(r, right.row);
@@ -170,16 +40,11 @@ static inline int compare_places(br_sort_place left, br_sort_place right, const 
     } else if (br_is_time_kind(l->kind) || l->class_ == BR_INT) {
         int64_t a = l->i64[left.row], b = r->i64[right.row];
         order = (a > b) - (a < b);
-    } else {
-        br_value a = br_vector_value(l, left.row, arena), b = br_vector_value(r, right.row, arena);
+    } else {  // the same class and kind: no memory is needed
+        br_value a = br_vector_value(l, left.row, NULL), b = br_vector_value(r, right.row, NULL);
         order = br_value_compare(&a, &b, key->collation);
     }
     return key->descending ? -order : order;
-}
-
-int br_sort_compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key)
-{
-    return compare_places(left, right, key, NULL);  // the same class and kind: no memory needed
 }
 
 int br_sort_compare(const br_value *left, const br_value *right, const br_sort_key *key)
@@ -191,22 +56,26 @@ int br_sort_compare(const br_value *left, const br_value *right, const br_sort_k
     return key->descending ? -order : order;
 }
 
-static int compare_rows(const sorter *self, uint32_t left, uint32_t right)
+// ---- one worker ------------------------------------------------------------------------------
+
+static int compare_rows(const br_sorter *self, uint32_t key, uint32_t left, uint32_t right)
 {
-    for (uint32_t k = self->tie_key; k < self->columns->key_count; k++) {
+    for (uint32_t k = key; k < self->columns->key_count; k++) {
         const br_vector *column = &self->columns->columns[k];
         if (column->class_ == BR_NULL) continue;
-        int order = compare_places((br_sort_place){column, left}, (br_sort_place){column, right},
-                                   &self->columns->keys[k], self->arena);
+        int order = br_sort_compare_places((br_sort_place){column, left},
+                                           (br_sort_place){column, right},
+                                           &self->columns->keys[k]);
         if (order != 0) return order;
     }
     return 0;
 }
 
-// Stable merge sort of entries first..end by the keys that are not packed.
-static br_status sort_ties(sorter *self, uint32_t first, uint32_t end, br_error *err)
+// Stable merge sort by comparing rows.
+static br_status sort_compared(const br_sorter *self, const br_sort_range *range, br_error *err)
 {
-    entry *entries = self->entries, *spare = self->spare;
+    br_sort_entry *entries = self->entries, *spare = self->spare;
+    uint32_t first = range->first, end = range->end;
     for (uint64_t width = 1; width < end - first; width *= 2) {
         BR_TRY(br_run_poll(self->run, err));
         for (uint64_t start = first; start < end; start += 2 * width) {
@@ -214,10 +83,9 @@ static br_status sort_ties(sorter *self, uint32_t first, uint32_t end, br_error 
             uint64_t stop = start + 2 * width < end ? start + 2 * width : end;
             uint64_t left = start, right = middle;
             for (uint64_t out = start; out < stop; out++) {
-                bool take_left =
-                    left < middle &&
-                    (right >= stop ||
-                     compare_rows(self, entries[left].row, entries[right].row) <= 0);
+                bool take_left = left < middle &&
+                                 (right >= stop || compare_rows(self, range->key, entries[left].row,
+                                                                entries[right].row) <= 0);
                 spare[out] = entries[take_left ? left++ : right++];
             }
         }
@@ -226,62 +94,319 @@ static br_status sort_ties(sorter *self, uint32_t first, uint32_t end, br_error 
     return BR_OK;
 }
 
-// ---- radix sort ------------------------------------------------------------------------------
-
-enum { DIGIT_BITS = 8, DIGITS = 64 / DIGIT_BITS, DIGIT_VALUES = 1 << DIGIT_BITS };
-
-// Least digit first; digits that are the same in all rows are skipped.
-static void radix_sort(sorter *self)
+static void insertion_sort(br_sort_entry *entries, uint32_t count)
 {
-    uint32_t counts[DIGITS][DIGIT_VALUES];
-    memset(counts, 0, sizeof counts);
-    for (uint32_t i = 0; i < self->row_count; i++) {
-        uint64_t key = self->entries[i].key;
-        for (uint32_t d = 0; d < DIGITS; d++) counts[d][key >> (d * DIGIT_BITS) & 255]++;
-    }
-    for (uint32_t d = 0; d < DIGITS; d++) {
-        uint32_t shift = d * DIGIT_BITS, at = 0;
-        if (counts[d][self->entries[0].key >> shift & 255] == self->row_count) continue;
-        for (uint32_t v = 0; v < DIGIT_VALUES; v++) {
-            uint32_t count = counts[d][v];
-            counts[d][v] = at;
-            at += count;
-        }
-        for (uint32_t i = 0; i < self->row_count; i++)
-            self->spare[counts[d][self->entries[i].key >> shift & 255]++] = self->entries[i];
-        entry *swapped = self->entries;
-        self->entries = self->spare;
-        self->spare = swapped;
+    for (uint32_t i = 1; i < count; i++) {
+        br_sort_entry moving = entries[i];
+        uint32_t at = i;
+        for (; at > 0 && entries[at - 1].key > moving.key; at--) entries[at] = entries[at - 1];
+        entries[at] = moving;
     }
 }
 
-br_status br_sort_rows(const br_run *run, const br_sort_columns *columns, uint32_t row_count,
-                       br_arena *arena, uint32_t **order_out, br_error *err)
+// How many low bits of the keys differ; 0 also when they are in order as they are.
+static uint32_t differing_bits(const br_sort_entry *entries, uint32_t count)
 {
-    sorter self = {.run = run, .columns = columns, .row_count = row_count, .arena = arena,
-                   .bits_left = 64};
-    uint32_t *order = BR_ALLOC(arena, uint32_t, row_count);
-    if (order == NULL) return no_memory(&self, err);
-    *order_out = order;
-    if (row_count == 0) return BR_OK;
-    br_arena_mark mark = br_arena_get_mark(arena);
-    self.entries = BR_ALLOC(arena, entry, row_count);
-    self.spare = br_arena_alloc(arena, row_count * sizeof(entry), 64);
-    uint64_t *bits = br_arena_alloc(arena, row_count * sizeof *bits, 64);
-    if (self.entries == NULL || self.spare == NULL || bits == NULL) return no_memory(&self, err);
-    for (uint32_t i = 0; i < row_count; i++) self.entries[i].row = i;
-    while (self.tie_key < columns->key_count && pack_key(&self, self.tie_key, bits))
-        self.tie_key++;
-    BR_TRY(br_run_poll(run, err));
-    radix_sort(&self);
-    if (self.tie_key < columns->key_count) {
-        for (uint32_t first = 0, end; first < row_count; first = end) {
-            end = first + 1;
-            while (end < row_count && self.entries[end].key == self.entries[first].key) end++;
-            if (end - first > 1) BR_TRY(sort_ties(&self, first, end, err));
+    uint64_t differ = 0, unordered = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        differ |= entries[i].key ^ entries[0].key;
+        unordered |= entries[i].key < entries[i - 1].key;
+    }
+    return unordered ? 64 - (uint32_t)__builtin_clzll(differ) : 0;
+}
+
+// Most significant digit first, stable; digits are so wide that few entries share one.
+static void radix_sort(br_sort_entry *entries, br_sort_entry *spare, uint32_t count)
+{
+    if (count <= INSERTION_ROWS_MAX) {
+        insertion_sort(entries, count);
+        return;
+    }
+    uint32_t top = differing_bits(entries, count);
+    if (top == 0) return;
+    uint32_t bits = 32 - (uint32_t)__builtin_clz(count) - DIGIT_BITS_MIN;
+    if (bits > DIGIT_BITS) bits = DIGIT_BITS;
+    if (bits > top) bits = top;
+    uint32_t shift = top - bits, ends[DIGIT_VALUES + 1] = {0};
+    uint64_t mask = (1ull << bits) - 1;
+    for (uint32_t i = 0; i < count; i++) ends[(entries[i].key >> shift & mask) + 1]++;
+    for (uint32_t v = 1; v <= mask; v++) ends[v] += ends[v - 1];
+    for (uint32_t i = 0; i < count; i++) spare[ends[entries[i].key >> shift & mask]++] = entries[i];
+    memcpy(entries, spare, count * sizeof *entries);
+    for (uint32_t v = 0, first = 0; shift > 0 && v <= mask; first = ends[v++]) {
+        if (ends[v] - first > 1) radix_sort(entries + first, spare + first, ends[v] - first);
+    }
+}
+
+static br_status sort_ties(const br_sorter *self, const br_sort_range *range, uint32_t depth,
+                           br_error *err);
+
+static br_status sort_alone(const br_sorter *self, const br_sort_range *range, uint32_t depth,
+                            br_error *err)
+{
+    br_sort_range tied = *range;
+    uint32_t bits, count = range->end - range->first;
+    BR_TRY(br_sort_pack(self, range, true, &bits, &tied.key, err));
+    if (bits > 0) {
+        radix_sort(self->entries + range->first, self->spare + range->first, count);
+        return sort_ties(self, &tied, depth, err);
+    }
+    return tied.key < self->columns->key_count ? sort_compared(self, &tied, err) : BR_OK;
+}
+
+// Rows with equal numbers may differ by range->key and those behind it.
+static br_status sort_ties(const br_sorter *self, const br_sort_range *range, uint32_t depth,
+                           br_error *err)
+{
+    const br_sort_entry *entries = self->entries;
+    if (range->key == self->columns->key_count) return BR_OK;
+    for (uint32_t first = range->first, end; first < range->end; first = end) {
+        end = first + 1;
+        while (end < range->end && entries[end].key == entries[first].key) end++;
+        const br_sort_range tied = {.first = first, .end = end, .key = range->key};
+        if (end - first == 1) continue;
+        if (end - first <= TIED_ROWS_MAX || depth == DEPTH_MAX) {
+            BR_TRY(sort_compared(self, &tied, err));
+        } else {
+            BR_TRY(sort_alone(self, &tied, depth + 1, err));
         }
     }
-    for (uint32_t i = 0; i < row_count; i++) order[i] = self.entries[i].row;
-    br_arena_rewind(arena, mark);
     return BR_OK;
+}
+
+// ---- all workers -----------------------------------------------------------------------------
+
+// A range cut by the upper digit of its numbers. Where parts end does not depend on the workers.
+typedef struct partition {
+    const br_sorter *sorter;
+    br_sort_range range;
+    uint32_t shift, part_count;
+    struct part {
+        uint64_t differing;           // bits
+        uint32_t places[DIGIT_VALUES];  // how many have each digit, then where the next one goes
+    } *parts;
+    uint32_t firsts[DIGIT_VALUES + 1];  // of the buckets
+} partition;
+
+static uint32_t part_first(const partition *self, uint32_t index)
+{
+    return self->range.first + index * (uint32_t)BR_SORT_PART_ROWS;
+}
+
+static uint32_t part_end(const partition *self, uint32_t index)
+{
+    return index + 1 == self->part_count ? self->range.end : part_first(self, index + 1);
+}
+
+static inline uint32_t digit_of(const partition *self, const br_sort_entry *entry)
+{
+    return entry->key >> self->shift & (DIGIT_VALUES - 1);
+}
+
+static br_status compare_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    (void)worker;
+    const partition *self = context;
+    const br_sort_entry *entries = self->sorter->entries;
+    uint64_t differing = 0;
+    BR_TRY(br_run_poll(self->sorter->run, err));
+    for (uint32_t i = part_first(self, index); i < part_end(self, index); i++)
+        differing |= entries[i].key ^ entries[self->range.first].key;
+    self->parts[index].differing = differing;
+    return BR_OK;
+}
+
+static br_status count_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    (void)worker;
+    const partition *self = context;
+    uint32_t *counts = self->parts[index].places;
+    BR_TRY(br_run_poll(self->sorter->run, err));
+    for (uint32_t i = part_first(self, index); i < part_end(self, index); i++)
+        counts[digit_of(self, &self->sorter->entries[i])]++;
+    return BR_OK;
+}
+
+static void place_parts(partition *self)
+{
+    uint32_t at = self->range.first;
+    for (uint32_t v = 0; v < DIGIT_VALUES; v++) {
+        self->firsts[v] = at;
+        for (uint32_t part = 0; part < self->part_count; part++) {
+            uint32_t count = self->parts[part].places[v];
+            self->parts[part].places[v] = at;
+            at += count;
+        }
+    }
+    self->firsts[DIGIT_VALUES] = at;
+}
+
+static br_status scatter_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    (void)worker;
+    const partition *self = context;
+    uint32_t *places = self->parts[index].places;
+    const br_sort_entry *entries = self->sorter->entries;
+    BR_TRY(br_run_poll(self->sorter->run, err));
+    for (uint32_t i = part_first(self, index); i < part_end(self, index); i++)
+        self->sorter->spare[places[digit_of(self, &entries[i])]++] = entries[i];
+    return BR_OK;
+}
+
+static bool is_big(const br_sorter *self, const br_sort_range *range)
+{
+    return range->end - range->first > self->big_rows;
+}
+
+static br_sort_range bucket_range(const partition *self, uint32_t bucket)
+{
+    br_sort_range range = self->range;
+    range.first = self->firsts[bucket];
+    range.end = self->firsts[bucket + 1];
+    return range;
+}
+
+static br_status sort_bucket(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    (void)worker;
+    const partition *self = context;
+    const br_sorter *sorter = self->sorter;
+    br_sort_range bucket = bucket_range(self, index);
+    br_sort_entry *entries = sorter->entries + bucket.first, *spare = sorter->spare + bucket.first;
+    uint32_t count = bucket.end - bucket.first;
+    BR_TRY(br_run_poll(sorter->run, err));
+    memcpy(entries, spare, count * sizeof *entries);
+    if (is_big(sorter, &bucket)) return BR_OK;  // is cut in its turn
+    radix_sort(entries, spare, count);
+    return sort_ties(sorter, &bucket, 0, err);
+}
+
+// Sorts all but the buckets that are big themselves: they are added to `ranges`.
+static br_status cut(partition *self, br_sort_range *ranges, uint32_t *range_count, br_error *err)
+{
+    br_run *run = self->sorter->run;
+    BR_TRY(br_run_tasks(run, self->part_count, count_part, self, err));
+    place_parts(self);
+    BR_TRY(br_run_tasks(run, self->part_count, scatter_part, self, err));
+    BR_TRY(br_run_tasks(run, DIGIT_VALUES, sort_bucket, self, err));
+    for (uint32_t v = 0; v < DIGIT_VALUES; v++) {
+        br_sort_range bucket = bucket_range(self, v);
+        if (is_big(self->sorter, &bucket)) ranges[(*range_count)++] = bucket;
+    }
+    return BR_OK;
+}
+
+// How many low bits of the numbers differ.
+static br_status find_top(const partition *self, uint32_t *top_out, br_error *err)
+{
+    uint64_t differing = 0;
+    BR_TRY(br_run_tasks(self->sorter->run, self->part_count, compare_part,
+                        (void *)(uintptr_t)self, err));
+    for (uint32_t i = 0; i < self->part_count; i++) differing |= self->parts[i].differing;
+    *top_out = differing == 0 ? 0 : 64 - (uint32_t)__builtin_clzll(differing);
+    return BR_OK;
+}
+
+static br_status sort_together(const br_sorter *self, const br_sort_range *range,
+                               br_sort_range *ranges, uint32_t *range_count, br_error *err)
+{
+    partition all = {.sorter = self,
+                     .range = *range,
+                     .part_count = (range->end - range->first - 1) / BR_SORT_PART_ROWS + 1};
+    uint32_t top = 64, bits = 64;
+    if (!range->is_packed) BR_TRY(br_sort_pack(self, range, false, &bits, &all.range.key, err));
+    bool is_tied = all.range.key < self->columns->key_count;
+    if (bits == 0) return is_tied ? sort_compared(self, &all.range, err) : BR_OK;
+    all.range.is_packed = true;
+    br_arena_mark mark = br_arena_get_mark(self->arena);
+    all.parts = BR_ALLOC(self->arena, struct part, all.part_count);
+    if (all.parts == NULL) return br_run_no_memory(self->run, "sorting", err);
+    if (range->is_packed) BR_TRY(find_top(&all, &top, err));
+    if (top > 0) {
+        all.shift = top > DIGIT_BITS ? top - DIGIT_BITS : 0;
+        BR_TRY(cut(&all, ranges, range_count, err));
+    } else if (is_tied) {
+        all.range.is_packed = false;  // equal numbers: they get others
+        ranges[(*range_count)++] = all.range;
+    }
+    br_arena_rewind(self->arena, mark);
+    return BR_OK;
+}
+
+// Big ranges are cut until none is left: each cut leaves rows in two parts at least.
+static br_status sort_big(const br_sorter *self, br_error *err)
+{
+    // Ranges that wait have no rows in common.
+    br_sort_range *ranges =
+        BR_ALLOC(self->arena, br_sort_range, self->row_count / self->big_rows + 1);
+    if (ranges == NULL) return br_run_no_memory(self->run, "sorting", err);
+    ranges[0] = (br_sort_range){.end = self->row_count};
+    for (uint32_t count = 1; count > 0;) {
+        br_sort_range range = ranges[--count];
+        BR_TRY(sort_together(self, &range, ranges, &count, err));
+    }
+    return BR_OK;
+}
+
+static br_status begin_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    (void)worker;
+    const br_sorter *self = context;
+    uint32_t first = index * (uint32_t)BR_SORT_PART_ROWS, left = self->row_count - first;
+    uint32_t end = first + (left < BR_SORT_PART_ROWS ? left : BR_SORT_PART_ROWS);
+    for (uint32_t i = first; i < end; i++) self->entries[i] = (br_sort_entry){.row = i};
+    return br_run_poll(self->run, err);
+}
+
+static br_status end_part(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    (void)worker;
+    const br_sorter *self = context;
+    uint32_t first = index * (uint32_t)BR_SORT_PART_ROWS, left = self->row_count - first;
+    uint32_t end = first + (left < BR_SORT_PART_ROWS ? left : BR_SORT_PART_ROWS);
+    for (uint32_t i = first; i < end; i++) self->order[i] = self->entries[i].row;
+    return br_run_poll(self->run, err);
+}
+
+static br_status run_parts(br_sorter *self, bool is_alone, br_task task, br_error *err)
+{
+    uint32_t count = self->row_count == 0 ? 0 : (self->row_count - 1) / BR_SORT_PART_ROWS + 1;
+    if (!is_alone) return br_run_tasks(self->run, count, task, self, err);
+    for (uint32_t i = 0; i < count; i++) BR_TRY(task(self, 0, i, err));
+    return BR_OK;
+}
+
+static br_status sort_rows(br_sorter *self, bool is_alone, uint32_t **order_out, br_error *err)
+{
+    size_t row_count = self->row_count;
+    self->order = br_arena_alloc(self->arena, row_count * sizeof *self->order, 64);
+    br_arena_mark mark = br_arena_get_mark(self->arena);
+    self->entries = br_arena_alloc(self->arena, row_count * sizeof *self->entries, 64);
+    self->spare = br_arena_alloc(self->arena, row_count * sizeof *self->spare, 64);
+    if (self->order == NULL || self->entries == NULL || self->spare == NULL)
+        return br_run_no_memory(self->run, "sorting", err);
+    const br_sort_range all = {.end = self->row_count};
+    self->big_rows = self->row_count / BIG_PART;
+    if (self->big_rows < BIG_ROWS_MIN) self->big_rows = BIG_ROWS_MIN;
+    is_alone |= !is_big(self, &all);
+    BR_TRY(run_parts(self, is_alone, begin_part, err));
+    BR_TRY(is_alone ? sort_alone(self, &all, 0, err) : sort_big(self, err));
+    BR_TRY(run_parts(self, is_alone, end_part, err));
+    br_arena_rewind(self->arena, mark);
+    *order_out = self->order;
+    return BR_OK;
+}
+
+br_status br_sort_rows(br_run *run, const br_sort_columns *columns, uint32_t row_count,
+                       br_arena *arena, uint32_t **order_out, br_error *err)
+{
+    br_sorter self = {.run = run, .columns = columns, .row_count = row_count, .arena = arena};
+    return sort_rows(&self, false, order_out, err);
+}
+
+br_status br_sort_rows_alone(br_run *run, const br_sort_columns *columns, uint32_t row_count,
+                             br_arena *arena, uint32_t **order_out, br_error *err)
+{
+    br_sorter self = {.run = run, .columns = columns, .row_count = row_count, .arena = arena};
+    return sort_rows(&self, true, order_out, err);
 }

@@ -1,10 +1,14 @@
 // sort.h - the order of stored rows.
 //
-// As many leading keys as fit are packed into one 64-bit number per row that compares as they do;
-// rows are sorted by it with a radix sort, and rows with equal numbers by comparing what the number
-// does not hold. NULLs come where nulls_last says, whatever the direction.
+// As many leading keys as fit are packed into one 64-bit number per row that compares as they do
+// (sort_keys.h). All workers cut the rows by the upper digit of the number; the parts are sorted by
+// the digits below, one worker each. A part that is still big is cut again; many rows with equal
+// numbers start over with numbers of their own, and few are compared. Every step keeps rows that
+// are equal in the order in which they were, so the order is the same for any number of workers.
+// NULLs come where nulls_last says, whatever the direction.
 //
-// Ownership: the order lies in the arena given. Threads: one caller.
+// Ownership: the order lies in the arena given. Threads: one caller; br_sort_rows uses all workers,
+//            br_sort_rows_alone only the calling one.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_EXEC_SORT_H
 #define BR_EXEC_SORT_H
@@ -29,9 +33,11 @@ typedef struct br_sort_place {
 int br_sort_compare_places(br_sort_place left, br_sort_place right, const br_sort_key *key);
 
 // order_out[0..row_count-1]: row numbers, stable.
-BR_CHECKED br_status br_sort_rows(const br_run *run, const br_sort_columns *columns,
-                                  uint32_t row_count, br_arena *arena, uint32_t **order_out,
-                                  br_error *err);
+BR_CHECKED br_status br_sort_rows(br_run *run, const br_sort_columns *columns, uint32_t row_count,
+                                  br_arena *arena, uint32_t **order_out, br_error *err);
+BR_CHECKED br_status br_sort_rows_alone(br_run *run, const br_sort_columns *columns,
+                                        uint32_t row_count, br_arena *arena, uint32_t **order_out,
+                                        br_error *err);
 
 // ---- on disk ---------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ static br_status sort_chunk(void *context, uint32_t worker, uint32_t index, br_e
     br_sort_columns columns = {.key_count = self->spec->key_count,
                                .columns = rows.columns + self->spec->width,
                                .keys = self->spec->keys};
-    BR_TRY(br_sort_rows(self->run, &columns, rows.row_count, arena, &order, err));
+    BR_TRY(br_sort_rows_alone(self->run, &columns, rows.row_count, arena, &order, err));
     BR_TRY(write_run(self, at, worker, &rows, order, err));
     br_arena_reset(arena);
     return BR_OK;
