@@ -2,7 +2,7 @@
 SELECT count(DISTINCT cs_order_number) AS order_count, sum(cs_ext_ship_cost) AS ship_cost,
        sum(cs_net_profit) AS net_profit
 FROM catalog_sales cs1, date_dim, customer_address, call_center
-WHERE d_date BETWEEN '2002-02-01' AND date('2002-02-01', '+60 days')
+WHERE d_date BETWEEN '2001-02-01' AND date('2001-02-01', '+60 days')
   AND cs1.cs_ship_date_sk = d_date_sk AND cs1.cs_ship_addr_sk = ca_address_sk
   AND ca_state = 'TN' AND cs1.cs_call_center_sk = cc_call_center_sk
   AND cc_county IN ('Williamson County', 'Ziebach County')

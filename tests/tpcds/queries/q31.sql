@@ -14,12 +14,12 @@ SELECT ss1.ca_county, ss1.d_year, ws2.web_sales / ws1.web_sales AS web_q1_q2_inc
        ws3.web_sales / ws2.web_sales AS web_q2_q3_increase,
        ss3.store_sales / ss2.store_sales AS store_q2_q3_increase
 FROM ss ss1, ss ss2, ss ss3, ws ws1, ws ws2, ws ws3
-WHERE ss1.d_qoy = 1 AND ss1.d_year = 1999 AND ss1.ca_county = ss2.ca_county
-  AND ss2.d_qoy = 2 AND ss2.d_year = 1999 AND ss2.ca_county = ss3.ca_county
-  AND ss3.d_qoy = 3 AND ss3.d_year = 1999 AND ss1.ca_county = ws1.ca_county
-  AND ws1.d_qoy = 1 AND ws1.d_year = 1999 AND ws1.ca_county = ws2.ca_county
-  AND ws2.d_qoy = 2 AND ws2.d_year = 1999 AND ws1.ca_county = ws3.ca_county
-  AND ws3.d_qoy = 3 AND ws3.d_year = 1999
+WHERE ss1.d_qoy = 1 AND ss1.d_year = 2001 AND ss1.ca_county = ss2.ca_county
+  AND ss2.d_qoy = 2 AND ss2.d_year = 2001 AND ss2.ca_county = ss3.ca_county
+  AND ss3.d_qoy = 3 AND ss3.d_year = 2001 AND ss1.ca_county = ws1.ca_county
+  AND ws1.d_qoy = 1 AND ws1.d_year = 2001 AND ws1.ca_county = ws2.ca_county
+  AND ws2.d_qoy = 2 AND ws2.d_year = 2001 AND ws1.ca_county = ws3.ca_county
+  AND ws3.d_qoy = 3 AND ws3.d_year = 2001
   AND CASE WHEN ws1.web_sales > 0 THEN ws2.web_sales / ws1.web_sales END
       > CASE WHEN ss1.store_sales > 0 THEN ss2.store_sales / ss1.store_sales END
   AND CASE WHEN ws2.web_sales > 0 THEN ws3.web_sales / ws2.web_sales END

@@ -1,0 +1,14 @@
+-- Web orders from several warehouses that were not returned: count, shipping cost, profit.
+SELECT count(DISTINCT ws_order_number) AS order_count, sum(ws_ext_ship_cost) AS ship_cost,
+       sum(ws_net_profit) AS net_profit
+FROM web_sales ws1, date_dim, customer_address, web_site
+WHERE d_date BETWEEN '2000-02-01' AND date('2000-02-01', '+60 days')
+  AND ws1.ws_ship_date_sk = d_date_sk AND ws1.ws_ship_addr_sk = ca_address_sk
+  AND ca_state = 'TN' AND ws1.ws_web_site_sk = web_site_sk AND web_company_name = 'pri'
+  AND EXISTS (SELECT * FROM web_sales ws2
+              WHERE ws1.ws_order_number = ws2.ws_order_number
+                AND ws1.ws_warehouse_sk <> ws2.ws_warehouse_sk)
+  AND NOT EXISTS (SELECT * FROM web_returns wr1
+                  WHERE ws1.ws_order_number = wr1.wr_order_number)
+ORDER BY count(DISTINCT ws_order_number)
+LIMIT 100;
