@@ -148,6 +148,7 @@ br_status br_materialise_limit(br_run *run, const br_plan *plan, br_memory *memo
 {
     uint64_t limit, offset;
     BR_TRY(br_limit_evaluate(run, plan->limit.limit, plan->limit.offset, &limit, &offset, err));
+    if (plan->limit.is_partial) br_limit_make_partial(&limit, &offset);
     br_pipeline *pipeline;
     br_stage *sink;
     const br_keep keep = {.rows = memory, .bytes = memory};

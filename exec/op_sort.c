@@ -114,6 +114,7 @@ br_status br_materialise_sort(br_run *run, const br_plan *plan, br_memory *memor
                          .keys = plan->sort.keys};
     BR_TRY(br_limit_evaluate(run, plan->sort.limit, plan->sort.offset, &spec.limit, &spec.offset,
                              err));
+    if (plan->sort.is_partial) br_limit_make_partial(&spec.limit, &spec.offset);
     *batches_out = (br_batches){.column_count = spec.width};
     if (spec.limit == 0) return BR_OK;
     BR_TRY(collect_input(run, plan, &spec, &input, err));

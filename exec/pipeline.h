@@ -273,6 +273,8 @@ bool br_layout_find(const br_layout *layout, uint32_t column_id, uint32_t *posit
 // LIMIT and OFFSET by SQLite's rules: no limit is UINT64_MAX, no offset 0.
 BR_CHECKED br_status br_limit_evaluate(br_run *run, const br_expr *limit, const br_expr *offset,
                                        uint64_t *limit_out, uint64_t *offset_out, br_error *err);
+// Makes the rows to be skipped part of those that come out.
+void br_limit_make_partial(uint64_t *limit, uint64_t *offset);
 // All columns of the batch at the positions given.
 BR_CHECKED br_status br_batch_gather(const br_batch *batch, const uint16_t *positions,
                                      uint32_t count, br_arena *arena, br_batch *out,

@@ -158,6 +158,12 @@ br_status br_limit_evaluate(br_run *run, const br_expr *limit, const br_expr *of
     return BR_OK;
 }
 
+void br_limit_make_partial(uint64_t *limit, uint64_t *offset)
+{
+    if (*limit > 0) *limit = *limit > UINT64_MAX - *offset ? UINT64_MAX : *limit + *offset;
+    *offset = 0;
+}
+
 br_status br_batch_gather(const br_batch *batch, const uint16_t *positions, uint32_t count,
                           br_arena *arena, br_batch *out, br_error *err)
 {

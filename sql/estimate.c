@@ -11,6 +11,7 @@ static const double guess_range = 1.0 / 3, guess_like = 0.1, guess_prefix = 0.05
 static const double guess_condition = 0.25, guess_equal = 0.05;
 static const double guess_steps = 20, guess_working = 100;  // of a recursion
 static const double guess_call = 10;  // rows of a table-valued function
+static const double guess_limit = 1000;
 
 static double clamp(double value, double min, double max)
 {
@@ -542,9 +543,20 @@ static void estimate_apply(br_rewrite *rewrite, br_plan *plan)
 static double limited_rows(const br_expr *limit, double rows)
 {
     if (limit == NULL) return rows;
-    if (limit->kind != BR_EXPR_CONST || limit->value.class_ != BR_INT) return rows;
+    if (limit->kind != BR_EXPR_CONST || limit->value.class_ != BR_INT)
+        return fmin(rows, guess_limit);
     if (limit->value.i64 < 0) return rows;
     return (double)limit->value.i64 < rows ? (double)limit->value.i64 : rows;
+}
+
+// Of LIMIT and OFFSET in a node, which may put out the rows to be skipped too.
+static double first_rows(const br_expr *limit, const br_expr *offset, bool is_partial, double rows)
+{
+    double count = limited_rows(limit, rows);
+    bool is_known = offset != NULL && offset->kind == BR_EXPR_CONST &&
+                    offset->value.class_ == BR_INT && offset->value.i64 > 0;
+    if (!is_partial || !is_known || limit == NULL) return count;
+    return fmin(rows, count + (double)offset->value.i64);
 }
 
 static void set_rows(br_rewrite *rewrite, br_plan *plan, double rows)
@@ -647,8 +659,14 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
     case BR_PLAN_PROJECT: estimate_project(rewrite, plan); break;
     case BR_PLAN_AGGREGATE: estimate_aggregate(rewrite, plan); break;
     case BR_PLAN_JOIN: plan->rows = br_estimate_join_rows(rewrite, plan); break;
-    case BR_PLAN_SORT: plan->rows = limited_rows(plan->sort.limit, plan->left->rows); break;
-    case BR_PLAN_LIMIT: plan->rows = limited_rows(plan->limit.limit, plan->left->rows); break;
+    case BR_PLAN_SORT:
+        plan->rows = first_rows(plan->sort.limit, plan->sort.offset, plan->sort.is_partial,
+                                plan->left->rows);
+        break;
+    case BR_PLAN_LIMIT:
+        plan->rows = first_rows(plan->limit.limit, plan->limit.offset, plan->limit.is_partial,
+                                plan->left->rows);
+        break;
     case BR_PLAN_SET: estimate_set(rewrite, plan); break;
     case BR_PLAN_WINDOW: estimate_window(rewrite, plan); break;
     case BR_PLAN_APPLY: estimate_apply(rewrite, plan); break;

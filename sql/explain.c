@@ -276,14 +276,15 @@ static void explain_apply(br_explainer *self, const br_plan *plan)
     }
 }
 
-static void explain_limit(br_explainer *self, const br_expr *limit, const br_expr *offset)
+static void explain_limit(br_explainer *self, const br_expr *limit, const br_expr *offset,
+                          bool is_partial)
 {
     if (limit != NULL) {
         br_explain_text(self, " limit ");
         br_explain_expr(self, limit);
     }
     if (offset == NULL) return;
-    br_explain_text(self, " offset ");
+    br_explain_text(self, is_partial ? " and " : " offset ");
     br_explain_expr(self, offset);
 }
 
@@ -311,7 +312,7 @@ static void explain_recursive(br_explainer *self, const br_plan *plan)
         br_explain_column(self, plan->columns[plan->recursive.key_columns[i]].id);
         if (plan->recursive.keys[i].descending) br_explain_text(self, " desc");
     }
-    explain_limit(self, plan->recursive.limit, plan->recursive.offset);
+    explain_limit(self, plan->recursive.limit, plan->recursive.offset, false);
 }
 
 // ---- nodes -----------------------------------------------------------------------------------
@@ -333,11 +334,11 @@ void br_explain_node(br_explainer *self, const br_plan *plan)
     case BR_PLAN_SORT:
         br_explain_text(self, "sort ");
         explain_sort_keys(self, plan->sort.keys, plan->sort.key_count);
-        explain_limit(self, plan->sort.limit, plan->sort.offset);
+        explain_limit(self, plan->sort.limit, plan->sort.offset, plan->sort.is_partial);
         break;
     case BR_PLAN_LIMIT:
         br_explain_text(self, "rows");
-        explain_limit(self, plan->limit.limit, plan->limit.offset);
+        explain_limit(self, plan->limit.limit, plan->limit.offset, plan->limit.is_partial);
         break;
     case BR_PLAN_WINDOW: explain_window(self, plan); break;
     case BR_PLAN_SET: br_explain_text(self, "%s", sets[plan->set.set]); break;

@@ -113,8 +113,7 @@ static void set_substitutes(br_rewrite *rewrite, const br_plan *project, bool is
             is_set ? project->project.expressions[i] : NULL;
 }
 
-// Top-N over PROJECT: what is put out is computed for the N rows only.
-static br_status defer_project(br_rewrite *rewrite, br_plan **plan, br_error *err)
+br_status br_defer_project(br_rewrite *rewrite, br_plan **plan, br_error *err)
 {
     br_plan *sort = *plan, *project = sort->left;
     bool is_top = sort->kind == BR_PLAN_SORT && sort->sort.limit != NULL;
@@ -122,6 +121,9 @@ static br_status defer_project(br_rewrite *rewrite, br_plan **plan, br_error *er
     // What was sorted by has to come out: another call would give another value.
     for (uint32_t i = 0; i < project->column_count; i++)
         if (br_expr_is_volatile(project->project.expressions[i])) return BR_OK;
+    // Keys may still name what a PROJECT that is gone put out.
+    for (uint32_t i = 0; i < sort->sort.key_count; i++)
+        BR_TRY(resolve_columns(rewrite, sort->sort.keys[i].expression, err));
     set_substitutes(rewrite, project, true);
     for (uint32_t i = 0; i < sort->sort.key_count; i++)
         BR_TRY(br_expr_substitute(rewrite, sort->sort.keys[i].expression,
@@ -145,7 +147,7 @@ static br_status merge_limit(br_rewrite *rewrite, br_plan **plan, br_error *err)
     sort->sort.offset = limit->limit.offset;
     *plan = limit->left;
     while (*slot != sort) slot = &(*slot)->left;
-    return defer_project(rewrite, slot, err);
+    return br_defer_project(rewrite, slot, err);
 }
 
 // Which of equal rows there are is all the same to a SEMI, ANTI or MARK join.
@@ -179,7 +181,7 @@ static br_status reshape(br_rewrite *rewrite, br_plan **plan, bool is_pinned, br
     if (self->kind == BR_PLAN_PROJECT && !is_pinned && is_renaming(self))
         drop_renaming(rewrite, plan);
     if (self->kind == BR_PLAN_LIMIT) return merge_limit(rewrite, plan, err);
-    if (self->kind == BR_PLAN_SORT) return defer_project(rewrite, plan, err);
+    if (self->kind == BR_PLAN_SORT) return br_defer_project(rewrite, plan, err);
     if (self->kind == BR_PLAN_JOIN) {
         br_join_kind kind = self->join.join;
         if (kind == BR_JOIN_SEMI || kind == BR_JOIN_ANTI || kind == BR_JOIN_MARK)
@@ -223,6 +225,7 @@ static br_status optimize_plan(br_rewrite *rewrite, br_plan **plan, uint32_t col
     BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
     BR_TRY(reshape_all(rewrite, plan, err));
     BR_TRY(br_push_down(rewrite, plan, &none, err));
+    BR_TRY(br_push_limits(rewrite, plan, err));
     BR_TRY(br_reduce_groups(rewrite, plan, err));
     BR_TRY(br_prune_columns(rewrite, plan, column_count, err));
     return br_mark_bounds(rewrite, *plan, err);

@@ -3,6 +3,7 @@
 //     br_optimize   columns renamed, LIMIT into SORT        (rewrite.c)
 //       push-down   conditions to where their columns come from  (rewrite_push.c, rewrite_join.c)
 //       join order  inner joins as a graph of leaves and conditions (join_graph.c, join_order.c)
+//       limits      LIMIT and Top-N below joins and UNION ALL (rewrite_limit.c)
 //       grouping    sort keys and sums that follow from others   (rewrite_group.c)
 //       pruning     columns and joins that nobody reads     (prune.c)
 //       statistics  counts and bounds that need no rows     (rewrite_statistics.c)
@@ -113,6 +114,11 @@ BR_CHECKED br_status br_expr_simplify(br_rewrite *rewrite, br_expr **expr, br_er
 bool br_expr_is_never(const br_expr *expr);
 bool br_expr_is_always(const br_expr *expr);
 
+// ---- shapes (rewrite.c) ----------------------------------------------------------------------
+
+// Top-N over PROJECT: what is put out is computed for the N rows only.
+BR_CHECKED br_status br_defer_project(br_rewrite *rewrite, br_plan **plan, br_error *err);
+
 // ---- plans -----------------------------------------------------------------------------------
 
 // A column id that is not used yet, 0 when there is none left; are there so many?
@@ -123,6 +129,8 @@ bool br_rewrite_has_ids(const br_rewrite *rewrite, uint32_t count);
 // for every condition inside it. No condition can fail. Estimates are filled in.
 BR_CHECKED br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
                                   br_error *err);
+// A table of no rows with the node's columns.
+BR_CHECKED br_status br_make_empty(br_rewrite *rewrite, br_plan **plan, br_error *err);
 // Puts a FILTER on top of *plan; nothing when the list is empty. Estimates it.
 BR_CHECKED br_status br_add_filter(br_rewrite *rewrite, br_plan **plan,
                                    const br_conjuncts *conditions, br_error *err);
@@ -156,6 +164,10 @@ void br_join_probe_working(br_plan *plan);
 // join_graph.c: a tree of inner joins on top of *plan, as a graph that is joined anew.
 BR_CHECKED br_status br_join_graph_run(br_rewrite *rewrite, br_plan **plan,
                                        br_conjuncts *conditions, br_error *err);
+
+// rewrite_limit.c: brings LIMIT and Top-N down to where their rows come from. For plans whose
+// conditions are where they belong.
+BR_CHECKED br_status br_push_limits(br_rewrite *rewrite, br_plan **plan, br_error *err);
 
 // rewrite_group.c: fewer keys to sort by, fewer sums, no DISTINCT where all rows differ. For plans
 // whose conditions are where they belong.

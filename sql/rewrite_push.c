@@ -29,8 +29,7 @@ br_status br_add_filter(br_rewrite *rewrite, br_plan **plan, const br_conjuncts 
     return BR_OK;
 }
 
-// A table of no rows with the node's columns.
-static br_status make_empty(br_rewrite *rewrite, br_plan **plan, br_error *err)
+br_status br_make_empty(br_rewrite *rewrite, br_plan **plan, br_error *err)
 {
     br_plan *empty = BR_ALLOC(rewrite->arena, br_plan, 1);
     BR_NEED_NODE(empty, err);
@@ -64,7 +63,7 @@ static br_status push_scan(br_rewrite *rewrite, br_plan **plan, br_conjuncts *co
         BR_TRY(br_conjuncts_add(rewrite, has_column ? &filters : &constant, condition, err));
     }
     BR_TRY(br_conjuncts_tighten(rewrite, &filters, err));
-    if (is_never(&filters)) return make_empty(rewrite, plan, err);
+    if (is_never(&filters)) return br_make_empty(rewrite, plan, err);
     scan->scan.filters = filters.items;
     scan->scan.filter_count = filters.count;
     BR_TRY(br_estimate_sample(rewrite, scan, err));
@@ -280,7 +279,7 @@ br_status br_push_down(br_rewrite *rewrite, br_plan **plan, br_conjuncts *condit
                        br_error *err)
 {
     BR_TRY(br_conjuncts_tighten(rewrite, conditions, err));
-    if (is_never(conditions)) return make_empty(rewrite, plan, err);
+    if (is_never(conditions)) return br_make_empty(rewrite, plan, err);
     switch ((*plan)->kind) {
     case BR_PLAN_SCAN: return push_scan(rewrite, plan, conditions, err);
     case BR_PLAN_FILTER: return push_filter(rewrite, plan, conditions, err);

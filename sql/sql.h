@@ -282,9 +282,11 @@ struct br_plan {
             uint32_t key_count;
             br_sort_key *keys;
             br_expr *limit, *offset;  // Top-N; NULL: none. Constant per run, SQLite's LIMIT rules
+            bool is_partial;          // a node above skips: the rows of `offset` come out too
         } sort;
         struct {
             br_expr *limit, *offset;
+            bool is_partial;   // as in sort
         } limit;
         struct {               // SET: column i of both sides together; compares like DISTINCT does
             br_set_kind set;

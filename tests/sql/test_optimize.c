@@ -179,6 +179,66 @@ static void check_plan(const char *sql, const char *expected)
     br_arena_free(arena);
 }
 
+// ---- limits ----------------------------------------------------------------------------------
+
+static void test_limits_go_below_what_keeps_every_row(void)
+{
+    check_plan("SELECT big.id, mid.b FROM big LEFT JOIN mid ON big.b = mid.id LIMIT 3 OFFSET 2",
+               "rows limit 3 offset 2\n"
+               "  left join on b = id, build left\n"
+               "    rows limit 3 and 2\n"
+               "      scan big [id, b]\n"
+               "    scan mid [id, b]\n");
+    check_plan("SELECT big.id, mid.b FROM big LEFT JOIN mid ON big.b = mid.id"
+               " WHERE big.a = 1 ORDER BY big.b DESC LIMIT 3",
+               "project id as id, b as b\n"
+               "  sort b desc limit 3\n"
+               "    left join on b = id, build left\n"
+               "      sort b desc limit 3\n"
+               "        scan big [id, b] where a = 1\n"
+               "      scan mid [id, b]\n");
+    check_plan("SELECT id, b IN (SELECT id FROM mid) AS x FROM big ORDER BY a LIMIT ?",
+               "project id as id, #10 as x\n"
+               "  sort a limit ?1\n"
+               "    mark join on b = id\n"
+               "      sort a limit ?1\n"
+               "        scan big [id, a, b]\n"
+               "      scan mid [id]\n");
+    check_plan("SELECT a FROM big UNION ALL SELECT b FROM mid ORDER BY 1 LIMIT 3",
+               "sort a limit 3\n"
+               "  union all\n"
+               "    sort a limit 3\n"
+               "      scan big [a]\n"
+               "    sort b limit 3\n"
+               "      scan mid [b]\n");
+    check_plan("SELECT a FROM big LIMIT 0", "values\n");
+}
+
+static void test_limits_stay_where_rows_may_be_missing(void)
+{
+    check_plan("SELECT big.id FROM big JOIN mid ON big.b = mid.id LIMIT 3",
+               "rows limit 3\n"
+               "  inner join on b = id\n"
+               "    scan big [id, b]\n"
+               "    scan mid [id]\n");
+    check_plan("SELECT big.id, mid.b FROM big LEFT JOIN mid ON big.b = mid.id"
+               " ORDER BY mid.b LIMIT 3",
+               "sort b limit 3\n"
+               "  left join on b = id\n"
+               "    scan big [id, b]\n"
+               "    scan mid [id, b]\n");
+    check_plan("SELECT a FROM big UNION SELECT b FROM mid ORDER BY 1 LIMIT 3",
+               "sort a limit 3\n"
+               "  union\n"
+               "    scan big [a]\n"
+               "    scan mid [b]\n");
+    check_plan("SELECT * FROM (SELECT a FROM big UNION ALL SELECT b FROM mid) LIMIT 3",
+               "rows limit 3\n"
+               "  union all\n"
+               "    scan big [a]\n"
+               "    scan mid [b]\n");
+}
+
 // ---- push-down -------------------------------------------------------------------------------
 
 static void test_push_reaches_the_scan(void)
@@ -668,6 +728,8 @@ static void test_optimize_reports_no_memory(void)
 int main(void)
 {
     world_open();
+    RUN(test_limits_go_below_what_keeps_every_row);
+    RUN(test_limits_stay_where_rows_may_be_missing);
     RUN(test_push_reaches_the_scan);
     RUN(test_push_stops_where_it_must);
     RUN(test_push_goes_through_sets_and_views);
