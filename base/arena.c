@@ -16,9 +16,10 @@ void br_quota_init(br_quota *quota, size_t limit_bytes, br_quota *parent)
     atomic_init(&quota->peak_bytes, 0);
     quota->limit_bytes = limit_bytes;
     quota->parent = parent;
+    quota->cache = NULL;
 }
 
-static bool take_here(br_quota *quota, size_t size_bytes)
+static bool try_here(br_quota *quota, size_t size_bytes)
 {
     size_t used = atomic_load_explicit(&quota->used_bytes, memory_order_relaxed);
     do {
@@ -42,9 +43,21 @@ static void give_here(br_quota *quota, size_t size_bytes)
     (void)before;
 }
 
-bool br_quota_take(br_quota *quota, size_t size_bytes)
+// What the cache holds makes way for what is wanted.
+static bool take_here(br_quota *quota, size_t size_bytes)
 {
-    for (br_quota *level = quota; level != NULL; level = level->parent) {
+    while (!try_here(quota, size_bytes)) {
+        size_t drained = quota->cache == NULL ? 0 : br_block_cache_drain(quota->cache, size_bytes);
+        if (drained == 0) return false;
+        give_here(quota, drained);
+    }
+    return true;
+}
+
+// From `quota` up to but not `end`, which may be NULL.
+static bool take_below(br_quota *quota, const br_quota *end, size_t size_bytes)
+{
+    for (br_quota *level = quota; level != end; level = level->parent) {
         if (take_here(level, size_bytes)) continue;
         for (br_quota *taken = quota; taken != level; taken = taken->parent) {
             give_here(taken, size_bytes);
@@ -54,12 +67,19 @@ bool br_quota_take(br_quota *quota, size_t size_bytes)
     return true;
 }
 
-void br_quota_give(br_quota *quota, size_t size_bytes)
+static void give_below(br_quota *quota, const br_quota *end, size_t size_bytes)
 {
-    for (br_quota *level = quota; level != NULL; level = level->parent) {
+    for (br_quota *level = quota; level != end; level = level->parent) {
         give_here(level, size_bytes);
     }
 }
+
+bool br_quota_take(br_quota *quota, size_t size_bytes)
+{
+    return take_below(quota, NULL, size_bytes);
+}
+
+void br_quota_give(br_quota *quota, size_t size_bytes) { give_below(quota, NULL, size_bytes); }
 
 size_t br_quota_room(const br_quota *quota)
 {
@@ -67,6 +87,8 @@ size_t br_quota_room(const br_quota *quota)
     for (; quota != NULL; quota = quota->parent) {
         if (quota->limit_bytes == SIZE_MAX) continue;
         size_t used = atomic_load_explicit(&quota->used_bytes, memory_order_relaxed);
+        size_t cached = quota->cache == NULL ? 0 : br_block_cache_bytes(quota->cache);
+        used = used > cached ? used - cached : 0;
         size_t here = used < quota->limit_bytes ? quota->limit_bytes - used : 0;
         if (here < room) room = here;
     }
@@ -127,11 +149,22 @@ br_arena *br_arena_new(br_quota *quota)
     return arena;
 }
 
+static br_quota *find_cache(br_quota *quota)
+{
+    while (quota != NULL && quota->cache == NULL) quota = quota->parent;
+    return quota;
+}
+
 static void block_free(br_arena *arena, arena_block *block)
 {
     size_t size_bytes = sizeof *block + block->capacity_bytes;
-    br_quota_give(arena->quota, size_bytes);
+    br_quota *keeper = find_cache(arena->quota);
     arena->held_bytes -= size_bytes;
+    if (keeper != NULL && br_block_cache_put(keeper->cache, block, size_bytes)) {
+        give_below(arena->quota, keeper, size_bytes);  // the keeper's share stays
+        return;
+    }
+    br_quota_give(arena->quota, size_bytes);
     br_heap_free(block);
 }
 
@@ -157,6 +190,18 @@ static size_t block_bytes(const br_arena *arena)
     return size_bytes < step ? size_bytes : step;
 }
 
+// A block that waits in the cache, which is charged to the keeper already.
+static arena_block *block_again(const br_arena *arena, size_t wanted_bytes, size_t *size_bytes_out)
+{
+    br_quota *keeper = find_cache(arena->quota);
+    if (keeper == NULL) return NULL;
+    arena_block *block = br_block_cache_take(keeper->cache, wanted_bytes, size_bytes_out);
+    if (block == NULL || take_below(arena->quota, keeper, *size_bytes_out)) return block;
+    give_below(keeper, NULL, *size_bytes_out);
+    br_heap_free(block);
+    return NULL;
+}
+
 // A block with room for `wanted_bytes`, growing geometrically so that the number of blocks stays
 // logarithmic. Near the quota it asks for no more than it must.
 static arena_block *block_new(br_arena *arena, size_t wanted_bytes)
@@ -165,11 +210,12 @@ static arena_block *block_new(br_arena *arena, size_t wanted_bytes)
     if (wanted_bytes > SIZE_MAX / 2) return NULL;
     size_t needed_bytes = wanted_bytes + sizeof(arena_block);
     if (size_bytes < needed_bytes) size_bytes = needed_bytes;
-    if (!br_quota_take(arena->quota, size_bytes)) {
+    arena_block *block = block_again(arena, size_bytes, &size_bytes);
+    if (block == NULL && !br_quota_take(arena->quota, size_bytes)) {
         size_bytes = needed_bytes;
         if (!br_quota_take(arena->quota, size_bytes)) return NULL;
     }
-    arena_block *block = br_heap_aligned(size_bytes);
+    if (block == NULL) block = br_heap_aligned(size_bytes);
     if (block == NULL) {
         br_quota_give(arena->quota, size_bytes);
         return NULL;

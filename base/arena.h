@@ -5,7 +5,8 @@
 //
 //     mark = br_arena_get_mark(arena); ... br_arena_rewind(arena, mark);
 //
-// Rewinding keeps the blocks for the next round, so a per-batch rewind costs nothing.
+// Rewinding keeps the blocks for the next round, so a per-batch rewind costs nothing. Large blocks
+// of an arena that is freed wait in a cache (block_cache.h) when its quota has one.
 // ASan builds (-DBR_ARENA_ASAN) compile a twin that does one malloc per allocation.
 //
 // Ownership: the arena owns what it hands out. Threads: one thread per arena; a quota is shared by
@@ -20,12 +21,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// How much memory a query (or the whole database, its parent) may take.
+#include "base/block_cache.h"
+
+// How much memory a query (or the whole database, its parent) may take. Blocks that arenas give
+// back stay charged to a quota with a cache, which lets them go before anything else is refused.
 typedef struct br_quota {
     _Atomic size_t used_bytes;  // relaxed: a counter, orders nothing
     _Atomic size_t peak_bytes;  // relaxed
     size_t limit_bytes;         // SIZE_MAX: no limit
     struct br_quota *parent;    // also charged; may be NULL
+    br_block_cache *cache;      // of blocks given back; NULL: none. Whoever sets it frees it
 } br_quota;
 
 void br_quota_init(br_quota *quota, size_t limit_bytes, br_quota *parent);

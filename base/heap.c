@@ -15,6 +15,7 @@
 enum {
     CACHE_LINE_BYTES = 64,
     HUGE_PAGE_BYTES = 2 * 1024 * 1024,  // x86-64 and arm64 with 4 KiB pages
+    PAGE_BYTES = 4096,                  // larger pages are not lent in part
     GROW_ITEMS_MIN = 8,
 };
 
@@ -81,6 +82,14 @@ void br_heap_trim(void)
 #ifdef __GLIBC__
     (void)malloc_trim(0);
 #endif
+}
+
+void br_heap_lend(void *memory, size_t size_bytes, size_t kept_bytes)
+{
+    uintptr_t begin = (uintptr_t)memory + kept_bytes, end = (uintptr_t)memory + size_bytes;
+    begin = (begin + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    end = end / PAGE_BYTES * PAGE_BYTES;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_FREE);  // advice only
 }
 
 void *br_heap_reserve(size_t size_bytes)

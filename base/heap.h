@@ -27,6 +27,10 @@ bool br_heap_grow(void **items, size_t item_bytes, size_t count, size_t *capacit
 // Gives memory that was freed back to the operating system, where the C library knows how.
 void br_heap_trim(void);
 
+// The block is not in use: the operating system may take its pages when it is short of memory. The
+// first `kept_bytes` keep what is in them, all others may then be zeros.
+void br_heap_lend(void *memory, size_t size_bytes, size_t kept_bytes);
+
 // Zeroed pages that cost no memory until they are touched, for arrays that must never move. Given
 // back with the same size.
 void *br_heap_reserve(size_t size_bytes);

@@ -12,7 +12,9 @@ enum {
     MEMORY_PERCENT_DEFAULT = 60,
     PAGE_CACHE_PERCENT = 50, // of the budget
     QUERY_PERCENT = 40,      // of the budget, for each query; the rest is for deltas
+    CACHED_PART = 4,         // of the budget at most, for blocks that wait for the next query
 };
+static const size_t CACHED_BYTES_MAX = 512 << 20;
 
 static br_io_mode io_mode_of(const char *name)
 {
@@ -117,6 +119,9 @@ br_status br_database_open(const br_database_config *given, br_database **databa
     br_lock_init(&database->writer_lock);
     br_lock_init(&database->cache_lock);
     br_quota_init(&database->quota, config.memory_bytes, NULL);
+    size_t cached_bytes = database->quota.limit_bytes / CACHED_PART;
+    database->quota.cache =
+        br_block_cache_new(cached_bytes < CACHED_BYTES_MAX ? cached_bytes : CACHED_BYTES_MAX);
     database->query_bytes = database->quota.limit_bytes / 100 * QUERY_PERCENT;
     database->isa = br_isa_choose(config.isa);
     database->engine = config.engine;
@@ -149,6 +154,7 @@ br_status br_database_close(br_database *database, br_error *err)
     br_oltp_close(database->writer);
     br_oltp_functions_free(database->functions);
     br_task_pool_free(database->pool);
+    br_block_cache_free(database->quota.cache);
     br_lock_release(&database->cache_lock);
     br_lock_release(&database->writer_lock);
     for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++) br_heap_free(database->spill_folders[i]);
