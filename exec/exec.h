@@ -33,6 +33,10 @@ typedef struct br_exec_bridge {
     // receiver wants no more.
     br_status (*rows)(void *context, uint32_t worker, const br_function_call *call, uint32_t row,
                       const br_row_receiver *receiver, br_error *err);
+    // As `rows`, from the database file as it was at the snapshot's commit point. NULL: there is no
+    // file, and no query that reads_sources.
+    br_status (*read)(void *context, uint32_t worker, const br_function_call *call, uint32_t row,
+                      const br_row_receiver *receiver, br_error *err);
     // CAST(real AS TEXT); room for 40 bytes; returns the length.
     uint32_t (*real_to_text)(double value, char *text_out);
     void *context;

@@ -1,5 +1,6 @@
 // op_call.c - table-valued functions: each row of the input is put out beside each row that the
-// function gives for its arguments. generate_series is computed here, SQLite runs the others.
+// function gives for its arguments. generate_series is computed here, SQLite runs the others, and
+// reads those of its tables that only it can read.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
@@ -248,11 +249,14 @@ static br_status call_sqlite(call_run *run, const br_vector *arguments, br_error
                                    .argument_count = run->stage->plan->call.argument_count,
                                    .arguments = arguments,
                                    .row_count = run->input->row_count};
-    if (bridge->rows == NULL)
+    const br_table_function *function = run->stage->plan->call.function;
+    bool is_source = function->kind == BR_TABLE_FUNCTION_SOURCE;
+    if ((is_source ? bridge->read : bridge->rows) == NULL)
         return br_fail(err, BR_UNSUPPORTED, "table-valued function %s() is not native",
-                       run->stage->plan->call.function->name);
+                       function->name);
     const br_row_receiver receiver = {.receive = receive, .context = run};
-    return bridge->rows(bridge->context, run->worker->index, &call, run->row, &receiver, err);
+    return (is_source ? bridge->read : bridge->rows)(bridge->context, run->worker->index, &call,
+                                                     run->row, &receiver, err);
 }
 
 static br_status call_process(br_stage *base, br_worker *worker, const br_batch *batch,
@@ -290,19 +294,34 @@ static const br_stage_kind call_kind = {
 
 // ---- building --------------------------------------------------------------------------------
 
+// Names of files' columns are quoted, but for the rowid, which is none.
+static bool format_output(const br_table_function *function, uint32_t output, br_buffer *sql)
+{
+    const char *name = function->columns[output].name;
+    if (function->kind != BR_TABLE_FUNCTION_SOURCE || output == function->column_count)
+        return br_buffer_format(sql, "%s", name);
+    bool is_built = br_buffer_append(sql, "\"", 1);
+    for (; is_built && *name != 0; name++)
+        is_built = br_buffer_append(sql, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
+    return is_built && br_buffer_append(sql, "\"", 1);
+}
+
 // column, column FROM function(?1, ?2)
 static bool format_call(const br_plan *plan, br_buffer *sql)
 {
     const br_table_function *function = plan->call.function;
+    bool is_source = function->kind == BR_TABLE_FUNCTION_SOURCE;
     bool is_built = true;
     for (uint32_t i = 0; i < plan->call.output_count && is_built; i++)
-        is_built = br_buffer_format(sql, "%s%s", i > 0 ? ", " : "",
-                                    function->columns[plan->call.outputs[i]].name);
+        is_built = (i == 0 || br_buffer_append(sql, ", ", 2)) &&
+                   format_output(function, plan->call.outputs[i], sql);
     if (plan->call.output_count == 0) is_built = br_buffer_format(sql, "NULL");
-    is_built = is_built && br_buffer_format(sql, " FROM %s(", function->name);
+    is_built = is_built && br_buffer_format(sql, " FROM %s%s", is_source ? "main." : "",
+                                            is_source ? function->quoted_name : function->name);
     for (uint32_t i = 0; i < plan->call.argument_count && is_built; i++)
-        is_built = br_buffer_format(sql, "%s?%u", i > 0 ? ", " : "", i + 1);
-    return is_built && br_buffer_append(sql, ")", 2);
+        is_built = br_buffer_format(sql, "%s?%u", i > 0 ? ", " : "(", i + 1);
+    if (plan->call.argument_count > 0) is_built = is_built && br_buffer_append(sql, ")", 1);
+    return is_built && br_buffer_append(sql, "", 1);
 }
 
 static br_status make_sql(br_run *run, const br_plan *plan, const char **sql_out, br_error *err)
@@ -334,7 +353,7 @@ br_status br_produce_call(br_pipeline *pipeline, const br_plan *plan, br_stage *
     if (residual != NULL)
         BR_TRY(br_program_compile(&residual, 1, &layout, &run->expr_env, run->arena,
                                   &stage->residual, err));
-    if (plan->call.function->kind == BR_TABLE_FUNCTION_SQLITE)
+    if (plan->call.function->kind != BR_TABLE_FUNCTION_SERIES)
         BR_TRY(make_sql(run, plan, &stage->sql, err));
     return br_produce(pipeline, plan->left, &stage->base, err);
 }

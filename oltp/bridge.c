@@ -12,7 +12,7 @@
 
 enum {
     CALLS_MAX = 64,  // statements kept; a query seldom calls more than a few functions
-    ROW_VALUES_MAX = 32,  // columns of a table-valued function
+    ROW_VALUES_MAX = 32,  // columns of a table-valued function that need no memory of their own
 };
 
 // A function called with a number of arguments, or an expression, prepared.
@@ -20,11 +20,13 @@ typedef struct prepared_call {
     char *function;  // on the heap
     bool is_expression;
     uint32_t argument_count;
+    bool is_busy;  // its rows are being read
     br_oltp_statement *statement;
 } prepared_call;
 
 struct br_oltp_bridge {
     br_oltp *oltp;
+    bool is_borrowed;  // the connection is somebody else's
     prepared_call calls[CALLS_MAX];
     uint32_t call_count;
     uint32_t next_victim;
@@ -42,6 +44,16 @@ br_status br_oltp_bridge_new(br_oltp_functions *functions, br_oltp_bridge **brid
         br_oltp_bridge_free(bridge);
         return status;
     }
+    *bridge_out = bridge;
+    return BR_OK;
+}
+
+br_status br_oltp_bridge_over(br_oltp *oltp, br_oltp_bridge **bridge_out, br_error *err)
+{
+    br_oltp_bridge *bridge = br_heap_zalloc(sizeof *bridge);
+    if (bridge == NULL) return br_fail(err, BR_NOMEM, "no memory to read '%s'", oltp->path);
+    bridge->oltp = oltp;
+    bridge->is_borrowed = true;
     *bridge_out = bridge;
     return BR_OK;
 }
@@ -65,7 +77,7 @@ void br_oltp_bridge_free(br_oltp_bridge *bridge)
 {
     if (bridge == NULL) return;
     for (uint32_t i = 0; i < bridge->call_count; i++) call_release(&bridge->calls[i]);
-    br_oltp_close(bridge->oltp);
+    if (!bridge->is_borrowed) br_oltp_close(bridge->oltp);
     br_heap_free(bridge);
 }
 
@@ -107,38 +119,47 @@ static br_status prepare_call(br_oltp_bridge *bridge, const br_function_call *ca
     return br_fail(err, status == BR_SQL ? BR_RUNTIME : status, "%s", problem.message);
 }
 
+// A place for one more, whose rows nobody reads; NULL: there is none.
+static prepared_call *free_slot(br_oltp_bridge *bridge)
+{
+    if (bridge->call_count < CALLS_MAX) return &bridge->calls[bridge->call_count++];
+    for (uint32_t i = 0; i < CALLS_MAX; i++) {
+        prepared_call *slot = &bridge->calls[bridge->next_victim++ % CALLS_MAX];
+        if (slot->is_busy) continue;
+        call_release(slot);
+        return slot;
+    }
+    return NULL;
+}
+
 static br_status find_call(br_oltp_bridge *bridge, const br_function_call *call,
-                           br_oltp_statement **statement_out, br_error *err)
+                           prepared_call **call_out, br_error *err)
 {
     for (uint32_t i = 0; i < bridge->call_count; i++) {
-        const prepared_call *known = &bridge->calls[i];
-        if (known->argument_count == call->argument_count &&
+        prepared_call *known = &bridge->calls[i];
+        if (!known->is_busy && known->argument_count == call->argument_count &&
             known->is_expression == call->is_expression &&
             strcmp(known->function, call->function) == 0) {
-            *statement_out = known->statement;
+            *call_out = known;
             return BR_OK;
         }
     }
     br_oltp_statement *statement;
     BR_TRY(prepare_call(bridge, call, &statement, err));
     char *function = br_heap_copy_text(call->function);
-    if (function == NULL) {
+    prepared_call *slot = function == NULL ? NULL : free_slot(bridge);
+    if (slot == NULL) {
         br_oltp_finalize(statement);
+        br_heap_free(function);
         return br_fail(err, BR_NOMEM, "no memory to call %s()", call->function);
     }
-    prepared_call *slot = &bridge->calls[bridge->call_count];
-    if (bridge->call_count < CALLS_MAX) {
-        bridge->call_count++;
-    } else {
-        slot = &bridge->calls[bridge->next_victim++ % CALLS_MAX];
-        call_release(slot);
-    }
-    *slot = (prepared_call){function, call->is_expression, call->argument_count, statement};
-    *statement_out = statement;
+    *slot = (prepared_call){.function = function,
+                            .is_expression = call->is_expression,
+                            .argument_count = call->argument_count,
+                            .statement = statement};
+    *call_out = slot;
     return BR_OK;
 }
-
-// ---- calls -----------------------------------------------------------------------------------
 
 static br_status copy_result(br_oltp_statement *statement, br_arena *arena, br_value *result_out,
                              br_error *err)
@@ -174,8 +195,9 @@ static br_status call_row(const br_function_call *call, br_oltp_statement *state
 br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *call,
                               br_arena *arena, br_value *results_out, br_error *err)
 {
-    br_oltp_statement *statement = NULL;
-    BR_TRY(find_call(bridge, call, &statement, err));
+    prepared_call *prepared;
+    BR_TRY(find_call(bridge, call, &prepared, err));
+    br_oltp_statement *statement = prepared->statement;
     br_status status = BR_OK;
     for (uint32_t row = 0; status == BR_OK && row < call->row_count; row++) {
         status = call_row(call, statement, row, arena, &results_out[row], err);
@@ -186,13 +208,10 @@ br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *ca
     return status;
 }
 
-static br_status receive_rows(br_oltp_statement *statement, const br_row_receiver *receiver,
-                              br_error *err)
+static br_status receive_rows(br_oltp_statement *statement, br_value *values, uint32_t count,
+                              const br_row_receiver *receiver, br_error *err)
 {
-    br_value values[ROW_VALUES_MAX];
-    uint32_t count = br_oltp_column_count(statement);
     bool wants_more = true;
-    br_assert(count <= ROW_VALUES_MAX);
     while (wants_more) {
         bool has_row = false;
         BR_TRY(br_oltp_step(statement, &has_row, err));
@@ -203,19 +222,34 @@ static br_status receive_rows(br_oltp_statement *statement, const br_row_receive
     return BR_OK;
 }
 
+static br_status read_rows(br_oltp_statement *statement, const br_row_receiver *receiver,
+                           br_error *err)
+{
+    br_value few[ROW_VALUES_MAX];
+    uint32_t count = br_oltp_column_count(statement);
+    br_value *values = count <= ROW_VALUES_MAX ? few : br_heap_array(count, sizeof *values);
+    if (values == NULL) return br_fail(err, BR_NOMEM, "no memory for a row of %u values", count);
+    br_status status = receive_rows(statement, values, count, receiver, err);
+    if (values != few) br_heap_free(values);
+    return status;
+}
+
 br_status br_oltp_bridge_rows(br_oltp_bridge *bridge, const br_function_call *call, uint32_t row,
                               const br_row_receiver *receiver, br_error *err)
 {
-    br_oltp_statement *statement = NULL;
+    prepared_call *prepared;
     br_assert(call->is_expression);
-    BR_TRY(find_call(bridge, call, &statement, err));
+    BR_TRY(find_call(bridge, call, &prepared, err));
+    br_oltp_statement *statement = prepared->statement;
     br_status status = BR_OK;
+    prepared->is_busy = true;
     for (uint32_t i = 0; i < call->argument_count && status == BR_OK; i++) {
         br_value value = br_vector_value(&call->arguments[i], row, NULL);
         status = br_oltp_bind(statement, i + 1, &value, err);
     }
-    if (status == BR_OK) status = receive_rows(statement, receiver, err);
+    if (status == BR_OK) status = read_rows(statement, receiver, err);
     br_oltp_reset(statement);
+    prepared->is_busy = false;
     return status;
 }
 
@@ -254,7 +288,7 @@ br_oltp_function_kind br_oltp_bridge_find(br_oltp_bridge *bridge, const char *fu
     sqlite3_finalize(statement);
     if (kind == BR_OLTP_FUNCTION_NONE) return kind;
     br_function_call call = {.function = function, .argument_count = argument_count};
-    br_oltp_statement *ignored;
+    prepared_call *ignored;
     return find_call(bridge, &call, &ignored, NULL) == BR_OK ? kind : BR_OLTP_FUNCTION_NONE;
 }
 

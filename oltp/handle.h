@@ -33,6 +33,8 @@ typedef enum br_oltp_moment { BR_OLTP_PREPARING, BR_OLTP_RUNNING } br_oltp_momen
 br_status br_oltp_fail(sqlite3 *handle, const char *path, int code, br_oltp_moment moment,
                        br_error *err);
 
+br_oltp_affinity br_oltp_affinity_of(const char *declared_type);
+
 // Registers the functions that Braid adds to SQL; a result code of SQLite.
 int br_oltp_add_functions(sqlite3 *handle);
 // The aggregates, likewise.

@@ -211,6 +211,27 @@ BR_CHECKED br_status br_schema_read(br_oltp *oltp, br_arena *arena, br_schema *s
 const br_schema_table *br_schema_find(const br_schema *schema, const char *name);
 const br_schema_view *br_schema_find_view(const br_schema *schema, const char *name);
 
+// What can stand in FROM without being mirrored: a virtual table, sqlite_schema, a pragma function.
+typedef struct br_oltp_source_column {
+    const char *name, *collation;
+    br_oltp_affinity affinity;
+    bool is_hidden;  // an argument, when it is called like a function
+} br_oltp_source_column;
+
+typedef struct br_oltp_source {
+    const char *name;         // quoted
+    const char *rowid_name;   // what means the rowid; NULL: nothing does
+    uint32_t column_count;    // hidden ones come last; 0: there is no such thing
+    uint32_t hidden_count;
+    br_oltp_source_column *columns;
+    bool is_virtual;          // takes arguments
+    double rows;              // an estimate
+} br_oltp_source;
+
+// Of that name in main, all in `arena`.
+BR_CHECKED br_status br_oltp_source_find(br_oltp *oltp, const char *name, br_arena *arena,
+                                         br_oltp_source *source_out, br_error *err);
+
 // ---- capture --------------------------------------------------------------------------------
 
 // The tables and triggers capture needs in the SQLite file (docs/cdc.md). All idempotent; what
@@ -283,8 +304,10 @@ BR_CHECKED br_status br_oltp_bridge_refresh(br_oltp_bridge *bridge, br_error *er
 // is BR_RUNTIME.
 BR_CHECKED br_status br_oltp_bridge_call(br_oltp_bridge *bridge, const br_function_call *call,
                                          br_arena *arena, br_value *results_out, br_error *err);
+// A bridge to the file of a connection, which it borrows, instead: for br_oltp_bridge_rows.
+BR_CHECKED br_status br_oltp_bridge_over(br_oltp *oltp, br_oltp_bridge **bridge_out, br_error *err);
 // All rows of SELECT call->function, an expression, with row `row` of the arguments, which are FLAT
-// or CONST.
+// or CONST. The receiver may ask for rows again.
 BR_CHECKED br_status br_oltp_bridge_rows(br_oltp_bridge *bridge, const br_function_call *call,
                                          uint32_t row, const br_row_receiver *receiver,
                                          br_error *err);

@@ -67,7 +67,7 @@ static bool contains(const char *text, const char *word)
 }
 
 // The rules of "Determination Of Column Affinity", in their order.
-static br_oltp_affinity affinity_of(const char *declared_type)
+br_oltp_affinity br_oltp_affinity_of(const char *declared_type)
 {
     if (contains(declared_type, "INT")) return BR_OLTP_INTEGER;
     if (contains(declared_type, "CHAR") || contains(declared_type, "CLOB") ||
@@ -99,7 +99,7 @@ static br_status read_column(reader *r, const char *table, bool is_strict, br_sc
     BR_TRY(copy_column(r, statement, 1, &column->declared_type));
     BR_TRY(copy_column(r, statement, 3, &column->default_value));
     if (column->declared_type == NULL) column->declared_type = "";
-    column->affinity = affinity_of(column->declared_type);
+    column->affinity = br_oltp_affinity_of(column->declared_type);
     // ANY means NUMERIC by the rules above, but nothing at all in a STRICT table.
     if (is_strict && sqlite3_stricmp(column->declared_type, "ANY") == 0)
         column->affinity = BR_OLTP_BLOB;

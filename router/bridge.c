@@ -47,12 +47,21 @@ static br_status bridge_set_rows(void *context, uint32_t worker, const br_functi
     return br_oltp_bridge_rows(set->workers[worker], call, row, receiver, err);
 }
 
-br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database)
+static br_status bridge_set_read(void *context, uint32_t worker, const br_function_call *call,
+                                 uint32_t row, const br_row_receiver *receiver, br_error *err)
 {
-    *set = (br_bridge_set){.database = database};
+    br_bridge_set *set = context;
+    return br_source_set_read(set->sources, worker, call, row, receiver, err);
+}
+
+br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database,
+                                  br_source_set *sources)
+{
+    *set = (br_bridge_set){.database = database, .sources = sources};
     return (br_exec_bridge){
         .call = bridge_set_call,
         .rows = bridge_set_rows,
+        .read = bridge_set_read,
         .real_to_text = br_oltp_real_to_text,
         .context = set,
     };

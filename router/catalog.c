@@ -97,6 +97,54 @@ static const char *catalog_find_view(void *context, const char *schema, const ch
     return view == NULL ? NULL : view->sql;
 }
 
+static br_status source_make(br_arena *arena, const char *name, const br_oltp_source *source,
+                             const br_table_function **function_out, br_error *err)
+{
+    br_table_function *function = BR_ALLOC(arena, br_table_function, 1);
+    br_table_function_column *columns =
+        BR_ALLOC(arena, br_table_function_column, source->column_count + 1);
+    if (function == NULL || columns == NULL) return br_fail(err, BR_NOMEM, "plan of a query");
+    for (uint32_t i = 0; i < source->column_count; i++) {
+        const br_oltp_source_column *from = &source->columns[i];
+        columns[i] = (br_table_function_column){.name = from->name,
+                                                .class_mask = BR_MASK_ALL,
+                                                .is_hidden = from->is_hidden,
+                                                .affinity = affinity_of(from->affinity),
+                                                .collation = from->collation};
+    }
+    columns[source->column_count] = (br_table_function_column){
+        .name = source->rowid_name, .class_mask = BR_MASK_INT, .is_hidden = true};
+    *function = (br_table_function){.name = name,
+                                    .kind = BR_TABLE_FUNCTION_SOURCE,
+                                    .argument_max = source->hidden_count,
+                                    .column_count = source->column_count,
+                                    .columns = columns,
+                                    .quoted_name = source->name,
+                                    .rows = source->rows};
+    *function_out = function;
+    return BR_OK;
+}
+
+// What SQLite cannot describe is not found: it has the last word on what is wrong.
+static br_status catalog_find_source(void *context, const char *name,
+                                     const br_table_function **function_out,
+                                     bool *is_function_out, br_error *err)
+{
+    br_catalog_context *catalog = context;
+    br_database *database = catalog->database;
+    br_oltp *reader;
+    br_oltp_source source = {0};
+    br_error problem;
+    *function_out = NULL;
+    BR_TRY(br_oltp_pool_take(database->readers, &reader, err));
+    br_status status = br_oltp_source_find(reader, name, catalog->arena, &source, &problem);
+    br_oltp_pool_give(database->readers, reader);
+    *is_function_out = source.is_virtual;
+    if (status == BR_NOMEM) return br_fail(err, BR_NOMEM, "%s", problem.message);
+    if (status != BR_OK || source.column_count == 0) return BR_OK;
+    return source_make(catalog->arena, name, &source, function_out, err);
+}
+
 static bool catalog_is_redefined(void *context, const char *name, uint32_t argument_count)
 {
     br_catalog_context *catalog = context;
@@ -138,6 +186,7 @@ br_sql_catalog br_catalog_make(br_catalog_context *context)
     return (br_sql_catalog){
         .find_table = catalog_find_table,
         .find_view = catalog_find_view,
+        .find_source = catalog_find_source,
         .find_function = catalog_find_function,
         .is_redefined = catalog_is_redefined,
         .sample = catalog_sample,

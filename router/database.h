@@ -106,9 +106,11 @@ typedef struct br_olap_run {
     const br_snapshot *snapshot;
     uint64_t deadline_ns;
     br_query_profile *profile;  // NULL: not analysed
+    bool is_stale;  // out, with BR_UNSUPPORTED: the query reads tables of SQLite too, which are not
+                    // at the snapshot's commit point any more
 } br_olap_run;
 
-BR_CHECKED br_status br_run_olap(br_statement *statement, const br_olap_run *run,
+BR_CHECKED br_status br_run_olap(br_statement *statement, br_olap_run *run,
                                  br_outcome **outcome_out, br_error *err);
 // Collects the rows of a prepared SQLite statement into an outcome.
 BR_CHECKED br_status br_collect_rows(br_database *database, br_oltp_statement *prepared,
@@ -182,14 +184,36 @@ br_sql_catalog br_catalog_make(br_catalog_context *context);
 // What SQLite would need for the query, in ns: scans and look-ups through its indexes.
 double br_cost_oltp(const br_query *query, const br_snapshot *snapshot, const br_schema *schema);
 
+// ---- source.c: tables that SQLite reads for a columnar run -------------------------------------
+
+typedef struct br_source_set {
+    br_database *database;
+    br_oltp *reader; // in a read transaction at the snapshot's commit point; NULL: none is needed
+    br_oltp_bridge *bridge;
+    br_lock lock; // of reader and bridge
+    // 1 + the worker that holds the lock; relaxed: only that worker finds itself in it.
+    _Atomic uint32_t owner;
+} br_source_set;
+
+// Fails with run->is_stale when the file has changed since the snapshot, or that cannot be told at
+// once. To be closed whatever it returns.
+BR_CHECKED br_status br_source_set_open(br_source_set *set, br_database *database,
+                                        br_olap_run *run, br_error *err);
+void br_source_set_close(br_source_set *set);
+BR_CHECKED br_status br_source_set_read(br_source_set *set, uint32_t worker,
+                                        const br_function_call *call, uint32_t row,
+                                        const br_row_receiver *receiver, br_error *err);
+
 // ---- bridge.c --------------------------------------------------------------------------------
 
 typedef struct br_bridge_set { // the bridges of one run, one per worker, made when first used
     br_database *database;
+    br_source_set *sources; // borrowed
     br_oltp_bridge *workers[BR_THREADS_MAX];
 } br_bridge_set;
 
-br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database);
+br_exec_bridge br_bridge_set_open(br_bridge_set *set, br_database *database,
+                                  br_source_set *sources);
 void br_bridge_set_close(br_bridge_set *set);
 BR_CHECKED br_status br_bridge_take(br_database *database, br_oltp_bridge **bridge_out,
                                     br_error *err);

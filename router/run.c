@@ -274,15 +274,12 @@ static br_text now_text(char *bytes)
     return br_text_make(bytes, 23);
 }
 
-br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcome **outcome_out,
-                      br_error *err)
+static br_status run_query(br_statement *statement, const br_olap_run *run,
+                           br_source_set *sources, br_outcome *outcome, br_error *err)
 {
     br_database *database = statement->database;
     br_bridge_set bridges;
     char now[NOW_BYTES];
-    br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
-    if (outcome == NULL) return br_fail(err, BR_NOMEM, "result of a query");
-    br_quota_init(&outcome->quota, database->query_bytes, &database->quota);
     br_exec_env env = {
         .snapshot = run->snapshot,
         .pool = database->pool,
@@ -293,16 +290,38 @@ br_status br_run_olap(br_statement *statement, const br_olap_run *run, br_outcom
         .now = now_text(now),
         .cancelled = &database->cancelled,
         .deadline_ns = run->deadline_ns,
-        .bridge = br_bridge_set_open(&bridges, database),
+        .bridge = br_bridge_set_open(&bridges, database, sources),
         .profile = run->profile,
     };
     for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++)
         env.spill_folders[i] = database->spill_folders[i];
-    uint64_t began_ns = br_clock_ns();
-    uint32_t slot = br_running_begin(database, NULL);
+    uint32_t slot = br_running_begin(database, sources->reader);
     br_status status = br_exec_run(statement->query, &env, &outcome->result, err);
     br_running_end(database, slot);
     br_bridge_set_close(&bridges);
+    return status;
+}
+
+static br_status run_with_sources(br_statement *statement, br_olap_run *run,
+                                  br_outcome *outcome, br_error *err)
+{
+    br_source_set sources = {0};
+    if (!statement->query->reads_sources) return run_query(statement, run, &sources, outcome, err);
+    br_status status = br_source_set_open(&sources, statement->database, run, err);
+    if (status == BR_OK) status = run_query(statement, run, &sources, outcome, err);
+    br_source_set_close(&sources);
+    return status;
+}
+
+br_status br_run_olap(br_statement *statement, br_olap_run *run, br_outcome **outcome_out,
+                      br_error *err)
+{
+    br_database *database = statement->database;
+    br_outcome *outcome = br_heap_zalloc(sizeof *outcome);
+    if (outcome == NULL) return br_fail(err, BR_NOMEM, "result of a query");
+    br_quota_init(&outcome->quota, database->query_bytes, &database->quota);
+    uint64_t began_ns = br_clock_ns();
+    br_status status = run_with_sources(statement, run, outcome, err);
     if (run->profile != NULL)
         run->profile->peak_bytes =
             atomic_load_explicit(&outcome->quota.peak_bytes, memory_order_relaxed);

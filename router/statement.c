@@ -275,27 +275,31 @@ static br_status statement_plan_native(br_statement *statement, const br_snapsho
     return status;
 }
 
-br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
-                                br_outcome **outcome_out, br_error *err)
+static br_status plan_and_run(br_statement *statement, br_olap_run *run,
+                              const br_schema_ref *schema, br_outcome **outcome_out, br_error *err)
+{
+    BR_TRY(statement_plan_native(statement, run->snapshot, schema, err));
+    if (statement->engine == BR_ENGINE_AUTO && statement->route == BR_ENGINE_OLTP)
+        return br_fail(err, BR_UNSUPPORTED, "%s", statement->route_reason);
+    br_status status = br_run_olap(statement, run, outcome_out, err);
+    if (status != BR_RETYPE) return status;
+    // A sum or product left 64 bits: plan again with arithmetic that may turn to REAL.
+    statement->checked_arithmetic = true;
+    br_statement_forget_plan(statement);
+    BR_TRY(statement_plan_native(statement, run->snapshot, schema, err));
+    return br_run_olap(statement, run, outcome_out, err);
+}
+
+static br_status run_fresh(br_statement *statement, int64_t freshness, br_olap_run *run,
+                           br_outcome **outcome_out, br_error *err)
 {
     br_database *database = statement->database;
-    BR_TRY(database_refresh(database, statement->freshness, err));
+    BR_TRY(database_refresh(database, freshness, err));
     br_snapshot *snapshot;
     const br_schema_ref *schema;
     br_cdc_snapshot(database->cdc, &snapshot, &schema);
-    br_status status = statement_plan_native(statement, snapshot, schema, err);
-    if (status == BR_OK && statement->engine == BR_ENGINE_AUTO &&
-        statement->route == BR_ENGINE_OLTP)
-        status = br_fail(err, BR_UNSUPPORTED, "%s", statement->route_reason);
-    br_olap_run run = {.snapshot = snapshot, .deadline_ns = deadline_ns};
-    if (status == BR_OK) status = br_run_olap(statement, &run, outcome_out, err);
-    if (status == BR_RETYPE) {
-        // A sum or product left 64 bits: plan again with arithmetic that may turn to REAL.
-        statement->checked_arithmetic = true;
-        br_statement_forget_plan(statement);
-        status = statement_plan_native(statement, snapshot, schema, err);
-        if (status == BR_OK) status = br_run_olap(statement, &run, outcome_out, err);
-    }
+    run->snapshot = snapshot;
+    br_status status = plan_and_run(statement, run, schema, outcome_out, err);
     if (status == BR_OK) {
         br_outcome *outcome = *outcome_out;
         outcome->seq = br_snapshot_watermark(snapshot).seq;
@@ -303,10 +307,25 @@ br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
         const char *reason = br_statement_reason(statement);
         outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
         if (outcome->reason == NULL) outcome->reason = "";
-        outcome->lag_ms = statement->freshness == BR_FRESH_STRICT ? 0 : database_lag_ms(database);
+        outcome->lag_ms = freshness == BR_FRESH_STRICT ? 0 : database_lag_ms(database);
     }
     br_snapshot_drop(snapshot);
     br_cdc_schema_drop(schema);
+    return status;
+}
+
+enum { SOURCE_TRIES = 20 }; // against writers that commit between snapshot and read transaction
+
+br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
+                                br_outcome **outcome_out, br_error *err)
+{
+    br_olap_run run = {.deadline_ns = deadline_ns};
+    br_status status = run_fresh(statement, statement->freshness, &run, outcome_out, err);
+    // What SQLite reads is as fresh as can be, so the snapshot has to be too.
+    for (uint32_t i = 0; run.is_stale && i < SOURCE_TRIES; i++) {
+        run.is_stale = false;
+        status = run_fresh(statement, BR_FRESH_STRICT, &run, outcome_out, err);
+    }
     return status;
 }
 

@@ -136,6 +136,8 @@ typedef struct br_scope_column {
     br_type base_type;     // in the table: a LEFT JOIN adds NULL only to `column`
     bool has_collation;    // rowids have none
     bool is_hidden;
+    bool is_unset;         // an argument of a table of SQLite's that was not given
+    bool is_search;        // of a virtual table: means the search, not a value
     const char *unknown_collation;  // of another name than the three we know
     bool is_noted;         // its type is among the query's assumptions
     uint32_t table_column; // of the view, or BR_SCAN_KEY
@@ -144,7 +146,8 @@ typedef struct br_scope_column {
 typedef struct br_scope_item {  // one term of FROM
     const char *schema;         // NULL: a subquery
     const char *name;           // alias, or the table's name
-    const br_sql_table *table;  // NULL: a subquery, view or CTE
+    const br_sql_table *table;  // NULL: a subquery, view or CTE, or a CALL
+    bool is_call;               // of a CALL
     uint32_t column_count;
     br_scope_column *columns;
     br_scope_column *rowid;     // NULL: none
@@ -497,7 +500,8 @@ BR_CHECKED br_status br_bind_compound(br_binder *binder, br_scope *outer,
                                       const br_ast_select *select, br_name_style style,
                                       br_plan **plan_out, bool *escapes_out, br_error *err);
 
-// bind_table_function.c
+// bind_table_function.c: a call, or a name without arguments that is none of a mirrored table:
+// *plan_out is NULL when SQLite has no such table either.
 BR_CHECKED br_status br_bind_table_function(br_scope *scope, const br_ast_source *source,
                                             br_plan **plan_out, br_scope_item **item_out,
                                             br_error *err);

@@ -238,6 +238,8 @@ static br_status bind_like(br_scope *scope, const br_ast *ast, br_bound *out, br
                        : ast->operator_ == BR_AST_OP_REGEXP ? "regexp"
                                                             : "match";
     bool is_native = ast->operator_ == BR_AST_OP_LIKE || ast->operator_ == BR_AST_OP_GLOB;
+    if (ast->operator_ == BR_AST_OP_MATCH && !br_is_redefined(scope->binder, name, ast->arg_count))
+        return br_fail(err, BR_UNSUPPORTED, "MATCH, which is for a virtual table to answer");
     if (!is_native || br_is_redefined(scope->binder, name, ast->arg_count)) {
         BR_TRY(bind_call_of(scope, ast, name, true, out, err));
     } else {

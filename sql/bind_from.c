@@ -352,7 +352,8 @@ static bool has_using(const br_ast_source *source)
 static bool has_call(const br_plan *plan)
 {
     if (plan == NULL) return false;
-    return plan->kind == BR_PLAN_CALL || has_call(plan->left) || has_call(plan->right);
+    return (plan->kind == BR_PLAN_CALL && plan->call.argument_count > 0) ||
+           has_call(plan->left) || has_call(plan->right);
 }
 
 static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan **plan_out,

@@ -66,6 +66,12 @@ br_status br_bind_column(br_scope *owner, br_scope_column *column, br_bound *out
     if (column->unknown_collation != NULL)
         return br_fail(err, BR_UNSUPPORTED, "column '%s' has collation '%s', which is not native",
                        column->name, column->unknown_collation);
+    if (column->is_search)
+        return br_fail(err, BR_UNSUPPORTED, "column '%s' of a virtual table is its search",
+                       column->name);
+    if (column->is_unset && (owner->conjunct != NULL || owner->is_from))
+        return br_fail(err, BR_UNSUPPORTED, "condition on '%s', which is an argument",
+                       column->name);
     if (!column->is_noted && item != NULL && item->table != NULL)
         BR_TRY(column_note(owner, item, column, err));
     owner->own_references++;
@@ -100,7 +106,7 @@ static br_status find_rowid(br_scope *scope, const br_ast *name, br_bound *out,
     for (uint32_t i = 0; i < scope->item_count; i++) {
         br_scope_item *item = scope->items[i];
         if (!item_is_named(item, name)) continue;
-        bool without_rowid = item->table != NULL && item->rowid == NULL;
+        bool without_rowid = (item->table != NULL || item->is_call) && item->rowid == NULL;
         if (without_rowid) continue;
         tables++;
         found = item;

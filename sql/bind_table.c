@@ -107,8 +107,6 @@ static br_status bind_base(br_scope *scope, const br_sql_table *table, br_scope_
                            br_plan **plan_out, br_error *err)
 {
     br_binder *binder = scope->binder;
-    if (table->view == NULL)
-        return br_fail(err, BR_UNSUPPORTED, "table '%s' is not mirrored", table->name);
     item->table = table;
     item->column_count = table->column_count;
     item->columns = BR_ALLOC(binder->arena, br_scope_column, table->column_count + 1);
@@ -365,38 +363,39 @@ static br_status bind_cte(br_scope *scope, br_cte *cte, const br_ast_source *sou
 
 static br_status no_such_table(const br_ast_source *source, br_error *err)
 {
-    static const char *const own[] = {"sqlite_", "pragma_", "json_", "dbstat", "generate_series"};
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        char start[24] = {0};
-        size_t size = strlen(own[i]);
-        strncpy(start, source->name, size);
-        if (br_name_equal(start, own[i]))
-            return br_fail(err, BR_UNSUPPORTED, "table '%s' is not mirrored", source->name);
-    }
     if (source->schema != NULL)
         return br_fail_at(err, BR_SQL, source->offset, "no such table: %s.%s", source->schema,
                           source->name);
     return br_fail_at(err, BR_SQL, source->offset, "no such table: %s", source->name);
 }
 
-static br_status bind_named(br_scope *scope, const br_ast_source *source, br_scope_item *item,
-                            br_plan **plan_out, br_error *err)
+// A mirrored table, a view, or what SQLite alone can read.
+static br_status bind_object(br_scope *scope, const br_ast_source *source, br_scope_item **item,
+                             br_plan **plan_out, br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
-    br_cte *cte = source->schema == NULL ? find_cte(scope->binder, source->name) : NULL;
-    if (cte != NULL) return bind_cte(scope, cte, source, item, plan_out, err);
     const br_sql_table *table =
         catalog->find_table(catalog->context, source->schema, source->name);
-    if (table != NULL) {
-        item->schema = source->schema != NULL ? source->schema : "main";
-        return bind_base(scope, table, item, plan_out, err);
-    }
+    (*item)->schema = source->schema != NULL ? source->schema : "main";
+    if (table != NULL && table->view != NULL)
+        return bind_base(scope, table, *item, plan_out, err);
     const char *view = NULL;
-    if (catalog->find_view != NULL)
+    if (table == NULL && catalog->find_view != NULL)
         view = catalog->find_view(catalog->context, source->schema, source->name);
-    if (view == NULL) return no_such_table(source, err);
-    item->schema = source->schema != NULL ? source->schema : "main";
-    return bind_view(scope, source, view, item, plan_out, err);
+    if (view != NULL) return bind_view(scope, source, view, *item, plan_out, err);
+    BR_TRY(br_bind_table_function(scope, source, plan_out, item, err));
+    if (*plan_out != NULL) return BR_OK;
+    if (table != NULL)
+        return br_fail(err, BR_UNSUPPORTED, "table '%s' is not mirrored", table->name);
+    return no_such_table(source, err);
+}
+
+static br_status bind_named(br_scope *scope, const br_ast_source *source, br_scope_item **item,
+                            br_plan **plan_out, br_error *err)
+{
+    br_cte *cte = source->schema == NULL ? find_cte(scope->binder, source->name) : NULL;
+    if (cte != NULL) return bind_cte(scope, cte, source, *item, plan_out, err);
+    return bind_object(scope, source, item, plan_out, err);
 }
 
 br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
@@ -410,7 +409,7 @@ br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **
     scope->binder->from_outer = scope->outer;
     br_status status = source->kind == BR_AST_SOURCE_SELECT
                            ? bind_subselect(scope, source->select, item, plan_out, err)
-                           : bind_named(scope, source, item, plan_out, err);
+                           : bind_named(scope, source, &item, plan_out, err);
     scope->binder->from_outer = from_outer;
     *item_out = item;
     return status;

@@ -5,14 +5,37 @@
 #include "base/assert.h"
 #include "sql/bind.h"
 
-static br_status check_call(const br_scope *scope, const br_ast_source *source,
-                            const br_table_function *function, br_error *err)
+typedef struct table_call {
+    const br_ast_source *source;
+    const br_table_function *function;
+    bool takes_arguments;
+    br_plan *plan;
+    br_scope_item *item;
+} table_call;
+
+static br_status find_call(const br_scope *scope, table_call *call, br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
-    if (function == NULL || source->schema != NULL)
+    const char *schema = call->source->schema, *name = call->source->name;
+    bool is_main = schema == NULL || br_name_equal(schema, "main");
+    if (is_main) call->function = br_table_function_find(name);
+    call->takes_arguments = call->function != NULL;
+    if (!is_main || call->function != NULL || catalog->find_source == NULL) return BR_OK;
+    return catalog->find_source(catalog->context, name, &call->function, &call->takes_arguments,
+                                err);
+}
+
+static br_status check_call(const br_scope *scope, const table_call *call, br_error *err)
+{
+    const br_sql_catalog *catalog = scope->binder->catalog;
+    const br_ast_source *source = call->source;
+    const br_table_function *function = call->function;
+    if (function == NULL)
         return br_fail(err, BR_UNSUPPORTED, "table-valued function %s() is not native",
                        source->name);
-    if (catalog->find_table(catalog->context, NULL, source->name) != NULL)
+    const br_sql_table *table = catalog->find_table(catalog->context, NULL, source->name);
+    bool is_mirrored = table != NULL && table->view != NULL;
+    if (source->kind == BR_AST_SOURCE_FUNCTION && (is_mirrored || !call->takes_arguments))
         return br_fail_at(err, BR_SQL, source->offset, "'%s' is not a function", source->name);
     if (source->arg_count > function->argument_max)
         return br_fail_at(err, BR_SQL, source->offset, "too many arguments on %s() - max %u",
@@ -41,49 +64,69 @@ static br_status bind_arguments(br_scope *scope, const br_ast_source *source, br
     return status;
 }
 
-// Arguments that are not given have no column here: who names it is left to SQLite.
-static br_status fill_item(br_binder *binder, const br_table_function *function,
-                           uint32_t argument_count, br_scope_item *item, br_error *err)
+static void fill_column(br_binder *binder, const table_call *call, uint32_t index,
+                        br_scope_column *out)
 {
+    const br_table_function *function = call->function;
+    const br_table_function_column *from = &function->columns[index];
+    bool is_rowid = index == function->column_count;
+    bool is_json = function->kind == BR_TABLE_FUNCTION_SQLITE && index == 1;
+    br_affinity affinity = from->affinity == BR_AFFINITY_NONE ? BR_AFFINITY_BLOB : from->affinity;
+    br_collation collation = BR_COLLATION_BINARY;
+    br_error ignored;
+    if (from->collation != NULL &&
+        br_parse_collation(from->collation, &collation, &ignored) != BR_OK)
+        out->unknown_collation = from->collation;
+    out->name = from->name;
+    out->base_type = br_type_of_mask(from->class_mask);
+    out->is_hidden = from->is_hidden;
+    out->is_search = from->is_hidden && br_name_equal(from->name, call->source->name);
+    out->has_collation = !is_rowid;
+    out->column = (br_plan_column){.id = binder->next_id++,
+                                   .name = from->name,
+                                   .type = br_type_of_mask(from->class_mask),
+                                   .affinity = is_rowid ? BR_AFFINITY_INTEGER : affinity,
+                                   .collation = collation,
+                                   .json = is_json ? BR_JSON_MAYBE : BR_JSON_NOT};
+}
+
+// Arguments that are not given: a native function has no column for them, so that who names one is
+// left to SQLite; SQLite's own tables have one.
+static br_status fill_item(br_binder *binder, table_call *call, br_error *err)
+{
+    const br_table_function *function = call->function;
+    br_scope_item *item = call->item;
     uint32_t visible = function->column_count - function->argument_max;
-    item->column_count = visible + argument_count;
+    uint32_t given = visible + call->source->arg_count;
+    bool is_source = function->kind == BR_TABLE_FUNCTION_SOURCE;
+    item->column_count = is_source ? function->column_count : given;
     item->columns = BR_ALLOC(binder->arena, br_scope_column, item->column_count + 1);
     BR_NEED(item->columns, err);
-    for (uint32_t i = 0; i <= item->column_count; i++) {
-        uint32_t index = i < item->column_count ? i : function->column_count;
-        const br_table_function_column *from = &function->columns[index];
-        bool is_json = function->kind == BR_TABLE_FUNCTION_SQLITE && index == 1;
-        item->columns[i] = (br_scope_column){
-            .name = from->name,
-            .base_type = br_type_of_mask(from->class_mask),
-            .is_hidden = from->is_hidden,
-            .has_collation = true,
-            .column = {.id = binder->next_id++,
-                       .name = from->name,
-                       .type = br_type_of_mask(from->class_mask),
-                       .affinity = BR_AFFINITY_BLOB,
-                       .json = is_json ? BR_JSON_MAYBE : BR_JSON_NOT},
-        };
+    for (uint32_t i = 0; i < item->column_count; i++) {
+        fill_column(binder, call, i, &item->columns[i]);
+        item->columns[i].is_unset = i >= given;
     }
+    item->is_call = true;
+    if (function->columns[function->column_count].name == NULL) return BR_OK;
     item->rowid = &item->columns[item->column_count];
-    item->rowid->has_collation = false;
-    item->rowid->column.affinity = BR_AFFINITY_INTEGER;
+    fill_column(binder, call, function->column_count, item->rowid);
     return BR_OK;
 }
 
-static br_status make_outputs(br_binder *binder, const br_table_function *function,
-                              const br_scope_item *item, br_plan *plan, br_error *err)
+static br_status make_outputs(br_binder *binder, table_call *call, br_error *err)
 {
-    uint32_t count = item->column_count + 1;
+    const br_scope_item *item = call->item;
+    br_plan *plan = call->plan;
+    uint32_t count = item->column_count + (item->rowid != NULL ? 1 : 0);
     plan->columns = BR_ALLOC(binder->arena, br_plan_column, count);
     plan->call.outputs = BR_ALLOC(binder->arena, uint32_t, count);
     BR_NEED(plan->columns, err);
     BR_NEED(plan->call.outputs, err);
-    plan->call.function = function;
+    plan->call.function = call->function;
     plan->call.output_count = count;
     for (uint32_t i = 0; i < count; i++) {
         plan->columns[i] = item->columns[i].column;
-        plan->call.outputs[i] = i < item->column_count ? i : function->column_count;
+        plan->call.outputs[i] = i < item->column_count ? i : call->function->column_count;
     }
     plan->column_count = count;
     plan->left = br_plan_one_row(binder);
@@ -93,25 +136,36 @@ static br_status make_outputs(br_binder *binder, const br_table_function *functi
                : br_fail(err, BR_NOMEM, "no memory for the plan");
 }
 
+static br_status bind_call(br_scope *scope, table_call *call, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    BR_TRY(check_call(scope, call, err));
+    call->plan = br_plan_new(binder, BR_PLAN_CALL, 0);
+    call->item = BR_ALLOC(binder->arena, br_scope_item, 1);
+    BR_NEED(call->plan, err);
+    BR_NEED(call->item, err);
+    uint32_t references = scope->own_references;
+    BR_TRY(bind_arguments(scope, call->source, call->plan, err));
+    call->plan->call.is_lateral = scope->own_references > references;
+    binder->has_dependent = binder->has_dependent || call->plan->call.is_lateral;
+    if (call->function->kind == BR_TABLE_FUNCTION_SOURCE) binder->query->reads_sources = true;
+    const br_ast_source *source = call->source;
+    call->item->name = source->alias != NULL ? source->alias : source->name;
+    if (call->function->kind == BR_TABLE_FUNCTION_SOURCE) call->item->schema = "main";
+    BR_TRY(fill_item(binder, call, err));
+    return make_outputs(binder, call, err);
+}
+
 br_status br_bind_table_function(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                                  br_scope_item **item_out, br_error *err)
 {
-    br_binder *binder = scope->binder;
-    const br_table_function *function = br_table_function_find(source->name);
-    BR_TRY(check_call(scope, source, function, err));
-    br_plan *plan = br_plan_new(binder, BR_PLAN_CALL, 0);
-    br_scope_item *item = BR_ALLOC(binder->arena, br_scope_item, 1);
-    BR_NEED(plan, err);
-    BR_NEED(item, err);
-    uint32_t references = scope->own_references;
-    BR_TRY(bind_arguments(scope, source, plan, err));
-    plan->call.is_lateral = scope->own_references > references;
-    binder->has_dependent = binder->has_dependent || plan->call.is_lateral;
-    item->name = source->alias != NULL ? source->alias : source->name;
-    BR_TRY(fill_item(binder, function, source->arg_count, item, err));
-    BR_TRY(make_outputs(binder, function, item, plan, err));
-    *plan_out = plan;
-    *item_out = item;
+    table_call call = {.source = source};
+    *plan_out = NULL;
+    BR_TRY(find_call(scope, &call, err));
+    if (call.function == NULL && source->kind == BR_AST_SOURCE_TABLE) return BR_OK;
+    BR_TRY(bind_call(scope, &call, err));
+    *plan_out = call.plan;
+    *item_out = call.item;
     return BR_OK;
 }
 

@@ -625,8 +625,11 @@ static double argument_of(const br_plan *call, uint32_t index, double fallback)
 
 static void estimate_call(br_rewrite *rewrite, br_plan *plan)
 {
+    const br_table_function *function = plan->call.function;
     double rows = guess_call;
-    if (plan->call.function->kind == BR_TABLE_FUNCTION_SERIES) {
+    if (function->kind == BR_TABLE_FUNCTION_SOURCE && plan->call.argument_count == 0)
+        rows = function->rows;
+    if (function->kind == BR_TABLE_FUNCTION_SERIES) {
         double first = argument_of(plan, 0, 1), step = argument_of(plan, 2, 1);
         double last = argument_of(plan, 1, first + guess_call);
         rows = clamp((last - first) / fmax(fabs(step), 1) + 1, 0, 4294967296.0);

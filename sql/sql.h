@@ -203,12 +203,15 @@ typedef enum br_set_kind {
 typedef enum br_table_function_kind {
     BR_TABLE_FUNCTION_SQLITE,  // SQLite runs it
     BR_TABLE_FUNCTION_SERIES,  // generate_series
+    BR_TABLE_FUNCTION_SOURCE,  // rows of the file that SQLite reads, at the snapshot's commit point
 } br_table_function_kind;
 
 typedef struct br_table_function_column {
     const char *name;
     uint8_t class_mask;
     bool is_hidden;
+    br_affinity affinity;  // NONE: as BLOB
+    const char *collation; // NULL: BINARY
 } br_table_function_column;
 
 typedef struct br_table_function {
@@ -216,7 +219,9 @@ typedef struct br_table_function {
     br_table_function_kind kind;
     uint32_t argument_min, argument_max;
     uint32_t column_count;  // the last argument_max are the arguments; columns[column_count] is the
-    const br_table_function_column *columns;  // rowid
+    const br_table_function_column *columns;  // rowid; its name is NULL when there is none
+    const char *quoted_name;  // SOURCE: for SQL
+    double rows;              // SOURCE: an estimate, without arguments
 } br_table_function;
 
 typedef enum br_plan_kind {
@@ -352,6 +357,7 @@ struct br_query {
     br_plan **applied;
     uint32_t parameter_count;    // of the statement
     uint32_t argument_count;     // parameters behind them, which APPLY nodes set
+    bool reads_sources;          // has CALL nodes of SQLite's own tables: see br_exec_bridge.read
     uint32_t recursion_count;    // RECURSIVE nodes have indexes below
     uint32_t assumption_count;
     br_query_table *assumptions;
@@ -387,6 +393,12 @@ typedef struct br_sql_table {
 typedef struct br_sql_catalog {
     const br_sql_table *(*find_table)(void *context, const char *schema, const char *name);
     const char *(*find_view)(void *context, const char *schema, const char *name);  // CREATE VIEW
+    // What of that name, in main, SQLite can read and nobody else: virtual tables, sqlite_schema,
+    // pragma functions. *function_out is NULL when there is no such thing; *is_function_out: it may
+    // have arguments. NULL: nothing is found.
+    br_status (*find_source)(void *context, const char *name,
+                             const br_table_function **function_out, bool *is_function_out,
+                             br_error *err);
     // Does SQLite have this scalar function, with so many arguments? Asked for names that the
     // binder does not know, and for those of which is_redefined is true.
     bool (*find_function)(void *context, const char *name, uint32_t argument_count,

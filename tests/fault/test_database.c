@@ -45,6 +45,8 @@ static const char *const queries[] = {
     " FROM t x"
     " WHERE id < 50",
     "SELECT id FROM t x WHERE b NOT IN (SELECT b FROM t y WHERE y.a = x.a LIMIT 2) AND id < 90",
+    "SELECT m.name, c.name, t.b FROM sqlite_schema m, pragma_table_info(m.name) c JOIN t ON t.id ="
+    " c.cid + 1 WHERE m.type = 'table'",
     "SELECT a, median(c), json_group_array(b ORDER BY id) FROM t GROUP BY rollup(a)",
 };
 

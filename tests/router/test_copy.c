@@ -129,8 +129,7 @@ static void test_engines_are_chosen_and_forced(void)
     CHECK_INT(info.engine, BRAID_ENGINE_OLTP);
     CHECK_TEXT(info.reason, "forced");
     braid_statement_close(statement);
-    check_refused(db, "SELECT count(*) FROM sqlite_master", "sqlite_master");
-    check_refused(db, "SELECT name FROM pragma_table_info('t')", "pragma_table_info");
+    check_refused(db, "SELECT name FROM pragma_table_info WHERE arg IN ('t')", "argument");
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
@@ -146,7 +145,17 @@ static void test_writes_ignore_the_engine(void)
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
-static void test_excluded_tables_are_left_to_sqlite(void)
+static void check_forced(braid *db, const char *sql, int64_t expected)
+{
+    braid_result_info info;
+    braid_statement *statement = support_prepare(db, sql);
+    braid_statement_set_engine(statement, BRAID_ENGINE_OLAP);
+    CHECK_INT(run_int(db, statement, &info), expected);
+    CHECK_INT(info.engine, BRAID_ENGINE_OLAP);
+    braid_statement_close(statement);
+}
+
+static void test_excluded_tables_are_read_by_sqlite(void)
 {
     const char *const exclude[] = {"Left_Out", NULL};
     braid_config config = support_config();
@@ -156,8 +165,8 @@ static void test_excluded_tables_are_left_to_sqlite(void)
     support_exec(db, "CREATE TABLE left_out(a); CREATE TABLE taken(a);"
                      "INSERT INTO left_out VALUES(1), (2); INSERT INTO taken VALUES(3)");
     CHECK_INT(support_int(db, "SELECT sum(a) FROM left_out"), 3);
-    check_refused(db, "SELECT sum(a) FROM left_out", "left_out");
-    check_refused(db, "SELECT left_out.a + taken.a FROM left_out, taken", "left_out");
+    check_forced(db, "SELECT sum(a) FROM left_out", 3);
+    check_forced(db, "SELECT sum(left_out.a * taken.a) FROM left_out, taken", 9);
     CHECK_INT(support_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'"
                               " AND tbl_name = 'left_out'"), 0);
     char *json = NULL;
@@ -267,7 +276,7 @@ static void test_status_is_json(void)
     braid *db = open_with_rows("status \"quoted\".db");
     support_exec(db, "CREATE TABLE \"odd \"\"\\ name\"(\"a\tb\"); INSERT INTO \"odd \"\"\\ name\""
                      " VALUES(1)");
-    CHECK_INT(support_int(db, "SELECT count(*) FROM sqlite_master WHERE name = 't'"), 1);
+    CHECK_INT(support_int(db, "SELECT count(*) FROM pragma_table_info WHERE arg IN ('t')"), 3);
     for (int round = 0; round < 3; round++) {
         char *json = NULL;
         CHECK_INT(braid_status_json(db, &json), BRAID_OK);
@@ -374,7 +383,7 @@ int main(void)
     RUN(test_default_freshness_and_engine_of_a_handle);
     RUN(test_engines_are_chosen_and_forced);
     RUN(test_writes_ignore_the_engine);
-    RUN(test_excluded_tables_are_left_to_sqlite);
+    RUN(test_excluded_tables_are_read_by_sqlite);
     RUN(test_explain_tells_engine_reason_and_costs);
     RUN(test_status_is_json);
     RUN(test_check_rebuild_and_compact);
