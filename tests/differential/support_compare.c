@@ -180,14 +180,14 @@ static void bind(braid_statement *statement)
     if (count > 4) (void)braid_bind_blob(statement, 5, "\0\x12", 2);
 }
 
-static braid_status run(braid *db, const char *sql, braid_engine engine, braid_result **result_out)
+braid_status compare_run(const compare_side *side, braid_result **result_out)
 {
     braid_statement *statement = NULL;
     *result_out = NULL;
-    braid_status status = braid_prepare(db, sql, &statement, NULL);
+    braid_status status = braid_prepare(side->db, side->sql, &statement, NULL);
     if (status == BRAID_OK) {
         bind(statement);
-        braid_statement_set_engine(statement, engine);
+        braid_statement_set_engine(statement, side->engine);
         braid_statement_set_timeout(statement, TIMEOUT_MS); // some random joins are huge
         status = braid_run(statement, result_out);
     }
@@ -227,9 +227,8 @@ static compare_outcome compare_statuses(braid_status olap, const char *olap_mess
                                                                             : COMPARE_DIFFERENT;
 }
 
-static compare_outcome compare_rows(const braid_result *left, const braid_result *right,
-                                    const compare_query *query, char *message_out,
-                                    size_t message_size)
+compare_outcome compare_results(const braid_result *left, const braid_result *right,
+                                const compare_query *query, char *message_out, size_t message_size)
 {
     rows ours = rows_of(left), theirs = rows_of(right);
     // In order, 0 and -0.0 may change places; sorted, every value must be there exactly.
@@ -255,35 +254,37 @@ compare_outcome compare_engines(braid *db, const compare_query *query, char *mes
 {
     braid_result *olap, *oltp;
     char olap_message[300], oltp_message[300];
-    braid_status olap_status = run(db, query->sql, BRAID_ENGINE_OLAP, &olap);
+    compare_side side = {.db = db, .sql = query->sql, .engine = BRAID_ENGINE_OLAP};
+    braid_status olap_status = compare_run(&side, &olap);
     snprintf(olap_message, sizeof olap_message, "%s", braid_error_message(db));
     braid_status oltp_status = BRAID_OK;
     oltp = NULL;
-    if (olap_status != BRAID_INTERRUPTED)
-        oltp_status = run(db, query->sql, BRAID_ENGINE_OLTP, &oltp);
+    side.engine = BRAID_ENGINE_OLTP;
+    if (olap_status != BRAID_INTERRUPTED) oltp_status = compare_run(&side, &oltp);
     snprintf(oltp_message, sizeof oltp_message, "%s", braid_error_message(db));
     compare_outcome outcome = compare_statuses(olap_status, olap_message, oltp_status, oltp_message,
                                                message_out, message_size);
     if (outcome == COMPARE_SAME && olap_status == BRAID_OK)
-        outcome = compare_rows(olap, oltp, query, message_out, message_size);
+        outcome = compare_results(olap, oltp, query, message_out, message_size);
     braid_result_free(olap);
     braid_result_free(oltp);
     return outcome;
 }
 
-compare_outcome compare_results(braid *left, const char *left_sql, braid *right,
-                                const char *right_sql, char *message_out, size_t message_size)
+compare_outcome compare_sides(const compare_side *left, const compare_side *right,
+                              const compare_query *how, char *message_out, size_t message_size)
 {
     braid_result *ours, *theirs;
-    compare_query exact = {.sql = left_sql};
-    braid_status left_status = run(left, left_sql, BRAID_ENGINE_OLAP, &ours);
-    braid_status right_status = run(right, right_sql, BRAID_ENGINE_OLAP, &theirs);
+    char left_message[300];
+    braid_status left_status = compare_run(left, &ours);
+    snprintf(left_message, sizeof left_message, "%s", braid_error_message(left->db));
+    braid_status right_status = compare_run(right, &theirs);
     compare_outcome outcome =
-        compare_statuses(left_status, braid_error_message(left), right_status,
-                         braid_error_message(right), message_out, message_size);
+        compare_statuses(left_status, left_message, right_status, braid_error_message(right->db),
+                         message_out, message_size);
     if (right_status == BRAID_UNSUPPORTED) outcome = COMPARE_REFUSED;
     if (outcome == COMPARE_SAME && left_status == BRAID_OK)
-        outcome = compare_rows(ours, theirs, &exact, message_out, message_size);
+        outcome = compare_results(ours, theirs, how, message_out, message_size);
     braid_result_free(ours);
     braid_result_free(theirs);
     return outcome;

@@ -43,9 +43,21 @@ typedef struct compare_query {
 compare_outcome compare_engines(braid *db, const compare_query *query, char *message_out,
                                 size_t message_size);
 
-// The same for any two queries, both run on the columnar engine, on one handle or on two.
-compare_outcome compare_results(braid *left, const char *left_sql, braid *right,
-                                const char *right_sql, char *message_out, size_t message_size);
+typedef struct compare_side {
+    braid *db;
+    const char *sql;
+    braid_engine engine;
+} compare_side;
+
+// The same for any two queries, on one handle or on two. The text in `how` does not matter.
+compare_outcome compare_sides(const compare_side *left, const compare_side *right,
+                              const compare_query *how, char *message_out, size_t message_size);
+
+// The two halves of compare_engines, for results that are kept. The status of a run tells more than
+// its rows; compare_results is asked when both have some.
+braid_status compare_run(const compare_side *side, braid_result **result_out);
+compare_outcome compare_results(const braid_result *left, const braid_result *right,
+                                const compare_query *how, char *message_out, size_t message_size);
 
 void tally_add(compare_tally *self, compare_outcome outcome, const char *message);
 void tally_print(const compare_tally *self);

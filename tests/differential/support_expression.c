@@ -238,7 +238,7 @@ static void binary_expression(test_world *self, const query_scope *scope, int de
 static void nested_expression(test_world *self, const query_scope *scope, int depth, sql_text *out)
 {
     static const char *const types[] = {"INTEGER", "REAL", "TEXT", "NUMERIC", "BLOB", "VARCHAR(9)"};
-    static const char *const unary[] = {"-", "+", "~", "NOT "};
+    static const char *const unary[] = {"- ", "+", "~", "NOT "};
     static const char *const collations[] = {"NOCASE", "BINARY"}; // RTRIM: see docs/testing.md
     uint32_t choice = world_below(self, 14);
     if (choice < 4) {

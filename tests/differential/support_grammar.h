@@ -91,6 +91,7 @@ void from_release(from_clause *from);
 void from_add(test_world *self, const from_clause *from, int depth, sql_text *out);
 
 // support_select.c
+void query_begin(test_world *self); // draws features, forgets the last query
 void query_body(test_world *self, const query_scope *outer, query_shape *shape, int depth,
                 sql_text *out);
 // "WITH ...", whose tables the query may use from now on.

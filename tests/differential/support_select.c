@@ -446,7 +446,7 @@ static void order_by(test_world *self, const query_shape *shape, sql_text *out)
     self->ordered = !self->approximate;
 }
 
-static void query_begin(test_world *self)
+void query_begin(test_world *self)
 {
     self->approximate = self->ordered = false;
     self->features = (uint32_t)(world_word(self) & world_word(self)) |
@@ -473,63 +473,4 @@ void world_query(test_world *self, sql_text *out)
         self->ordered = false;
     }
     text_add(out, MARK_CLOSE);
-}
-
-// ---- pairs of queries --------------------------------------------------------------------------
-
-// `test` has its first letter, ' ' or N for NOT, before the condition and the rest behind it.
-static void where_add(const from_clause *from, const char *condition, const char *test,
-                      sql_text *out)
-{
-    bool has_filter = from->filter.size > 0;
-    text_add(out, " FROM %s WHERE %s%s%s(%s)%s", from->text.bytes,
-             has_filter ? from->filter.bytes : "", has_filter ? " AND " : "",
-             test[0] == 'N' ? "NOT " : "", condition, test + 1);
-}
-
-void world_partition(test_world *self, sql_text *whole, sql_text *parts)
-{
-    static const char *const tests[] = {" ", "N", "  IS NULL"};
-    from_clause from;
-    sql_text items = {0}, condition = {0}, marked = {0};
-    query_begin(self);
-    from_init(self, NULL, 2, &from);
-    for (uint32_t i = 0, count = 1 + world_below(self, 3); i < count; i++) {
-        text_add(&items, "%s", i == 0 ? "" : ", ");
-        expression(self, &from.scope, 2, &items);
-    }
-    predicate(self, &from.scope, 2, &condition);
-    text_add(&marked, "SELECT %s", items.bytes);
-    where_add(&from, "1", " ", &marked);
-    query_render(marked.bytes, true, whole);
-    text_clear(&marked);
-    for (uint32_t i = 0; i < 3; i++) {
-        text_add(&marked, "%sSELECT %s", i == 0 ? "" : " UNION ALL ", items.bytes);
-        where_add(&from, condition.bytes, tests[i], &marked);
-    }
-    query_render(marked.bytes, true, parts);
-    text_release(&items);
-    text_release(&condition);
-    text_release(&marked);
-    from_release(&from);
-}
-
-void world_count(test_world *self, sql_text *optimized, sql_text *plain)
-{
-    from_clause from;
-    sql_text condition = {0}, marked = {0};
-    query_begin(self);
-    from_init(self, NULL, 2, &from);
-    predicate(self, &from.scope, 3, &condition);
-    text_add(&marked, "SELECT count(*)");
-    where_add(&from, condition.bytes, " ", &marked);
-    query_render(marked.bytes, true, optimized);
-    text_clear(&marked);
-    text_add(&marked, "SELECT coalesce(sum(v), 0) FROM (SELECT (%s) IS TRUE AS v", condition.bytes);
-    where_add(&from, "1", " ", &marked);
-    text_add(&marked, ")");
-    query_render(marked.bytes, true, plain);
-    text_release(&condition);
-    text_release(&marked);
-    from_release(&from);
 }
