@@ -85,13 +85,16 @@ static braid *random_handle(test_round *self)
     return round_handle(self, &settings);
 }
 
+void round_change(test_round *self)
+{
+    text_clear(&self->sql);
+    world_change(&self->world, &self->sql);
+    execute(self->db, &self->sql);
+}
+
 void round_maintain(test_round *self)
 {
-    if (world_chance(&self->world, 20)) {
-        text_clear(&self->sql);
-        world_change(&self->world, &self->sql);
-        execute(self->db, &self->sql);
-    }
+    if (world_chance(&self->world, 20)) round_change(self);
     if (world_chance(&self->world, 6))
         round_must(self->db, braid_checkpoint(self->db), "checkpoint");
     if (world_chance(&self->world, 2)) round_must(self->db, braid_compact(self->db), "compact");

@@ -43,6 +43,7 @@ void round_maintain(test_round *self);
 // bytes. round_folder_remove removes it with what is in it.
 void round_folder_make(char *folder_out);
 void round_folder_remove(const char *folder);
+void round_change(test_round *self); // changes rows
 // Another handle on the file.
 braid *round_handle(test_round *self, const round_settings *settings);
 // Any number of threads and instruction set, now and then little memory or plain plans.

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     braid_statement *statement = NULL;
     braid_result *result = NULL;
     if (text == NULL) return 0;
-    braid *db = fuzz_world();
+    braid *db = fuzz_world(text);
     if (fuzz_is_query(text) && braid_prepare(db, text, &statement, NULL) == BRAID_OK &&
         statement != NULL) {
         braid_statement_set_engine(statement, BRAID_ENGINE_OLAP);

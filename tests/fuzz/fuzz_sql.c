@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     char *text = fuzz_text(bytes, size), *plan = NULL;
     if (text == NULL) return 0;
-    braid *db = fuzz_world();
+    braid *db = fuzz_world(text);
     parse(text);
     if (fuzz_is_query(text) && braid_explain(db, text, &plan) == BRAID_OK) braid_free(plan);
     free(text);

@@ -13,8 +13,9 @@
 #include <strings.h>
 
 #include "braid.h"
+#include "router/router.h"
 
-enum { FUZZ_TEXT_MAX = 4000 };
+enum { FUZZ_TEXT_MAX = 4000, FUZZ_HANDLES = 4 };
 
 static inline void fuzz_must(braid *db, braid_status status)
 {
@@ -42,9 +43,23 @@ static inline void fuzz_fill(braid *db)
     }
 }
 
-// The tables that the corpora name: part of the rows in a segment, part in the delta. It is made
-// once; a second handle can only read it.
-static inline braid *fuzz_database(const char *folder)
+// More rows than a batch has, of all classes, with texts that are long and repeat.
+static inline void fuzz_fill_large(braid *db)
+{
+    for (int part = 0; part < 2; part++) {
+        fuzz_must(db, braid_exec(db,
+            "INSERT INTO t3 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT "
+            "2500) SELECT NULL, CASE n % 9 WHEN 0 THEN NULL WHEN 1 THEN n / 2.0 WHEN 2 THEN 'n' || n "
+            "WHEN 3 THEN x'00' ELSE n END, 'a text that repeats ' || (n % 50), n % 100 * 0.25, "
+            "CASE n % 700 WHEN 0 THEN 9223372036854775807 ELSE n % 13 END, "
+            "date('1996-01-01', n || ' days'), json_array(n % 5, json_object('a', n)) FROM n"));
+        if (part == 0) fuzz_must(db, braid_checkpoint(db));
+    }
+    fuzz_must(db, braid_exec(db, "DELETE FROM t3 WHERE c3_0 % 17 = 3"));
+}
+
+// The tables that the corpora name: part of the rows in a segment, part in the delta.
+static inline void fuzz_database(const char *folder)
 {
     static const char *const tables =
         "CREATE TABLE t0(c0_0 INTEGER PRIMARY KEY, c0_1 INTEGER, c0_2 TEXT, c0_3 REAL, c0_4);"
@@ -52,6 +67,8 @@ static inline braid *fuzz_database(const char *folder)
         " c1_4 BLOB, PRIMARY KEY (c1_0, c1_3));"
         "CREATE TABLE t2(c2_0 INT, c2_1 INT, c2_2 DATE, c2_3, PRIMARY KEY (c2_0, c2_1)) WITHOUT "
         "ROWID;"
+        "CREATE TABLE t3(c3_0 INTEGER PRIMARY KEY, c3_1, c3_2 TEXT, c3_3 REAL, c3_4 INT, c3_5 DATE, "
+        "c3_6 TEXT, c3_7 AS (c3_4 * 2));"
         "CREATE VIEW v0 AS SELECT c0_1 AS d0, count(*) AS d1 FROM t0 GROUP BY c0_1;";
     char path[100];
     braid *db = NULL;
@@ -64,11 +81,26 @@ static inline braid *fuzz_database(const char *folder)
     fuzz_must(db, braid_open(path, &config, &db));
     fuzz_must(db, braid_exec(db, tables));
     fuzz_fill(db);
+    fuzz_fill_large(db);
     fuzz_must(db, braid_close(db));
-    config.create = 0;
-    config.read_only = 1;
-    fuzz_must(db, braid_open(path, &config, &db));
-    return db;
+}
+
+// Handles that only read: as usual, without vectors, without the optimiser, with so little memory
+// that rows go to disk.
+static inline void fuzz_open(const char *folder, braid **handles)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s/fuzz.db", folder);
+    for (int i = 0; i < FUZZ_HANDLES; i++) {
+        braid_config config;
+        braid_config_init(&config);
+        config.read_only = 1;
+        config.threads = i == 0 ? 1 : 2;
+        config.memory_bytes = i == 3 ? 5 << 20 : 64 << 20;
+        config.isa = i == 1 ? "scalar" : NULL;
+        fuzz_must(handles[i], braid_open(path, &config, &handles[i]));
+        if (i == 2) br_database_plan_plainly(br_database_of(handles[i]));
+    }
 }
 
 // The input as text; NULL when it is none.
@@ -85,8 +117,8 @@ static inline char *fuzz_text(const uint8_t *bytes, size_t size)
 // A query: no statement that writes, sets or attaches anything.
 static inline bool fuzz_is_query(const char *text)
 {
-    static const char *const words[] = {"SELECT", "WITH", "VALUES"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const words[] = {"SELECT", "WITH", "VALUES", "SUMMARIZE"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strncasecmp(text, words[i], strlen(words[i])) == 0) return true;
     }
     return false;
@@ -101,15 +133,19 @@ static inline void fuzz_folder_remove(void)
     if (system(command) != 0) fprintf(stderr, "%s stays\n", fuzz_folder);
 }
 
-// The database, made for the first input and removed when the process ends.
-static inline braid *fuzz_world(void)
+// A handle on the database, which is made for the first input and removed when the process ends.
+// Which handle depends on the size of the text.
+static inline braid *fuzz_world(const char *text)
 {
-    static braid *db;
-    if (db != NULL) return db;
-    snprintf(fuzz_folder, sizeof fuzz_folder, "/tmp/braid-fuzz-XXXXXX");
-    if (mkdtemp(fuzz_folder) == NULL) exit(2);
-    atexit(fuzz_folder_remove);
-    return db = fuzz_database(fuzz_folder);
+    static braid *handles[FUZZ_HANDLES];
+    if (handles[0] == NULL) {
+        snprintf(fuzz_folder, sizeof fuzz_folder, "/tmp/braid-fuzz-XXXXXX");
+        if (mkdtemp(fuzz_folder) == NULL) exit(2);
+        atexit(fuzz_folder_remove);
+        fuzz_database(fuzz_folder);
+        fuzz_open(fuzz_folder, handles);
+    }
+    return handles[strlen(text) % FUZZ_HANDLES];
 }
 
 #endif

@@ -1,0 +1,1 @@
+SELECT c3_2, count(*), sum(c3_3), median(c3_3), group_concat(DISTINCT c3_4) FROM t3 GROUP BY c3_2, c3_4 HAVING count(*) > 1 ORDER BY 3 DESC LIMIT 20

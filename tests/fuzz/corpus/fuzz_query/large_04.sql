@@ -1,0 +1,1 @@
+SELECT c3_4, c3_2, GROUPING(c3_4), quantile(c3_3, 0.25), stddev(c3_0) FROM t3 GROUP BY ROLLUP(c3_4, c3_2) ORDER BY ALL

@@ -1,0 +1,1 @@
+SELECT c3_4, j.key, j.value, g.value FROM t3, json_each(c3_6) AS j, generate_series(1, c3_4 % 4) AS g WHERE c3_0 < 200

@@ -1,0 +1,1 @@
+SELECT string_agg(c3_2, ',' ORDER BY c3_3 DESC, c3_0), json_group_array(c3_1 ORDER BY c3_0) FILTER (WHERE c3_0 < 90) FROM t3 WHERE typeof(c3_1) <> 'blob' 

@@ -1,0 +1,1 @@
+SELECT a.c3_2, b.c3_1, c.c0_2 FROM t3 AS a JOIN t3 AS b ON a.c3_0 = b.c3_4 + 2 LEFT JOIN t0 AS c ON c.c0_1 = b.c3_4 WHERE a.c3_3 BETWEEN 1 AND 20 AND b.c3_5 LIKE '199%' ORDER BY 1, 2

@@ -1,0 +1,1 @@
+SELECT c0_1, c0_2, count(*) FROM t0 GROUP BY CUBE(c0_1, c0_2), GROUPING SETS((c0_4), ())

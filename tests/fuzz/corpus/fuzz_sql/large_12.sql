@@ -1,0 +1,1 @@
+SELECT c3_0, (SELECT max(x.c3_3) FROM t3 AS x WHERE x.c3_4 = t3.c3_4 AND x.c3_0 < t3.c3_0), (c3_4, c3_3) IN (SELECT c0_1, c0_3 FROM t0) FROM t3 WHERE c3_5 REGEXP '^1996-0[1-3]' AND date_trunc('month', c3_5) > '1996-01-01' 

@@ -1,0 +1,1 @@
+SELECT regexp_replace(c3_2, '([a-z]+) (\d)', '\2 \1', 'gi'), regexp_extract(c3_2, '\d+'), c3_6 ->> '$[1].a', json_extract(c3_6, '$[0]') FROM t3 WHERE c3_0 % 100 = 1
