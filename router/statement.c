@@ -260,7 +260,7 @@ const char *br_statement_rule(const br_statement *statement)
 const char *br_statement_reason(const br_statement *statement)
 {
     if (statement->engine == BR_ENGINE_AUTO) return statement->route_reason;
-    return statement->ast.is_extended ? "SQLite has no QUALIFY" : "forced";
+    return statement->ast.is_extended ? "SQLite has no such clause" : "forced";
 }
 
 static br_status statement_plan_native(br_statement *statement, const br_snapshot *snapshot,

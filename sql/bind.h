@@ -285,6 +285,27 @@ BR_CHECKED br_status br_bind_grouping_mark(br_scope *scope, const br_ast *ast, b
 // GROUPING(key), which looks like an aggregate until then.
 bool br_is_grouping_mark(const br_bound_aggregate *item);
 
+// bind_grouping_share.c
+typedef struct br_grouping_parts {  // of an aggregate: columns of the finest groups
+    uint32_t value;
+    uint32_t count;  // AVG: value is a total
+} br_grouping_parts;
+
+typedef struct br_grouping_source {
+    br_plan *whole;            // an AGGREGATE with all keys: cloned for a set, with fewer
+    const br_plan *fine;       // the groups of fine_set, with the columns of whole, as a shared
+    uint32_t fine_index;       // plan; NULL: none
+    uint64_t fine_set;
+    br_grouping_parts *parts;  // per aggregate; NULL: they are the columns behind the keys
+} br_grouping_source;
+
+// What the scope's plan, an AGGREGATE, has to be grouped from for each set.
+BR_CHECKED br_status br_share_grouping(br_scope *scope, br_grouping_source *source, br_error *err);
+// An aggregate in `columns`, which are those of source->whole.
+BR_CHECKED br_status br_grouping_value(br_scope *scope, const br_grouping_source *source,
+                                       uint32_t aggregate, const br_plan_column *columns,
+                                       br_expr **out, br_error *err);
+
 // json.c
 br_json_kind br_function_json(const char *name);  // of what the function returns
 // Refuses a function that looks at marks when an argument's may or may not be there.
@@ -429,6 +450,8 @@ BR_CHECKED br_status br_bind_table(br_scope *scope, const br_ast_source *source,
 // query's shared plans.
 BR_CHECKED br_status br_plan_share(br_binder *binder, br_plan *plan, uint32_t *index_out,
                                    br_error *err);
+// The same of a plan inside another one: the node becomes one that puts out the shared rows.
+BR_CHECKED br_status br_plan_share_in_place(br_binder *binder, br_plan *place, br_error *err);
 // A node that puts out the rows of the shared plan `plan`.
 BR_CHECKED br_status br_plan_shared(br_binder *binder, const br_plan *plan, uint32_t index,
                                     br_plan **out, br_error *err);

@@ -1,6 +1,6 @@
 // Grouping sets, which SQLite's grammar has not: GROUP BY ROLLUP(a, b), CUBE(a, b), and GROUPING
-// SETS((a, b), a, ()), alone or beside other keys. Each set gets an AGGREGATE node over an input of
-// its own; UNION ALL joins them, with NULL for the keys that a set lacks.
+// SETS((a, b), a, ()), alone or beside other keys. Each set gets an AGGREGATE node, over what
+// bind_grouping_share.c gives it; UNION ALL joins them, with NULL for the keys that a set lacks.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
@@ -192,43 +192,54 @@ static void shrink(br_plan *plan, uint64_t set)
     plan->aggregate.key_count = kept;
 }
 
-// What column i of the whole is in the groups of one set.
-static br_status branch_value(br_scope *scope, const br_plan_column *column, uint32_t i,
-                              uint64_t set, br_expr **out, br_error *err)
+// What column i of the query's groups is in those of one set, which are in `columns`.
+static br_status branch_value(br_scope *scope, const br_grouping_source *source, uint32_t i,
+                              uint64_t set, const br_plan_column *columns, br_expr **out,
+                              br_error *err)
 {
     br_arena *arena = scope->binder->arena;
     br_value constant = br_value_null();
     bool is_constant = i < scope->key_count && !(set >> i & 1);
     if (i >= scope->key_count) {
         const br_bound_aggregate *item = &scope->aggregates[i - scope->key_count];
-        is_constant = br_is_grouping_mark(item);
-        if (is_constant)
-            BR_TRY(grouping_mark(scope, item->aggregate.args[0], set, &constant, err));
+        if (!br_is_grouping_mark(item))
+            return br_grouping_value(scope, source, i - scope->key_count, columns, out, err);
+        BR_TRY(grouping_mark(scope, item->aggregate.args[0], set, &constant, err));
+        is_constant = true;
     }
-    *out = is_constant ? br_expr_const(arena, constant) : br_expr_column(arena, column);
+    *out = is_constant ? br_expr_const(arena, constant) : br_expr_column(arena, &columns[i]);
     BR_NEED(*out, err);
     return BR_OK;
 }
 
-static br_status make_branch(br_scope *scope, const br_plan *whole, uint64_t set, br_plan **out,
-                             br_error *err)
+static br_status make_groups(br_scope *scope, const br_grouping_source *source, uint64_t set,
+                             br_plan **out, br_error *err)
+{
+    uint32_t *map;
+    if (source->fine != NULL && set == source->fine_set)
+        return br_plan_shared(scope->binder, source->fine, source->fine_index, out, err);
+    return br_plan_clone(scope->binder, source->whole, out, &map, err);
+}
+
+static br_status make_branch(br_scope *scope, const br_grouping_source *source, uint64_t set,
+                             br_plan **out, br_error *err)
 {
     br_binder *binder = scope->binder;
-    br_plan *copy, *project = br_plan_new(binder, BR_PLAN_PROJECT, whole->column_count);
-    uint32_t *map;
+    const br_plan *whole = scope->plan;
+    br_plan *groups, *project = br_plan_new(binder, BR_PLAN_PROJECT, whole->column_count);
     BR_NEED(project, err);
-    BR_TRY(br_plan_clone(binder, whole, &copy, &map, err));
+    BR_TRY(make_groups(scope, source, set, &groups, err));
     project->project.expressions = BR_ALLOC(binder->arena, br_expr *, whole->column_count);
     BR_NEED(project->project.expressions, err);
     for (uint32_t i = 0; i < whole->column_count; i++) {
         br_expr **value = &project->project.expressions[i];
-        BR_TRY(branch_value(scope, &copy->columns[i], i, set, value, err));
+        BR_TRY(branch_value(scope, source, i, set, groups->columns, value, err));
         project->columns[i] = whole->columns[i];
         project->columns[i].id = binder->next_id++;
         project->columns[i].type = (*value)->type;
     }
-    shrink(copy, set);
-    project->left = copy;
+    if (groups->kind == BR_PLAN_AGGREGATE) shrink(groups, set);
+    project->left = groups;
     *out = project;
     return BR_OK;
 }
@@ -236,9 +247,11 @@ static br_status make_branch(br_scope *scope, const br_plan *whole, uint64_t set
 br_status br_bind_grouping_sets(br_scope *scope, br_error *err)
 {
     br_plan *whole = scope->plan, *all = NULL;
+    br_grouping_source source;
+    BR_TRY(br_share_grouping(scope, &source, err));
     for (uint32_t s = 0; s < scope->grouping_set_count; s++) {
         br_plan *branch;
-        BR_TRY(make_branch(scope, whole, scope->grouping_sets[s], &branch, err));
+        BR_TRY(make_branch(scope, &source, scope->grouping_sets[s], &branch, err));
         all = all == NULL ? branch : br_plan_union_all(scope->binder, all, branch);
         BR_NEED(all, err);
     }

@@ -250,15 +250,20 @@ static br_status add_shared(br_binder *binder, br_plan *plan, uint32_t *index_ou
     return BR_OK;
 }
 
-br_status br_plan_share(br_binder *binder, br_plan *plan, uint32_t *index_out, br_error *err)
+static br_status append_run(br_binder *binder, uint32_t index, br_error *err)
 {
     br_query *query = binder->query;
-    BR_TRY(add_shared(binder, plan, index_out, err));
     uint32_t *order = br_grow(binder->arena, query->run_order, query->run_count, sizeof *order);
     BR_NEED(order, err);
     query->run_order = order;
-    order[query->run_count++] = *index_out;
+    order[query->run_count++] = index;
     return BR_OK;
+}
+
+br_status br_plan_share(br_binder *binder, br_plan *plan, uint32_t *index_out, br_error *err)
+{
+    BR_TRY(add_shared(binder, plan, index_out, err));
+    return append_run(binder, *index_out, err);
 }
 
 // The shared plan has to run before whatever was bound after its first use. all_ctes is in that
@@ -283,24 +288,37 @@ static br_status insert_run(br_binder *binder, const br_cte *cte, uint32_t entry
     return BR_OK;
 }
 
-// The second use: the plan of the first one moves to query->shared, and its place names it there.
-static br_status share(br_binder *binder, br_cte *cte, br_error *err)
+// The plan moves to query->shared, and its place names it there.
+static br_status move_to_shared(br_binder *binder, br_plan *place, uint32_t *index_out,
+                                br_error *err)
 {
-    br_plan *first = cte->first_use;
-    br_plan *moved = br_arena_copy(binder->arena, first, sizeof *first);
+    br_plan *moved = br_arena_copy(binder->arena, place, sizeof *place);
     BR_NEED(moved, err);
-    // The first use keeps the ids, which expressions name already.
-    moved->columns = br_arena_copy(binder->arena, first->columns,
-                                   first->column_count * sizeof *first->columns);
+    // The place keeps the ids, which expressions name already.
+    moved->columns = br_arena_copy(binder->arena, place->columns,
+                                   place->column_count * sizeof *place->columns);
     BR_NEED(moved->columns, err);
     BR_TRY(br_plan_rename(binder, moved, err));
+    BR_TRY(add_shared(binder, moved, index_out, err));
+    *place = (br_plan){.kind = BR_PLAN_SHARED, .column_count = place->column_count,
+                       .columns = place->columns};
+    place->shared.index = *index_out;
+    return BR_OK;
+}
+
+br_status br_plan_share_in_place(br_binder *binder, br_plan *place, br_error *err)
+{
     uint32_t index;
-    BR_TRY(add_shared(binder, moved, &index, err));
+    BR_TRY(move_to_shared(binder, place, &index, err));
+    return append_run(binder, index, err);
+}
+
+static br_status share(br_binder *binder, br_cte *cte, br_error *err)
+{
+    uint32_t index;
+    BR_TRY(move_to_shared(binder, cte->first_use, &index, err));
     cte->shared = index + 1;
-    *first = (br_plan){.kind = BR_PLAN_SHARED, .column_count = first->column_count,
-                       .columns = first->columns};
-    first->shared.index = cte->shared - 1;
-    return insert_run(binder, cte, cte->shared - 1, err);
+    return insert_run(binder, cte, index, err);
 }
 
 static br_status bind_cte_body(br_scope *scope, br_cte *cte, br_plan **plan_out, br_error *err)

@@ -88,6 +88,35 @@ static void test_grouping_sets(void)
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
+// Groups of groups, of all that can be made of parts: the same as grouping the rows for each set.
+static void test_grouping_sets_share(void)
+{
+    braid *db = open_sales("share.db");
+    char *text = NULL;
+    support_exec(db, "CREATE TABLE v(a INT, b TEXT COLLATE NOCASE, x, y REAL);"
+                     " INSERT INTO v VALUES (1,'A',1,2.5), (1,'a',2,NULL), (2,'b','7',1.0),"
+                     " (NULL,'b',NULL,NULL), (3,NULL,1.5,-4.0)");
+    check_rows(db, "SELECT a, b, count(*), count(x), sum(x), avg(x), total(x), min(x), max(y),"
+                   " avg(y) FROM v WHERE a < 3 GROUP BY rollup(a, b) ORDER BY a, b",
+               "-|-|3|3|10|3.33333|10|1|2.5|1.75;1|-|2|2|3|1.5|3|1|2.5|2.5;"
+               "1|A|2|2|3|1.5|3|1|2.5|2.5;2|-|1|1|7|7|7|7|1|1;2|b|1|1|7|7|7|7|1|1");
+    check_rows(db, "SELECT b, sum(x) FILTER (WHERE y IS NOT NULL), avg(x) FILTER (WHERE y > 0)"
+                   " FROM v GROUP BY GROUPING SETS ((a, b), b, ()) HAVING count(*) > 1 ORDER BY 1",
+               "-|9.5|4;A|1|1;A|1|1;b|7|7");
+    check_rows(db, "SELECT count(x), avg(x), total(x), max(x) FROM v WHERE a > 9 GROUP BY"
+                   " cube(a, b)", "0|-|0|-");
+    check_rows(db, "SELECT b, count(DISTINCT x), median(x) FROM v JOIN s ON a = year"
+                   " WHERE amount > 5 GROUP BY rollup(b, a) ORDER BY ALL",
+               "-|3|2;A|2|1.5;A|2|1.5;b|1|7;b|1|7");
+    CHECK_INT(braid_explain(db, "SELECT sum(x) FROM v JOIN s ON a = year GROUP BY rollup(a, b)",
+                            &text), BRAID_OK);
+    const char *shared = strstr(text, "shared 0:"), *join = strstr(text, "join");
+    CHECK(shared != NULL && join != NULL && join > shared);
+    CHECK(join != NULL && strstr(join + 4, "join") == NULL);
+    braid_free(text);
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 static void test_order_by_all(void)
 {
     braid *db = open_sales("order_all.db");
@@ -154,6 +183,7 @@ int main(void)
 {
     support_begin();
     RUN(test_grouping_sets);
+    RUN(test_grouping_sets_share);
     RUN(test_order_by_all);
     RUN(test_summarize);
     RUN(test_what_is_wrong_is_said);
