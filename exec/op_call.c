@@ -306,7 +306,30 @@ static bool format_output(const br_table_function *function, uint32_t output, br
     return is_built && br_buffer_append(sql, "\"", 1);
 }
 
-// column, column FROM function(?1, ?2)
+// main.table WHERE column = ?1 AND column MATCH ?2
+static bool format_source(const br_plan *plan, br_buffer *sql)
+{
+    const br_table_function *function = plan->call.function;
+    bool is_built = br_buffer_format(sql, "main.%s", function->quoted_name);
+    for (uint32_t i = 0; i < plan->call.argument_count && is_built; i++) {
+        const br_call_constraint *constraint = &plan->call.constraints[i];
+        is_built = br_buffer_format(sql, i == 0 ? " WHERE " : " AND ") &&
+                   format_output(function, constraint->column, sql) &&
+                   br_buffer_format(sql, " %s ?%u", constraint->is_match ? "MATCH" : "=", i + 1);
+    }
+    return is_built && br_buffer_append(sql, "", 1);
+}
+
+// function(?1, ?2)
+static bool format_function(const br_plan *plan, br_buffer *sql)
+{
+    bool is_built = br_buffer_format(sql, "%s(", plan->call.function->name);
+    for (uint32_t i = 0; i < plan->call.argument_count && is_built; i++)
+        is_built = br_buffer_format(sql, "%s?%u", i > 0 ? ", " : "", i + 1);
+    return is_built && br_buffer_append(sql, ")", 2);
+}
+
+// column, column FROM ...
 static bool format_call(const br_plan *plan, br_buffer *sql)
 {
     const br_table_function *function = plan->call.function;
@@ -316,12 +339,8 @@ static bool format_call(const br_plan *plan, br_buffer *sql)
         is_built = (i == 0 || br_buffer_append(sql, ", ", 2)) &&
                    format_output(function, plan->call.outputs[i], sql);
     if (plan->call.output_count == 0) is_built = br_buffer_format(sql, "NULL");
-    is_built = is_built && br_buffer_format(sql, " FROM %s%s", is_source ? "main." : "",
-                                            is_source ? function->quoted_name : function->name);
-    for (uint32_t i = 0; i < plan->call.argument_count && is_built; i++)
-        is_built = br_buffer_format(sql, "%s?%u", i > 0 ? ", " : "(", i + 1);
-    if (plan->call.argument_count > 0) is_built = is_built && br_buffer_append(sql, ")", 1);
-    return is_built && br_buffer_append(sql, "", 1);
+    if (!is_built || !br_buffer_append(sql, " FROM ", 6)) return false;
+    return is_source ? format_source(plan, sql) : format_function(plan, sql);
 }
 
 static br_status make_sql(br_run *run, const br_plan *plan, const char **sql_out, br_error *err)

@@ -196,6 +196,12 @@ struct br_scope {
     bool is_aggregate;
     bool nulls_when_empty;     // aggregate without GROUP BY: bare columns of no row are NULL
     bool is_from;              // binding ON: unknown names may come later in FROM
+    const br_ast *call_where, *call_on;  // conditions that may give the call that is bound next
+    uint32_t constraint_count;           // its arguments; NULL: none. Those that did, which are
+    const br_ast **constraints;          // true from then on
+    uint32_t late_call_count;  // calls that wait for tables behind them
+    const struct br_table_call **late_calls;
+    br_expr *late_condition;   // of USING, over columns of theirs
     uint32_t late_count;       // ON conditions of inner joins that name tables behind them
     const br_ast **late_on;
     bool escapes;
@@ -436,6 +442,14 @@ BR_CHECKED br_status br_bind_outer_aggregate(br_scope *scope, const br_ast *ast,
 // bind_from.c
 BR_CHECKED br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *err);
 
+// Names the expression, subqueries apart, what is not there yet?
+bool br_names_later(const br_scope *scope, const br_ast *ast);
+
+// bind_constraint.c: conditions that are arguments of a call.
+bool br_is_constraint(const br_scope *scope, const br_ast *ast);
+BR_CHECKED br_status br_bind_constraint(const br_scope *scope, const br_ast *ast, br_bound *out,
+                                        br_error *err);
+
 // bind_on.c: the ON condition of an outer join, whose sides are bound.
 BR_CHECKED br_status br_bind_outer_on(br_scope *scope, const br_ast *ast, br_plan *join,
                                       br_error *err);
@@ -528,6 +542,8 @@ BR_CHECKED br_status br_bind_compound(br_binder *binder, br_scope *outer,
 BR_CHECKED br_status br_bind_table_function(br_scope *scope, const br_ast_source *source,
                                             br_plan **plan_out, br_scope_item **item_out,
                                             br_error *err);
+// Joins the calls that waited with scope->plan.
+BR_CHECKED br_status br_bind_late_calls(br_scope *scope, br_error *err);
 // Joins a lateral CALL, in place, with the rows that its arguments come from.
 BR_CHECKED br_status br_call_join(br_binder *binder, br_plan *left, br_plan *call, br_error *err);
 

@@ -325,5 +325,6 @@ static br_status bind_node(br_scope *scope, const br_ast *ast, br_bound *out, br
 br_status br_bind_expression(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     *out = (br_bound){.source = BR_COLLATED_NOT};
+    if (br_is_constraint(scope, ast)) return br_bind_constraint(scope, ast, out, err);
     return bind_node(scope, ast, out, err);
 }

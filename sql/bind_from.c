@@ -272,7 +272,7 @@ static bool scope_has_name(const br_scope *scope, const br_ast *name)
     return false;
 }
 
-static bool names_later(const br_scope *scope, const br_ast *ast)
+bool br_names_later(const br_scope *scope, const br_ast *ast)
 {
     if (ast->kind == BR_AST_NAME) {
         for (const br_scope *at = scope; at != NULL; at = at->outer)
@@ -280,7 +280,7 @@ static bool names_later(const br_scope *scope, const br_ast *ast)
         return !ast->quoted || ast->table != NULL;
     }
     for (uint32_t i = 0; i < ast->arg_count; i++)
-        if (names_later(scope, ast->args[i])) return true;
+        if (br_names_later(scope, ast->args[i])) return true;
     return false;
 }
 
@@ -289,6 +289,14 @@ static bool has_outer_join(const br_ast_source *source)
     if (source->kind != BR_AST_SOURCE_JOIN) return false;
     return source->join >= BR_AST_JOIN_LEFT || has_outer_join(source->left) ||
            has_outer_join(source->right);
+}
+
+// CROSS says which side comes first.
+static bool has_cross_join(const br_ast_source *source)
+{
+    if (source->kind != BR_AST_SOURCE_JOIN) return false;
+    return source->join == BR_AST_JOIN_CROSS || has_cross_join(source->left) ||
+           has_cross_join(source->right);
 }
 
 static br_status add_late(br_scope *scope, const br_ast *on, br_error *err)
@@ -306,12 +314,26 @@ static br_status bind_late(br_scope *scope, const br_ast_source *source, br_erro
 {
     if (scope->late_count > 0 && has_outer_join(source))
         return br_fail(err, BR_UNSUPPORTED, "ON names a table behind it, beside an outer join");
+    if (scope->late_call_count > 0 && (has_outer_join(source) || has_cross_join(source)))
+        return br_fail(err, BR_UNSUPPORTED,
+                       "arguments name a table behind, beside an outer or cross join");
+    BR_TRY(br_bind_late_calls(scope, err));
+    if (scope->late_condition != NULL) {
+        scope->plan = br_plan_filter(scope->binder, scope->plan, scope->late_condition);
+        BR_NEED(scope->plan, err);
+    }
     for (uint32_t i = 0; i < scope->late_count; i++)
         BR_TRY(br_bind_where(scope, scope->late_on[i], err));
     return BR_OK;
 }
 
 // ---- joins -----------------------------------------------------------------------------------
+
+// Of one that waits for tables behind it.
+static bool is_place_of_call(const br_plan *plan)
+{
+    return plan->kind == BR_PLAN_VALUES && plan->column_count == 0;
+}
 
 static br_status inner_join(br_scope *scope, const br_ast_source *source, const join_sides *sides,
                             br_expr *condition, br_plan **plan_out, br_error *err)
@@ -320,15 +342,21 @@ static br_status inner_join(br_scope *scope, const br_ast_source *source, const 
     if (is_lateral_call(sides->right)) {
         join = sides->right;
         BR_TRY(br_call_join(scope->binder, sides->left, join, err));
+    } else if (is_place_of_call(sides->left) || is_place_of_call(sides->right)) {
+        join = is_place_of_call(sides->left) ? sides->right : sides->left;
     } else {
         join = br_plan_join(scope->binder, BR_JOIN_INNER, sides->left, sides->right);
         BR_NEED(join, err);
     }
-    if (condition != NULL) {
+    bool is_late = scope->late_call_count > 0;
+    if (condition != NULL && is_late) {
+        scope->late_condition = br_expr_and(scope->binder->arena, scope->late_condition, condition);
+        BR_NEED(scope->late_condition, err);
+    } else if (condition != NULL) {
         join = br_plan_filter(scope->binder, join, condition);
         BR_NEED(join, err);
     }
-    if (source->on != NULL && names_later(scope, source->on)) {
+    if (source->on != NULL && (is_late || br_names_later(scope, source->on))) {
         BR_TRY(add_late(scope, source->on, err));
     } else if (source->on != NULL) {
         br_plan *outside = scope->plan;
@@ -356,6 +384,22 @@ static bool has_call(const br_plan *plan)
            has_call(plan->left) || has_call(plan->right);
 }
 
+// ON gives arguments to a call on either side of an inner join, and to the right one of LEFT; WHERE
+// to no call that may be missing from a row.
+static br_status bind_side(br_scope *scope, const br_ast_source *join, const br_ast_source *side,
+                           br_plan **plan_out, br_error *err)
+{
+    const br_ast *where = scope->call_where, *on = scope->call_on;
+    bool is_inner = join->join < BR_AST_JOIN_LEFT, is_left = join->join == BR_AST_JOIN_LEFT;
+    bool is_kept = is_inner || (is_left && side == join->left);
+    if (!is_kept) scope->call_where = NULL;
+    scope->call_on = is_inner || (is_left && side == join->right) ? join->on : NULL;
+    br_status status = bind_source(scope, side, plan_out, err);
+    scope->call_where = where;
+    scope->call_on = on;
+    return status;
+}
+
 static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                            br_error *err)
 {
@@ -364,9 +408,9 @@ static br_status bind_join(br_scope *scope, const br_ast_source *source, br_plan
     if (source->alias != NULL)
         return br_fail(err, BR_UNSUPPORTED, "join in parentheses with the alias '%s'",
                        source->alias);
-    BR_TRY(bind_source(scope, source->left, &sides.left, err));
+    BR_TRY(bind_side(scope, source, source->left, &sides.left, err));
     sides.middle = scope->item_count;
-    BR_TRY(bind_source(scope, source->right, &sides.right, err));
+    BR_TRY(bind_side(scope, source, source->right, &sides.right, err));
     // SQLite's equalities of arguments and hidden columns are conditions there, which count later.
     if (source->join >= BR_AST_JOIN_RIGHT && (has_call(sides.left) || has_call(sides.right)))
         return br_fail(err, BR_UNSUPPORTED, "RIGHT or FULL JOIN with a table-valued function");
@@ -401,6 +445,7 @@ br_status br_bind_from(br_scope *scope, const br_ast_source *source, br_error *e
     } else {
         br_plan *plan;
         scope->is_from = true;
+        scope->call_where = scope->core != NULL ? scope->core->where : NULL;
         br_status status = bind_source(scope, source, &plan, err);
         scope->is_from = false;
         BR_TRY(status);

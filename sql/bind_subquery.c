@@ -393,6 +393,7 @@ br_status br_bind_where(br_scope *scope, const br_ast *ast, br_error *err)
     scope->attach = &parts.joins;
     br_status status = where_conjunct(scope, ast, &parts, err);
     scope->attach = attach_before;
+    scope->conjunct = NULL;
     BR_TRY(status);
     if (parts.before != NULL) {
         scope->plan = br_plan_filter(scope->binder, scope->plan, parts.before);

@@ -1,19 +1,12 @@
-// Table-valued functions in FROM. Arguments may name columns of what stands before the function.
+// Table-valued functions in FROM, and tables that SQLite reads. Arguments may name columns of what
+// stands beside them.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
 #include "base/assert.h"
-#include "sql/bind.h"
+#include "sql/bind_call.h"
 
-typedef struct table_call {
-    const br_ast_source *source;
-    const br_table_function *function;
-    bool takes_arguments;
-    br_plan *plan;
-    br_scope_item *item;
-} table_call;
-
-static br_status find_call(const br_scope *scope, table_call *call, br_error *err)
+static br_status find_call(const br_scope *scope, br_table_call *call, br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
     const char *schema = call->source->schema, *name = call->source->name;
@@ -25,7 +18,7 @@ static br_status find_call(const br_scope *scope, table_call *call, br_error *er
                                 err);
 }
 
-static br_status check_call(const br_scope *scope, const table_call *call, br_error *err)
+static br_status check_call(const br_scope *scope, const br_table_call *call, br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
     const br_ast_source *source = call->source;
@@ -40,31 +33,51 @@ static br_status check_call(const br_scope *scope, const table_call *call, br_er
     if (source->arg_count > function->argument_max)
         return br_fail_at(err, BR_SQL, source->offset, "too many arguments on %s() - max %u",
                           function->name, function->argument_max);
-    if (source->arg_count < function->argument_min)
-        return br_fail_at(err, BR_SQL, source->offset,
-                          "first argument to \"%s()\" missing or unusable", function->name);
     return BR_OK;
 }
 
-static br_status bind_arguments(br_scope *scope, const br_ast_source *source, br_plan *plan,
-                                br_error *err)
+static br_status bind_arguments(br_scope *scope, const br_table_call *call, br_error *err)
 {
-    plan->call.argument_count = source->arg_count;
-    plan->call.arguments = BR_ALLOC(scope->binder->arena, br_expr *, source->arg_count);
-    BR_NEED(plan->call.arguments, err);
     br_attach_list *attach = scope->attach;
+    uint32_t references = scope->own_references;
     scope->attach = NULL;
     br_status status = BR_OK;
-    for (uint32_t i = 0; i < source->arg_count && status == BR_OK; i++) {
+    for (uint32_t i = 0; i < call->argument_count && status == BR_OK; i++) {
         br_bound bound = {0};
-        status = br_bind_expression(scope, source->args[i], &bound, err);
-        plan->call.arguments[i] = bound.expr;
+        status = br_bind_expression(scope, call->arguments[i].ast, &bound, err);
+        call->plan->call.arguments[i] = bound.expr;
     }
     scope->attach = attach;
+    call->plan->call.is_lateral = scope->own_references > references;
+    scope->binder->has_dependent = scope->binder->has_dependent || call->plan->call.is_lateral;
     return status;
 }
 
-static void fill_column(br_binder *binder, const table_call *call, uint32_t index,
+// Those of a native function are by position.
+static br_status make_arguments(br_binder *binder, const br_table_call *call, br_error *err)
+{
+    br_plan *plan = call->plan;
+    uint32_t count = call->argument_count;
+    plan->call.argument_count = count;
+    plan->call.arguments = BR_ALLOC(binder->arena, br_expr *, count);
+    plan->call.constraints = BR_ALLOC(binder->arena, br_call_constraint, count);
+    BR_NEED(plan->call.arguments, err);
+    BR_NEED(plan->call.constraints, err);
+    for (uint32_t i = 0; i < count; i++)
+        plan->call.constraints[i] = (br_call_constraint){
+            .column = call->arguments[i].column, .is_match = call->arguments[i].is_match};
+    return BR_OK;
+}
+
+static bool has_argument(const br_table_call *call, uint32_t column)
+{
+    for (uint32_t i = 0; i < call->argument_count; i++) {
+        if (call->arguments[i].column == column && !call->arguments[i].is_match) return true;
+    }
+    return false;
+}
+
+static void fill_column(br_binder *binder, const br_table_call *call, uint32_t index,
                         br_scope_column *out)
 {
     const br_table_function *function = call->function;
@@ -81,6 +94,7 @@ static void fill_column(br_binder *binder, const table_call *call, uint32_t inde
     out->base_type = br_type_of_mask(from->class_mask);
     out->is_hidden = from->is_hidden;
     out->is_search = from->is_hidden && br_name_equal(from->name, call->source->name);
+    out->is_unset = from->is_hidden && !is_rowid && !has_argument(call, index);
     out->has_collation = !is_rowid;
     out->column = (br_plan_column){.id = binder->next_id++,
                                    .name = from->name,
@@ -92,20 +106,17 @@ static void fill_column(br_binder *binder, const table_call *call, uint32_t inde
 
 // Arguments that are not given: a native function has no column for them, so that who names one is
 // left to SQLite; SQLite's own tables have one.
-static br_status fill_item(br_binder *binder, table_call *call, br_error *err)
+static br_status fill_item(br_binder *binder, br_table_call *call, br_error *err)
 {
     const br_table_function *function = call->function;
     br_scope_item *item = call->item;
     uint32_t visible = function->column_count - function->argument_max;
-    uint32_t given = visible + call->source->arg_count;
     bool is_source = function->kind == BR_TABLE_FUNCTION_SOURCE;
-    item->column_count = is_source ? function->column_count : given;
+    item->column_count = is_source ? function->column_count : visible + call->argument_count;
     item->columns = BR_ALLOC(binder->arena, br_scope_column, item->column_count + 1);
     BR_NEED(item->columns, err);
-    for (uint32_t i = 0; i < item->column_count; i++) {
+    for (uint32_t i = 0; i < item->column_count; i++)
         fill_column(binder, call, i, &item->columns[i]);
-        item->columns[i].is_unset = i >= given;
-    }
     item->is_call = true;
     if (function->columns[function->column_count].name == NULL) return BR_OK;
     item->rowid = &item->columns[item->column_count];
@@ -113,7 +124,7 @@ static br_status fill_item(br_binder *binder, table_call *call, br_error *err)
     return BR_OK;
 }
 
-static br_status make_outputs(br_binder *binder, table_call *call, br_error *err)
+static br_status make_outputs(br_binder *binder, br_table_call *call, br_error *err)
 {
     const br_scope_item *item = call->item;
     br_plan *plan = call->plan;
@@ -136,36 +147,50 @@ static br_status make_outputs(br_binder *binder, table_call *call, br_error *err
                : br_fail(err, BR_NOMEM, "no memory for the plan");
 }
 
-static br_status bind_call(br_scope *scope, table_call *call, br_error *err)
+static br_status make_call(br_scope *scope, br_table_call *call, br_error *err)
 {
     br_binder *binder = scope->binder;
+    const br_ast_source *source = call->source;
     BR_TRY(check_call(scope, call, err));
     call->plan = br_plan_new(binder, BR_PLAN_CALL, 0);
     call->item = BR_ALLOC(binder->arena, br_scope_item, 1);
     BR_NEED(call->plan, err);
     BR_NEED(call->item, err);
-    uint32_t references = scope->own_references;
-    BR_TRY(bind_arguments(scope, call->source, call->plan, err));
-    call->plan->call.is_lateral = scope->own_references > references;
-    binder->has_dependent = binder->has_dependent || call->plan->call.is_lateral;
-    if (call->function->kind == BR_TABLE_FUNCTION_SOURCE) binder->query->reads_sources = true;
-    const br_ast_source *source = call->source;
+    bool is_source = call->function->kind == BR_TABLE_FUNCTION_SOURCE;
+    if (is_source) binder->query->reads_sources = true;
     call->item->name = source->alias != NULL ? source->alias : source->name;
-    if (call->function->kind == BR_TABLE_FUNCTION_SOURCE) call->item->schema = "main";
+    call->item->schema = is_source ? "main" : NULL;
+    BR_TRY(br_call_arguments(scope, call, err));
+    if (call->argument_count < call->function->argument_min)
+        return br_fail_at(err, BR_SQL, source->offset,
+                          "first argument to \"%s()\" missing or unusable", call->function->name);
+    BR_TRY(make_arguments(binder, call, err));
     BR_TRY(fill_item(binder, call, err));
     return make_outputs(binder, call, err);
 }
 
-br_status br_bind_table_function(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
-                                 br_scope_item **item_out, br_error *err)
+// ---- calls that wait ---------------------------------------------------------------------------
+
+static bool has_to_wait(const br_scope *scope, const br_table_call *call)
 {
-    table_call call = {.source = source};
-    *plan_out = NULL;
-    BR_TRY(find_call(scope, &call, err));
-    if (call.function == NULL && source->kind == BR_AST_SOURCE_TABLE) return BR_OK;
-    BR_TRY(bind_call(scope, &call, err));
-    *plan_out = call.plan;
-    *item_out = call.item;
+    if (scope->late_call_count > 0 && call->argument_count > 0) return true;
+    for (uint32_t i = 0; i < call->argument_count; i++)
+        if (br_names_later(scope, call->arguments[i].ast)) return true;
+    return false;
+}
+
+// One row without columns stands in its place.
+static br_status wait(br_scope *scope, const br_table_call *call, br_plan **plan_out, br_error *err)
+{
+    const br_table_call **grown = br_grow(scope->binder->arena, scope->late_calls,
+                                          scope->late_call_count, sizeof *grown);
+    BR_NEED(grown, err);
+    scope->late_calls = grown;
+    grown[scope->late_call_count] = br_arena_copy(scope->binder->arena, call, sizeof *call);
+    BR_NEED(grown[scope->late_call_count], err);
+    scope->late_call_count++;
+    *plan_out = br_plan_one_row(scope->binder);
+    BR_NEED(*plan_out, err);
     return BR_OK;
 }
 
@@ -177,14 +202,61 @@ static bool is_put_out(const br_plan *plan, const br_expr *expr)
     return true;
 }
 
+static bool can_be_called(const br_plan *left, const br_plan *call)
+{
+    for (uint32_t i = 0; i < call->call.argument_count; i++)
+        if (!is_put_out(left, call->call.arguments[i])) return false;
+    return true;
+}
+
+// The first that waits for nothing but what is there; NULL: they wait for each other.
+static const br_table_call *next_call(const br_scope *scope, bool *is_done)
+{
+    for (uint32_t i = 0; i < scope->late_call_count; i++) {
+        if (is_done[i] || !can_be_called(scope->plan, scope->late_calls[i]->plan)) continue;
+        is_done[i] = true;
+        return scope->late_calls[i];
+    }
+    return NULL;
+}
+
+br_status br_bind_late_calls(br_scope *scope, br_error *err)
+{
+    bool *is_done = BR_ALLOC(scope->binder->arena, bool, scope->late_call_count);
+    BR_NEED(is_done, err);
+    for (uint32_t i = 0; i < scope->late_call_count; i++)
+        BR_TRY(bind_arguments(scope, scope->late_calls[i], err));
+    for (uint32_t i = 0; i < scope->late_call_count; i++) {
+        const br_table_call *call = next_call(scope, is_done);
+        if (call == NULL)
+            return br_fail(err, BR_UNSUPPORTED, "table-valued functions over each other's columns");
+        call->plan->call.is_lateral = true;
+        BR_TRY(br_call_join(scope->binder, scope->plan, call->plan, err));
+        scope->plan = call->plan;
+    }
+    return BR_OK;
+}
+
+br_status br_bind_table_function(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
+                                 br_scope_item **item_out, br_error *err)
+{
+    br_table_call call = {.source = source};
+    *plan_out = NULL;
+    BR_TRY(find_call(scope, &call, err));
+    if (call.function == NULL && source->kind == BR_AST_SOURCE_TABLE) return BR_OK;
+    BR_TRY(make_call(scope, &call, err));
+    *plan_out = call.plan;
+    *item_out = call.item;
+    if (has_to_wait(scope, &call)) return wait(scope, &call, plan_out, err);
+    return bind_arguments(scope, &call, err);
+}
+
 br_status br_call_join(br_binder *binder, br_plan *left, br_plan *call, br_error *err)
 {
     br_assert(call->kind == BR_PLAN_CALL && call->call.is_lateral);
-    for (uint32_t i = 0; i < call->call.argument_count; i++) {
-        if (!is_put_out(left, call->call.arguments[i]))
-            return br_fail(err, BR_UNSUPPORTED, "%s() over columns outside of its join",
-                           call->call.function->name);
-    }
+    if (!can_be_called(left, call))
+        return br_fail(err, BR_UNSUPPORTED, "%s() over columns outside of its join",
+                       call->call.function->name);
     call->left = left;
     return br_plan_call_columns(binder, call)
                ? BR_OK

@@ -224,6 +224,11 @@ typedef struct br_table_function {
     double rows;              // SOURCE: an estimate, without arguments
 } br_table_function;
 
+typedef struct br_call_constraint {  // column = argument, or column MATCH argument
+    uint32_t column;
+    bool is_match;
+} br_call_constraint;
+
 typedef enum br_plan_kind {
     BR_PLAN_SCAN, BR_PLAN_VALUES, BR_PLAN_SHARED, BR_PLAN_FILTER, BR_PLAN_PROJECT,
     BR_PLAN_AGGREGATE, BR_PLAN_JOIN, BR_PLAN_SORT, BR_PLAN_LIMIT, BR_PLAN_SET, BR_PLAN_WINDOW,
@@ -329,6 +334,7 @@ struct br_plan {
             const br_table_function *function;  // Puts out the left row beside each row of the
             uint32_t argument_count;  // function: left's columns, then columns outputs[i] of it
             br_expr **arguments;
+            br_call_constraint *constraints;  // SOURCE: which columns the arguments are for
             uint32_t output_count;
             uint32_t *outputs;
             bool is_lateral;          // arguments named columns beside it in FROM

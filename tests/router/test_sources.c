@@ -160,6 +160,53 @@ static void test_virtual_tables(void)
     check_all(queries);
 }
 
+// Arguments that conditions give, and those that name tables behind the function.
+static void test_arguments_in_conditions(void)
+{
+    static const char *const queries[] = {
+        "SELECT value FROM generate_series WHERE 1 = start AND stop = 10 AND step = 3 AND value > 2",
+        "SELECT value, start FROM generate_series(1) g WHERE g.stop = '3'",
+        "SELECT value, json, root FROM json_each WHERE json = '{\"a\":[5,6]}' AND root = '$.a'",
+        "SELECT t.id, j.value FROM t JOIN json_each j ON j.json = '[' || t.id || ']'",
+        "SELECT t.id, j.value FROM t LEFT JOIN json_each j"
+        "  ON j.json = '[' || t.id || ']' AND j.value > 1",
+        "SELECT t.id, j.value FROM json_each j, t WHERE j.json = '[' || t.id || ']'",
+        "SELECT * FROM json_each('[' || t.id || ']') j, t",
+        "SELECT * FROM json_each('[' || t.id || ']') j JOIN t ON t.id = j.value",
+        "SELECT j.id, a FROM json_each('[' || t.id || ']') j JOIN t USING(id)",
+        "SELECT a.value, b.value FROM json_each(b.value) a, json_each('[' || t.id || ']') b, t",
+        "SELECT a.value, b.value FROM json_each(b.value) a, json_each(a.value) b, t",
+        "SELECT a.name, b.name FROM pragma_table_info(b.name) a, sqlite_schema b",
+        "SELECT name FROM pragma_table_info WHERE arg = 't' AND schema = 'main'",
+        "SELECT name FROM pragma_table_info WHERE arg = 't' AND arg = 'u'",
+        "SELECT name FROM pragma_table_info('t') WHERE arg IN ('t')",
+        "SELECT m.name, c.name, c.arg FROM sqlite_master m JOIN pragma_table_info c"
+        "  ON c.arg = m.name WHERE m.type = 'table'",
+        "SELECT u.k, c.name FROM u LEFT JOIN pragma_table_info c ON c.arg = u.k",
+        "SELECT (SELECT group_concat(name) FROM pragma_table_info WHERE arg = u.k) FROM u",
+        "SELECT a.cid FROM pragma_table_info a, pragma_table_info b WHERE arg = 't'",
+        "SELECT name, pageno FROM dbstat WHERE aggregate = 1 AND name = 't'",
+        "SELECT value FROM generate_series WHERE stop = 10", NULL};
+    check_all(queries);
+}
+
+static void test_full_text(void)
+{
+    static const char *const queries[] = {
+        "SELECT rowid, rank FROM ft WHERE ft MATCH 'hello'",
+        "SELECT rowid, rank FROM ft WHERE ft = 'hello' AND rank = 'bm25(10.0, 5.0)'",
+        "SELECT rowid FROM ft WHERE body MATCH 'hello' AND title MATCH 'one'",
+        "SELECT t.a, ft.rowid FROM ft, t WHERE ft MATCH t.a",
+        "SELECT t.a, ft.rowid FROM t LEFT JOIN ft ON ft MATCH t.a",
+        "SELECT t.*, ft.rank FROM ft JOIN t ON t.id = ft.rowid WHERE ft MATCH 'hello OR big'",
+        "SELECT (SELECT count(*) FROM ft WHERE ft MATCH t.a) FROM t",
+        "SELECT id FROM t WHERE id IN (SELECT rowid FROM ft WHERE ft MATCH 'world')",
+        "SELECT max(rank) < 0 FROM ft WHERE ft MATCH 'hello' GROUP BY title",
+        "SELECT count(*) FROM f4 WHERE txt MATCH NULL", "SELECT rowid FROM ft x WHERE ft MATCH 5",
+        "SELECT rowid FROM ft WHERE ft MATCH 'hello AND ('", NULL};
+    check_all(queries);
+}
+
 // What a virtual table alone understands.
 static void test_searches(void)
 {
@@ -168,6 +215,10 @@ static void test_searches(void)
         {"SELECT bm25(ft) < 0 FROM ft WHERE ft MATCH 'big'", "1 \n"},
         {"SELECT snippet(ft, 1, '[', ']', '', 5) FROM ft WHERE ft MATCH 'big'",
          "t'[big] world' \n"},
+        {"SELECT rowid FROM ft WHERE ft MATCH 'big' OR ft MATCH 'nobody'", "2 \n"},
+        {"SELECT count(*) FROM pragma_table_info WHERE arg = 'u' OR arg = 'w'", "4 \n"},
+        {"SELECT * FROM t LEFT JOIN pragma_table_info p ON true WHERE p.arg = 'none'", ""},
+        {"SELECT * FROM json_each('[' || t.id || ']') j CROSS JOIN t", ""},
         {"SELECT hex(matchinfo(f4, 'n')) FROM f4 WHERE txt MATCH 'gamma'", "t'02000000' \n"},
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
@@ -285,6 +336,8 @@ int main(void)
     RUN(test_pragma_functions);
     RUN(test_schema_table);
     RUN(test_virtual_tables);
+    RUN(test_arguments_in_conditions);
+    RUN(test_full_text);
     RUN(test_searches);
     RUN(test_wrong_sources);
     RUN(test_nested_calls);

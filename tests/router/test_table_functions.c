@@ -87,10 +87,8 @@ static void test_series_wrong_calls(void)
 static void test_table_functions_left_to_sqlite(void)
 {
     static const char *const queries[][2] = {
-        {"SELECT group_concat(value) FROM generate_series WHERE start = 1 AND stop = 3", "1,2,3"},
-        {"SELECT group_concat(value) FROM json_each WHERE json = '[1,2]'", "1,2"},
+        {"SELECT count(*) FROM generate_series WHERE start = 4294967295 AND step = 2", "1"},
         {"SELECT json_group_array(value) FROM json_each('[1,[2]]')", "[1,[2]]"},
-        {"SELECT group_concat(x.value) FROM json_each('[' || t.id || ']') x, t", "1,2,3"},
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         CHECK_TEXT(value_on(BRAID_ENGINE_AUTO, queries[i][0]), queries[i][1]);
