@@ -1,53 +1,26 @@
 // op_window.c - window functions: the rows are kept, sorted, and put out again with the results.
 // SPDX-License-Identifier: Apache-2.0
+#include "exec/op_window.h"
+
 #include "base/assert.h"
 #include "exec/evaluate.h"
 #include "exec/scan_filter.h"
 #include "exec/spill.h"
-#include "exec/window.h"
 
 enum {
     TASK_ROWS_MIN = 16 * BR_BATCH_ROWS,  // partitions are handed out in portions of so many rows
     BATCHES_PER_MORSEL = 32,
+    SORT_BYTES_PER_ROW = 56,  // order, numbers that stand for keys, where groups begin
+    RESULT_BYTES_PER_ROW = 24,
 };
-static const uint32_t NO_COLUMN = UINT32_MAX;
-
-// Which stored columns a call reads; NO_COLUMN: none, or it is a constant that the job has.
-typedef struct call_columns {
-    uint32_t args[3], filter;
-} call_columns;
-
-typedef struct window_node {
-    br_run *run;
-    const br_plan *plan;
-    br_memory *memory;  // of all that is kept
-    br_layout layout;   // of the input
-    uint32_t width;     // of the input
-    uint32_t output_count;
-    uint32_t *outputs;  // stored columns that are put out again, before the results
-    uint32_t extra_count;
-    const br_expr **extras;  // stored behind the columns of the input
-    uint32_t key_count;      // PARTITION BY, then ORDER BY
-    uint32_t *key_columns;
-    br_sort_key *keys;
-    call_columns *calls;
-    br_window_job *jobs;
-    br_rows input;
-    br_vector *sorted;   // by stored column; the order of `rows`
-    bool *is_sorted;     // which of them are needed
-    br_window_rows rows;
-    uint32_t task_count;
-    uint32_t *tasks;     // their first partitions; behind the last, all
-} window_node;
-
-static br_status no_memory(const window_node *node, br_error *err)
+static br_status no_memory(const br_window_node *node, br_error *err)
 {
     return br_run_no_memory(node->run, "window functions", err);
 }
 
 // ---- which columns are stored ----------------------------------------------------------------
 
-static uint32_t stored_column(window_node *node, const br_expr *expression)
+static uint32_t stored_column(br_window_node *node, const br_expr *expression)
 {
     uint32_t position;
     if (expression->kind == BR_EXPR_COLUMN &&
@@ -67,7 +40,7 @@ static void note_column(void *context, uint32_t column_id)
 }
 
 // Arguments but the first are as a rule constants; they need no column.
-static br_status constant_argument(window_node *node, const br_expr *expression, br_vector *out,
+static br_status constant_argument(br_window_node *node, const br_expr *expression, br_vector *out,
                                    bool *done_out, br_error *err)
 {
     bool has_column = false;
@@ -81,28 +54,50 @@ static br_status constant_argument(window_node *node, const br_expr *expression,
     return BR_OK;
 }
 
-static br_status declare_call(window_node *node, uint32_t index, br_error *err)
+static bool has_range_offset(const br_window_frame *frame)
+{
+    return frame->unit == BR_FRAME_RANGE &&
+           (frame->start == BR_FRAME_PRECEDING || frame->start == BR_FRAME_FOLLOWING ||
+            frame->end == BR_FRAME_PRECEDING || frame->end == BR_FRAME_FOLLOWING);
+}
+
+// Functions that are not about frames may have any.
+static bool has_frame(const br_window_call *call)
+{
+    return call->function == BR_WINDOW_AGGREGATE || call->function >= BR_WINDOW_FIRST_VALUE;
+}
+
+static uint32_t range_column(const br_window_node *node, const br_window_call *call)
+{
+    bool has_key = has_frame(call) && has_range_offset(&call->frame);
+    return has_key ? node->key_columns[node->plan->window.partition_count] : BR_WINDOW_NO_COLUMN;
+}
+
+static br_status declare_call(br_window_node *node, uint32_t index, br_error *err)
 {
     const br_window_call *call = &node->plan->window.calls[index];
-    call_columns *columns = &node->calls[index];
     br_window_job *job = &node->jobs[index];
+    br_window_columns *columns = &job->columns;
     bool is_aggregate = call->function == BR_WINDOW_AGGREGATE;
     const br_expr *filter = is_aggregate ? call->aggregate.filter : NULL;
     job->rows = &node->rows;
     job->call = call;
+    if (node->plan->window.order_count > 0)
+        job->sort_key = &node->keys[node->plan->window.partition_count];
     job->arg_count = is_aggregate ? call->aggregate.arg_count : call->arg_count;
-    columns->filter = filter == NULL ? NO_COLUMN : stored_column(node, filter);
+    columns->range = range_column(node, call);
+    columns->filter = filter == NULL ? BR_WINDOW_NO_COLUMN : stored_column(node, filter);
     for (uint32_t i = 0; i < job->arg_count; i++) {
         const br_expr *arg = is_aggregate ? call->aggregate.args[i] : call->args[i];
         bool is_done = false;
-        columns->args[i] = NO_COLUMN;
+        columns->args[i] = BR_WINDOW_NO_COLUMN;
         if (i > 0) BR_TRY(constant_argument(node, arg, &job->args[i], &is_done, err));
         if (!is_done) columns->args[i] = stored_column(node, arg);
     }
     return BR_OK;
 }
 
-static br_status declare_outputs(window_node *node, br_error *err)
+static br_status declare_outputs(br_window_node *node, br_error *err)
 {
     const br_plan *plan = node->plan;
     node->output_count = br_plan_width(plan) - plan->window.call_count;
@@ -116,7 +111,7 @@ static br_status declare_outputs(window_node *node, br_error *err)
     return BR_OK;
 }
 
-static br_status declare(window_node *node, br_error *err)
+static br_status declare(br_window_node *node, br_error *err)
 {
     const br_plan *plan = node->plan;
     br_arena *arena = node->run->arena;
@@ -126,10 +121,10 @@ static br_status declare(window_node *node, br_error *err)
     node->extras = BR_ALLOC(arena, const br_expr *, node->key_count + 4 * count);
     node->key_columns = BR_ALLOC(arena, uint32_t, node->key_count);
     node->keys = BR_ALLOC(arena, br_sort_key, node->key_count);
-    node->calls = BR_ALLOC(arena, call_columns, count);
+    node->job_count = count;
     node->jobs = BR_ALLOC(arena, br_window_job, count);
     if (node->extras == NULL || node->key_columns == NULL || node->keys == NULL ||
-        node->calls == NULL || node->jobs == NULL)
+        node->jobs == NULL)
         return no_memory(node, err);
     BR_TRY(br_layout_of_plan(node->run, plan->left, &node->layout, err));
     for (uint32_t i = 0; i < node->key_count; i++) {
@@ -147,44 +142,46 @@ static br_status declare(window_node *node, br_error *err)
 
 // ---- keeping and sorting ---------------------------------------------------------------------
 
-// Rows that went to disk while others were collected come back: all are needed at once.
-static br_status fetch_batches(window_node *node, br_batches *batches, br_error *err)
-{
-    br_arena *arena = br_memory_arena(node->memory, 0);
-    if (arena == NULL) return no_memory(node, err);
-    for (uint32_t i = 0; batches->places != NULL && i < batches->batch_count; i++) {
-        BR_TRY(br_run_poll(node->run, err));
-        BR_TRY(br_batches_get(node->run, 0, batches, i, arena, &batches->batches[i], err));
-    }
-    return BR_OK;
-}
-
-static br_status keep_input(window_node *node, br_error *err)
+static br_status store_input(br_window_node *node, br_keep *keep, br_batches *batches_out,
+                             br_error *err)
 {
     br_run *run = node->run;
     br_pipeline *pipeline;
     br_stage *sink, *extend;
-    br_memory *input;
-    br_batches batches;
     uint32_t column_count = node->width + node->extra_count;
-    BR_TRY(br_memory_new(run, &input, err));
-    const br_keep keep = {.rows = input, .bytes = node->memory};
+    BR_TRY(br_memory_new(run, &keep->rows, err));
+    BR_TRY(br_memory_new(run, &keep->bytes, err));
     BR_TRY(br_pipeline_new(run, &pipeline, err));
-    BR_TRY(br_collect_new(pipeline, column_count, &keep, &sink, err));
+    BR_TRY(br_collect_new(pipeline, column_count, keep, &sink, err));
     br_pipeline_set_sink(pipeline, sink);
     BR_TRY(br_extend_new(pipeline, node->plan->left, node->extras, node->extra_count, sink,
                          &extend, err));
     BR_TRY(br_produce(pipeline, node->plan->left, extend, err));
     BR_TRY(br_pipeline_run(pipeline, err));
-    BR_TRY(br_collect_batches(sink, &batches, err));
-    BR_TRY(fetch_batches(node, &batches, err));
-    const br_keep whole = {.rows = node->memory, .bytes = node->memory};
-    BR_TRY(br_rows_build(run, &batches, &whole, &node->input, err));
-    br_memory_free(run, input);
+    return br_collect_batches(sink, batches_out, err);
+}
+
+// Is there room for the rows as columns, in their order, with results and what sorting takes?
+static bool fits(const br_window_node *node, const br_keep *keep, const br_batches *batches)
+{
+    br_run *run = node->run;
+    if (batches->places != NULL) return false;
+    if (run->spill == NULL || batches->row_count == 0) return true;
+    uint64_t row_bytes = SORT_BYTES_PER_ROW + node->job_count * RESULT_BYTES_PER_ROW;
+    uint64_t wanted = 2 * br_memory_bytes(keep->rows) + batches->row_count * row_bytes;
+    return wanted < br_quota_room(run->env->quota);
+}
+
+static br_status build_rows(br_window_node *node, const br_keep *keep, const br_batches *batches,
+                            br_error *err)
+{
+    const br_keep whole = {.rows = node->memory, .bytes = keep->bytes};
+    BR_TRY(br_rows_build(node->run, batches, &whole, &node->input, err));
+    br_memory_free(node->run, keep->rows);
     return BR_OK;
 }
 
-static br_status sort_input(window_node *node, br_error *err)
+static br_status sort_input(br_window_node *node, br_error *err)
 {
     br_vector *columns = BR_ALLOC(node->run->arena, br_vector, node->key_count);
     if (columns == NULL) return no_memory(node, err);
@@ -196,28 +193,9 @@ static br_status sort_input(window_node *node, br_error *err)
                                node->input.row_count, node->memory, &node->rows, err);
 }
 
-static bool has_range_offset(const br_window_frame *frame)
-{
-    return frame->unit == BR_FRAME_RANGE &&
-           (frame->start == BR_FRAME_PRECEDING || frame->start == BR_FRAME_FOLLOWING ||
-            frame->end == BR_FRAME_PRECEDING || frame->end == BR_FRAME_FOLLOWING);
-}
-
-// Functions that are not about frames may have any.
-static bool has_frame(const br_window_call *call)
-{
-    return call->function == BR_WINDOW_AGGREGATE || call->function >= BR_WINDOW_FIRST_VALUE;
-}
-
-static uint32_t range_column(const window_node *node, const br_window_call *call)
-{
-    bool has_key = has_frame(call) && has_range_offset(&call->frame);
-    return has_key ? node->key_columns[node->plan->window.partition_count] : NO_COLUMN;
-}
-
 static br_status sort_column(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
-    window_node *node = context;
+    br_window_node *node = context;
     br_arena *arena = br_memory_arena(node->memory, worker);
     if (arena == NULL) return no_memory(node, err);
     if (!node->is_sorted[index]) return BR_OK;
@@ -226,21 +204,20 @@ static br_status sort_column(void *context, uint32_t worker, uint32_t index, br_
                           node->rows.row_count, false, arena, &node->sorted[index], err);
 }
 
-static br_status sort_columns(window_node *node, br_error *err)
+static br_status sort_columns(br_window_node *node, br_error *err)
 {
     br_arena *arena = node->run->arena;
     uint32_t column_count = node->width + node->extra_count;
     node->sorted = BR_ALLOC(arena, br_vector, column_count);
     node->is_sorted = BR_ALLOC(arena, bool, column_count);
     if (node->sorted == NULL || node->is_sorted == NULL) return no_memory(node, err);
-    for (uint32_t i = 0; i < node->plan->window.call_count; i++) {
-        const call_columns *columns = &node->calls[i];
+    for (uint32_t i = 0; i < node->job_count; i++) {
         const br_window_job *job = &node->jobs[i];
-        uint32_t range = range_column(node, job->call);
-        if (columns->filter != NO_COLUMN) node->is_sorted[columns->filter] = true;
-        if (range != NO_COLUMN) node->is_sorted[range] = true;
+        const br_window_columns *columns = &job->columns;
+        if (columns->filter != BR_WINDOW_NO_COLUMN) node->is_sorted[columns->filter] = true;
+        if (columns->range != BR_WINDOW_NO_COLUMN) node->is_sorted[columns->range] = true;
         for (uint32_t k = 0; k < job->arg_count; k++) {
-            if (columns->args[k] != NO_COLUMN) node->is_sorted[columns->args[k]] = true;
+            if (columns->args[k] != BR_WINDOW_NO_COLUMN) node->is_sorted[columns->args[k]] = true;
         }
     }
     return br_run_tasks(node->run, column_count, sort_column, node, err);
@@ -270,14 +247,14 @@ static void and_not_null(const br_vector *vector, uint32_t row_count, uint64_t *
 }
 
 // Which rows an aggregate takes in.
-static br_status find_included(window_node *node, br_window_job *job, uint32_t filter,
+static br_status find_included(br_window_node *node, br_window_job *job, uint32_t filter,
                                uint32_t worker, br_error *err)
 {
     uint32_t row_count = node->rows.row_count;
     const br_vector *arg = job->arg_count > 0 ? &job->args[0] : NULL;
     bool has_nulls = arg != NULL && (arg->class_ == BR_NULL || arg->class_ == BR_ANY ||
                                      arg->validity != NULL);
-    if (!has_nulls && filter == NO_COLUMN) return BR_OK;
+    if (!has_nulls && filter == BR_WINDOW_NO_COLUMN) return BR_OK;
     br_arena *arena = br_memory_arena(node->memory, worker);
     br_arena *scratch = br_memory_arena(node->run->scratch, worker);
     if (arena == NULL || scratch == NULL) return no_memory(node, err);
@@ -285,32 +262,32 @@ static br_status find_included(window_node *node, br_window_job *job, uint32_t f
     if (bits == NULL) return no_memory(node, err);
     br_bitmap_fill(bits, row_count);
     if (has_nulls) and_not_null(arg, row_count, bits);
-    if (filter != NO_COLUMN) and_filter(&node->sorted[filter], row_count, scratch, bits);
+    if (filter != BR_WINDOW_NO_COLUMN) and_filter(&node->sorted[filter], row_count, scratch, bits);
     job->included = bits;
     return br_arena_failed(scratch) ? no_memory(node, err) : BR_OK;
 }
 
-static br_status prepare_job(void *context, uint32_t worker, uint32_t index, br_error *err)
+br_status br_window_prepare(br_window_node *node, uint32_t index, uint32_t worker, br_error *err)
 {
-    window_node *node = context;
     br_window_job *job = &node->jobs[index];
-    const call_columns *columns = &node->calls[index];
+    const br_window_columns *columns = &job->columns;
     for (uint32_t i = 0; i < job->arg_count; i++) {
-        if (columns->args[i] != NO_COLUMN) job->args[i] = node->sorted[columns->args[i]];
+        if (columns->args[i] != BR_WINDOW_NO_COLUMN) job->args[i] = node->sorted[columns->args[i]];
     }
-    uint32_t range = range_column(node, job->call);
-    if (range != NO_COLUMN) {
-        job->range_key = node->sorted[range];
-        job->sort_key = &node->keys[node->plan->window.partition_count];
-    }
+    if (columns->range != BR_WINDOW_NO_COLUMN) job->range_key = node->sorted[columns->range];
     if (job->call->function == BR_WINDOW_AGGREGATE)
         BR_TRY(find_included(node, job, columns->filter, worker, err));
     br_arena *arena = br_memory_arena(node->memory, worker);
     if (arena == NULL) return no_memory(node, err);
-    return br_window_result_new(job, arena, err);
+    return br_window_result_new(job, 0, node->rows.row_count, arena, err);
 }
 
-static br_status make_tasks(window_node *node, br_error *err)
+static br_status prepare_job(void *context, uint32_t worker, uint32_t index, br_error *err)
+{
+    return br_window_prepare(context, index, worker, err);
+}
+
+static br_status make_tasks(br_window_node *node, br_error *err)
 {
     const br_window_rows *rows = &node->rows;
     uint32_t count = 0, first_row = 0;
@@ -326,10 +303,8 @@ static br_status make_tasks(window_node *node, br_error *err)
     return BR_OK;
 }
 
-// A portion of the partitions, for one call.
-static br_status evaluate(void *context, uint32_t worker, uint32_t index, br_error *err)
+br_status br_window_run_task(br_window_node *node, uint32_t index, uint32_t worker, br_error *err)
 {
-    window_node *node = context;
     const br_window_rows *rows = &node->rows;
     uint32_t task = index % node->task_count;
     br_window_work work = {.job = &node->jobs[index / node->task_count],
@@ -339,8 +314,8 @@ static br_status evaluate(void *context, uint32_t worker, uint32_t index, br_err
     BR_TRY(br_run_poll(node->run, err));
     br_arena_mark mark = br_arena_get_mark(work.scratch);
     for (uint32_t i = node->tasks[task]; i < node->tasks[task + 1]; i++) {
-        work.first = rows->partition_rows[i];
-        work.end = rows->partition_rows[i + 1];
+        work.first = work.block = rows->partition_rows[i];
+        work.end = work.block_end = rows->partition_rows[i + 1];
         work.first_group = rows->partition_groups[i];
         work.end_group = rows->partition_groups[i + 1];
         BR_TRY(br_window_evaluate(&work, err));
@@ -349,29 +324,30 @@ static br_status evaluate(void *context, uint32_t worker, uint32_t index, br_err
     return BR_OK;
 }
 
-static br_status evaluate_calls(window_node *node, br_error *err)
+static br_status run_task(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
-    uint32_t call_count = node->plan->window.call_count;
-    if (node->rows.row_count == 0) return BR_OK;  // SQLite does not even look at offsets
-    for (uint32_t i = 0; i < call_count; i++) {
-        if (has_frame(node->jobs[i].call)) BR_TRY(br_window_offsets(&node->jobs[i], err));
-    }
-    BR_TRY(br_run_tasks(node->run, call_count, prepare_job, node, err));
+    return br_window_run_task(context, index, worker, err);
+}
+
+static br_status evaluate_calls(br_window_node *node, br_error *err)
+{
+    if (node->rows.row_count == 0) return BR_OK;
+    BR_TRY(br_run_tasks(node->run, node->job_count, prepare_job, node, err));
     BR_TRY(make_tasks(node, err));
-    return br_run_tasks(node->run, call_count * node->task_count, evaluate, node, err);
+    return br_run_tasks(node->run, node->job_count * node->task_count, run_task, node, err);
 }
 
 // ---- putting out -----------------------------------------------------------------------------
 
 typedef struct window_source {
     br_source base;
-    const window_node *node;
+    const br_window_node *node;
 } window_source;
 
-static br_status push_rows(const window_node *node, br_worker *worker, uint32_t first,
-                           br_stage *next, br_error *err)
+br_status br_window_push(const br_window_node *node, br_worker *worker, uint32_t first,
+                         br_stage *next, br_error *err)
 {
-    uint32_t call_count = node->plan->window.call_count, left = node->rows.row_count - first;
+    uint32_t call_count = node->job_count, left = node->rows.row_count - first;
     br_batch batch = {.row_count = left < BR_BATCH_ROWS ? left : BR_BATCH_ROWS,
                       .column_count = node->output_count + call_count};
     batch.columns = BR_ALLOC(worker->scratch, br_vector, batch.column_count);
@@ -393,7 +369,7 @@ static br_status push_rows(const window_node *node, br_worker *worker, uint32_t 
 static br_status source_run_morsel(br_source *base, br_worker *worker, uint32_t morsel,
                                    br_stage *first_stage, br_error *err)
 {
-    const window_node *node = ((window_source *)base)->node;
+    const br_window_node *node = ((window_source *)base)->node;
     uint64_t first = (uint64_t)morsel * BATCHES_PER_MORSEL * BR_BATCH_ROWS;
     uint64_t end = first + BATCHES_PER_MORSEL * BR_BATCH_ROWS;
     if (end > node->rows.row_count) end = node->rows.row_count;
@@ -401,14 +377,14 @@ static br_status source_run_morsel(br_source *base, br_worker *worker, uint32_t 
     for (; first < end && !worker->is_morsel_done; first += BR_BATCH_ROWS) {
         BR_TRY(br_run_poll(worker->run, err));
         br_arena_rewind(worker->scratch, mark);
-        BR_TRY(push_rows(node, worker, (uint32_t)first, first_stage, err));
+        BR_TRY(br_window_push(node, worker, (uint32_t)first, first_stage, err));
     }
     return BR_OK;
 }
 
 static const br_source_kind source_kind = {.run_morsel = source_run_morsel};
 
-static br_status add_source(br_pipeline *pipeline, const window_node *node, br_stage *next,
+static br_status add_source(br_pipeline *pipeline, const br_window_node *node, br_stage *next,
                             br_error *err)
 {
     window_source *source = BR_ALLOC(node->run->arena, window_source, 1);
@@ -423,18 +399,38 @@ static br_status add_source(br_pipeline *pipeline, const window_node *node, br_s
     return br_pipeline_add_branch(pipeline, &source->base, next, err);
 }
 
+static br_status check_offsets(br_window_node *node, const br_batches *input, br_error *err)
+{
+    if (input->row_count == 0) return BR_OK;  // SQLite does not even look at offsets
+    for (uint32_t i = 0; i < node->job_count; i++) {
+        if (has_frame(node->jobs[i].call)) BR_TRY(br_window_offsets(&node->jobs[i], err));
+    }
+    return BR_OK;
+}
+
 br_status br_produce_window(br_pipeline *pipeline, const br_plan *plan, br_stage *next,
                             br_error *err)
 {
     br_run *run = pipeline->run;
-    window_node *node = BR_ALLOC(run->arena, window_node, 1);
+    br_keep keep;
+    br_batches input;
+    br_window_node *node = BR_ALLOC(run->arena, br_window_node, 1);
     if (node == NULL) return br_run_no_memory(run, "window functions", err);
-    node->run = run;
+    node->run = node->rows.run = run;
     node->plan = plan;
     BR_TRY(br_memory_new(run, &node->memory, err));
     BR_TRY(br_pipeline_adopt(pipeline, node->memory, err));
     BR_TRY(declare(node, err));
-    BR_TRY(keep_input(node, err));
+    BR_TRY(store_input(node, &keep, &input, err));
+    BR_TRY(check_offsets(node, &input, err));
+    if (!fits(node, &keep, &input)) {
+        BR_TRY(br_batches_store(run, &input, err));
+        br_memory_free(run, keep.rows);
+        br_memory_free(run, keep.bytes);
+        return br_window_on_disk(pipeline, node, &input, next, err);
+    }
+    BR_TRY(br_pipeline_adopt(pipeline, keep.bytes, err));
+    BR_TRY(build_rows(node, &keep, &input, err));
     BR_TRY(sort_input(node, err));
     BR_TRY(sort_columns(node, err));
     BR_TRY(evaluate_calls(node, err));

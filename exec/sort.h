@@ -42,11 +42,17 @@ BR_CHECKED br_status br_sort_rows_alone(br_run *run, const br_sort_columns *colu
 // ---- on disk ---------------------------------------------------------------------------------
 
 typedef struct br_sort_spec {
-    uint32_t width;      // columns of the rows; the keys follow
+    uint32_t width;      // columns of the rows that are put out, the first
     uint32_t key_count;
     const br_sort_key *keys;
+    const uint32_t *key_columns;  // where they are; NULL: behind the columns put out
     uint64_t offset, limit;
 } br_sort_spec;
+
+static inline uint32_t br_sort_key_column(const br_sort_spec *spec, uint32_t key)
+{
+    return spec->key_columns == NULL ? spec->width + key : spec->key_columns[key];
+}
 
 // Rows offset..offset+limit of the order, kept in `memory` as far as there is room. All batches are
 // on disk. Sorts as much as fits at a time (runs) and merges the runs.

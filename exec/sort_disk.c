@@ -114,9 +114,12 @@ static br_status sort_chunk(void *context, uint32_t worker, uint32_t index, br_e
         at->classes[i] = 1u << rows.columns[i].class_;
         at->kinds[i] = 1u << rows.columns[i].kind;
     }
-    br_sort_columns columns = {.key_count = self->spec->key_count,
-                               .columns = rows.columns + self->spec->width,
-                               .keys = self->spec->keys};
+    br_vector *keys = BR_ALLOC(arena, br_vector, self->spec->key_count);
+    if (keys == NULL) return no_memory(self, err);
+    for (uint32_t k = 0; k < self->spec->key_count; k++)
+        keys[k] = rows.columns[br_sort_key_column(self->spec, k)];
+    br_sort_columns columns = {
+        .key_count = self->spec->key_count, .columns = keys, .keys = self->spec->keys};
     BR_TRY(br_sort_rows_alone(self->run, &columns, rows.row_count, arena, &order, err));
     BR_TRY(write_run(self, at, worker, &rows, order, err));
     br_arena_reset(arena);

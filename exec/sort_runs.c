@@ -97,10 +97,11 @@ static bool comes_first(const merger *self, uint32_t left, uint32_t right)
     if (r->row == r->row_count) return true;
     const br_sort_spec *spec = self->merge->spec;
     for (uint32_t k = 0; k < spec->key_count; k++) {
-        if (self->merge->classes[spec->width + k] == BR_NULL) continue;
-        int order = br_sort_compare_places(
-            (br_sort_place){&l->columns[spec->width + k], l->row},
-            (br_sort_place){&r->columns[spec->width + k], r->row}, &spec->keys[k]);
+        uint32_t column = br_sort_key_column(spec, k);
+        if (self->merge->classes[column] == BR_NULL) continue;
+        int order = br_sort_compare_places((br_sort_place){&l->columns[column], l->row},
+                                           (br_sort_place){&r->columns[column], r->row},
+                                           &spec->keys[k]);
         if (order != 0) return order < 0;
     }
     return left < right;

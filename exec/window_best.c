@@ -85,7 +85,7 @@ br_status br_window_best(br_window_work *work, br_error *err)
                  .is_max = aggregate->kind == BR_AGG_MAX,
                  .collation = aggregate->collation};
     uint32_t *out = work->job->result.picks;
-    BR_TRY(br_window_frames_new(work, &frames, err));
+    BR_TRY(br_window_frames_new(work, work->scratch, &frames, err));
     for (;;) {
         BR_TRY(br_window_frames_next(frames, err));
         if (frames->count == 0) return BR_OK;

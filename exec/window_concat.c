@@ -37,7 +37,7 @@ static br_status join_init(joined_text *self, br_error *err)
 static br_status append(joined_text *self, br_text text, br_error *err)
 {
     if (self->capacity - self->size < text.size) {
-        size_t capacity = 2 * self->capacity + text.size + 1024;
+        size_t capacity = 2 * self->capacity + text.size + 64;
         char *bytes = br_arena_alloc(self->work->keep, capacity, 1);
         if (bytes == NULL) return br_window_no_memory(self->work, err);
         if (self->size > 0) memcpy(bytes, self->bytes, self->size);
@@ -140,7 +140,7 @@ br_status br_window_concat(br_window_work *work, br_error *err)
     br_window_frames *frames;
     BR_TRY(join_init(&self, err));
     BR_TRY(join_rows(&self, err));
-    BR_TRY(br_window_frames_new(work, &frames, err));
+    BR_TRY(br_window_frames_new(work, work->scratch, &frames, err));
     for (;;) {
         BR_TRY(br_window_frames_next(frames, err));
         if (frames->count == 0) return BR_OK;

@@ -50,6 +50,30 @@ br_status br_window_offsets(br_window_job *job, br_error *err)
 
 // ---- RANGE with offsets ----------------------------------------------------------------------
 
+static br_value range_value(const br_window_job *job, uint32_t row, br_arena *scratch)
+{
+    return job->pages == NULL
+               ? br_vector_value(&job->range_key, row, scratch)
+               : br_window_pages_value(job->pages, job->columns.range, row, scratch);
+}
+
+// Of a key that is INT.
+static int64_t range_int(const br_window_job *job, uint32_t row)
+{
+    return job->pages == NULL ? job->range_key.i64[row] : range_value(job, row, NULL).i64;
+}
+
+static double range_real(const br_window_job *job, uint32_t row)
+{
+    return job->pages == NULL ? job->range_key.f64[row] : range_value(job, row, NULL).f64;
+}
+
+static bool range_is_null(const br_window_job *job, uint32_t row, br_arena *scratch)
+{
+    return job->pages == NULL ? br_vector_is_null(&job->range_key, row)
+                              : range_value(job, row, scratch).class_ == BR_NULL;
+}
+
 static br_value shift_value(br_value value, const br_value *offset, bool descending)
 {
     if (value.class_ != BR_INT && value.class_ != BR_REAL) return value;
@@ -72,7 +96,7 @@ static int compare_shifted(const br_window_job *job, const br_value *offset, uin
     const br_vector *key = &job->range_key;
     bool descending = job->sort_key->descending;
     if (key->class_ == BR_INT && offset->class_ == BR_INT) {
-        int64_t left = key->i64[moved], right = key->i64[fixed];
+        int64_t left = range_int(job, moved), right = range_int(job, fixed);
         bool overflows = descending ? __builtin_sub_overflow(left, offset->i64, &left)
                                     : __builtin_add_overflow(left, offset->i64, &left);
         int order = (left > right) - (left < right);
@@ -80,14 +104,14 @@ static int compare_shifted(const br_window_job *job, const br_value *offset, uin
     }
     if (key->class_ == BR_REAL) {
         double shift = offset->class_ == BR_INT ? (double)offset->i64 : offset->f64;
-        double left = key->f64[moved], right = key->f64[fixed];
+        double left = range_real(job, moved), right = range_real(job, fixed);
         left = descending ? shift - left : left + shift;
         right = descending ? -right : right;
         if (left == left) return (left > right) - (left < right);
     }
     br_arena_mark mark = br_arena_get_mark(scratch);
-    br_value left = shift_value(br_vector_value(key, moved, scratch), offset, descending);
-    br_value right = br_vector_value(key, fixed, scratch);
+    br_value left = shift_value(range_value(job, moved, scratch), offset, descending);
+    br_value right = range_value(job, fixed, scratch);
     int order = br_sort_compare(&left, &right, job->sort_key);
     br_arena_rewind(scratch, mark);
     return order;
@@ -134,10 +158,10 @@ static void range_bounds(br_window_frames *frames, bool is_end, uint32_t *out)
 static void fill_groups(br_window_frames *frames)
 {
     const br_window_frame *frame = &frames->work->job->call->frame;
-    const uint32_t *group_rows = frames->work->job->rows->group_rows;
+    const br_window_rows *rows = frames->work->job->rows;
     if (frame->unit == BR_FRAME_ROWS && frame->exclude <= BR_EXCLUDE_CURRENT_ROW) return;
     for (uint32_t i = 0; i < frames->count; i++) {
-        if (frames->first + i >= group_rows[frames->group + 1]) frames->group++;
+        if (frames->first + i >= br_window_group_row(rows, frames->group + 1)) frames->group++;
         frames->groups[i] = frames->group;
     }
 }
@@ -152,7 +176,6 @@ static inline uint32_t clamp(int64_t value, uint32_t low, uint32_t high)
 static void distant_bounds(br_window_frames *frames, bool is_end, int64_t distance, uint32_t *out)
 {
     const br_window_work *work = frames->work;
-    const uint32_t *group_rows = work->job->rows->group_rows;
     distance += is_end;
     if (work->job->call->frame.unit == BR_FRAME_ROWS) {
         int64_t from = (int64_t)frames->first + distance;
@@ -161,8 +184,8 @@ static void distant_bounds(br_window_frames *frames, bool is_end, int64_t distan
         return;
     }
     for (uint32_t i = 0; i < frames->count; i++) {
-        out[i] = group_rows[clamp(frames->groups[i] + distance, work->first_group,
-                                  work->end_group)];
+        uint32_t group = clamp(frames->groups[i] + distance, work->first_group, work->end_group);
+        out[i] = br_window_group_row(work->job->rows, group);
     }
 }
 
@@ -190,15 +213,15 @@ static void fill_bounds(br_window_frames *frames, bool is_end, uint32_t *out)
 // Cuts the frames in piece 0 at the hole; with TIES, the current row is a piece in it.
 static void cut_holes(br_window_frames *frames, br_frame_exclude exclude)
 {
-    const uint32_t *group_rows = frames->work->job->rows->group_rows;
+    const br_window_rows *rows = frames->work->job->rows;
     uint32_t last = exclude == BR_EXCLUDE_TIES ? 2 : 1;
     frames->piece_count = last + 1;
     for (uint32_t i = 0; i < frames->count; i++) {
         uint32_t row = frames->first + i, start = frames->starts[0][i], end = frames->ends[0][i];
         uint32_t hole = row, hole_end = row + 1;
         if (exclude != BR_EXCLUDE_CURRENT_ROW) {
-            hole = group_rows[frames->groups[i]];
-            hole_end = group_rows[frames->groups[i] + 1];
+            hole = br_window_group_row(rows, frames->groups[i]);
+            hole_end = br_window_group_row(rows, frames->groups[i] + 1);
         }
         frames->ends[0][i] = clamp(hole, start, end);
         frames->starts[last][i] = clamp(hole_end, start, end);
@@ -211,11 +234,11 @@ static void cut_holes(br_window_frames *frames, br_frame_exclude exclude)
 
 // ---- blocks ----------------------------------------------------------------------------------
 
-br_status br_window_frames_new(const br_window_work *work, br_window_frames **frames_out,
-                               br_error *err)
+br_status br_window_frames_new(const br_window_work *work, br_arena *arena,
+                               br_window_frames **frames_out, br_error *err)
 {
     const br_window_job *job = work->job;
-    br_window_frames *frames = br_arena_alloc(work->scratch, sizeof *frames, 64);
+    br_window_frames *frames = br_arena_alloc(arena, sizeof *frames, 64);
     if (frames == NULL) return br_window_no_memory(work, err);
     frames->work = work;
     frames->first = work->first;
@@ -228,8 +251,8 @@ br_status br_window_frames_new(const br_window_work *work, br_window_frames **fr
     const br_window_frame *frame = &job->call->frame;
     if (frame->unit == BR_FRAME_RANGE && (has_offset(frame->start) || has_offset(frame->end))) {
         uint32_t low = work->first, high = work->end;
-        while (low < high && br_vector_is_null(&job->range_key, low)) low++;
-        while (high > low && br_vector_is_null(&job->range_key, high - 1)) high--;
+        while (low < high && range_is_null(job, low, work->scratch)) low++;
+        while (high > low && range_is_null(job, high - 1, work->scratch)) high--;
         frames->range_low = low;
         frames->range_high = high;
     }
@@ -242,7 +265,7 @@ br_status br_window_frames_next(br_window_frames *frames, br_error *err)
     const br_window_work *work = frames->work;
     BR_TRY(br_run_poll(work->job->rows->run, err));
     frames->first += frames->count;
-    uint32_t left = work->end - frames->first;
+    uint32_t left = work->block_end - frames->first;
     frames->count = left < BR_BATCH_ROWS ? left : BR_BATCH_ROWS;
     frames->piece_count = 1;
     fill_groups(frames);

@@ -72,14 +72,15 @@ static uint32_t result_item_bytes(br_window_result_kind kind)
     }
 }
 
-br_status br_window_result_new(br_window_job *job, br_arena *arena, br_error *err)
+br_status br_window_result_new(br_window_job *job, uint32_t base, uint32_t row_count,
+                               br_arena *arena, br_error *err)
 {
     br_window_result *result = &job->result;
-    size_t row_count = job->rows->row_count;
     bool is_count = job->call->aggregate.kind <= BR_AGG_COUNT;
     bool is_nullable = job->call->function == BR_WINDOW_AGGREGATE && !is_count;
     result->kind = result_kind(job);
-    result->items = br_arena_alloc(arena, row_count * result_item_bytes(result->kind), 64);
+    result->base = base;
+    result->items = br_arena_alloc(arena, (size_t)row_count * result_item_bytes(result->kind), 64);
     result->is_valid = NULL;
     if (is_nullable && result->kind <= BR_WINDOW_TEXTS)
         result->is_valid = br_arena_alloc(arena, row_count, 1);
@@ -98,11 +99,11 @@ static br_status array_vector(const br_window_job *job, uint32_t first, uint32_t
                                       [BR_WINDOW_REALS] = BR_REAL,
                                       [BR_WINDOW_TEXTS] = BR_TEXT};
     const br_window_result *result = &job->result;
-    size_t offset = (size_t)first * result_item_bytes(result->kind);
+    size_t offset = (size_t)(first - result->base) * result_item_bytes(result->kind);
     *out = (br_vector){.class_ = classes[result->kind],
                        .data = (const char *)result->items + offset};
     if (result->is_valid == NULL) return BR_OK;
-    const uint8_t *is_valid = result->is_valid + first;
+    const uint8_t *is_valid = result->is_valid + (first - result->base);
     if (memchr(is_valid, 0, count) == NULL) return BR_OK;
     if (memchr(is_valid, 1, count) == NULL) {
         *out = br_vector_null();
@@ -122,16 +123,22 @@ static bool has_none(const uint32_t *picks, uint32_t count)
     return count > 0 && most == BR_ROW_NONE;
 }
 
-// lag and lead with a default that may be of another class.
+// Rows on disk; or lag and lead with a default that may be of another class.
 static br_status values_or_default(const br_window_job *job, uint32_t first, uint32_t count,
                                    br_arena *arena, br_vector *out, br_error *err)
 {
     br_value *values = BR_ALLOC(arena, br_value, count);
+    const uint32_t *picks = job->result.picks + (first - job->result.base);
+    bool has_default = job->arg_count > 2 && job->call->function != BR_WINDOW_AGGREGATE;
     if (values == NULL) return br_run_no_memory(job->rows->run, "window functions", err);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t row = job->result.picks[first + i];
-        values[i] = row == BR_ROW_NONE ? br_window_argument(job, 2, first + i, arena)
-                                       : br_window_argument(job, 0, row, arena);
+        if (picks[i] != BR_ROW_NONE) values[i] = br_window_argument(job, 0, picks[i], arena);
+        else if (has_default) values[i] = br_window_argument(job, 2, first + i, arena);
+        else values[i] = br_value_null();
+        bool is_text = values[i].class_ == BR_TEXT || values[i].class_ == BR_BLOB;
+        if (job->pages != NULL && is_text)
+            values[i].text.data = br_arena_copy_text(arena, values[i].text.data,
+                                                     values[i].text.size);
     }
     if (br_arena_failed(arena))
         return br_run_no_memory(job->rows->run, "window functions", err);
@@ -155,8 +162,9 @@ static void fill_gaps(const br_window_job *job, const uint32_t *picks, uint32_t 
 static br_status pick_vector(const br_window_job *job, uint32_t first, uint32_t count,
                              br_arena *arena, br_vector *out, br_error *err)
 {
-    const uint32_t *picks = job->result.picks + first;
+    const uint32_t *picks = job->result.picks + (first - job->result.base);
     const br_vector *argument = &job->args[0], *other = &job->args[2];
+    if (job->pages != NULL) return values_or_default(job, first, count, arena, out, err);
     bool has_gaps = has_none(picks, count);
     bool has_default = has_gaps && job->arg_count > 2 && other->class_ != BR_NULL;
     bool is_plain = has_default && other->kind == BR_VECTOR_CONST &&
@@ -174,7 +182,8 @@ br_status br_window_vector(const br_window_job *job, uint32_t first, uint32_t co
     switch (job->result.kind) {
     case BR_WINDOW_PICKS: return pick_vector(job, first, count, arena, out, err);
     case BR_WINDOW_VALUES:
-        return br_vector_of_values(job->result.values + first, count, arena, out, err);
+        return br_vector_of_values(job->result.values + (first - job->result.base), count, arena,
+                                   out, err);
     default: return array_vector(job, first, count, arena, out, err);
     }
 }

@@ -394,7 +394,7 @@ br_status br_window_sum(br_window_work *work, br_error *err)
     running_sums self = {.work = work, .row_count = work->end - work->first};
     br_window_frames *frames;
     BR_TRY(run_sums(&self, err));
-    BR_TRY(br_window_frames_new(work, &frames, err));
+    BR_TRY(br_window_frames_new(work, work->scratch, &frames, err));
     for (;;) {
         BR_TRY(br_window_frames_next(frames, err));
         if (frames->count == 0) return BR_OK;

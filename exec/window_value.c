@@ -31,13 +31,13 @@ static uint32_t pick_at_value(const br_window_work *work, uint32_t row, const br
     return whole.class_ == BR_INT ? pick_row(work, row, whole.i64) : BR_ROW_NONE;
 }
 
-// All at the same distance, which is an ordinary one.
+// All at the same distance, which is an ordinary one. out[0] is of the first row of the block.
 static void pick_at_distance(const br_window_work *work, uint32_t distance, uint32_t *out)
 {
     bool is_lag = work->job->call->function == BR_WINDOW_LAG;
-    for (uint32_t row = work->first; row < work->end; row++) {
+    for (uint32_t row = work->block; row < work->block_end; row++) {
         bool is_inside = distance < (is_lag ? row - work->first + 1 : work->end - row);
-        out[row] = !is_inside ? BR_ROW_NONE : is_lag ? row - distance : row + distance;
+        *out++ = !is_inside ? BR_ROW_NONE : is_lag ? row - distance : row + distance;
     }
 }
 
@@ -48,16 +48,16 @@ static br_status pick_neighbours(const br_window_work *work, uint32_t *out, br_e
         pick_at_distance(work, 1, out);
         return BR_OK;
     }
-    br_value offset = br_window_argument(job, 1, work->first, work->scratch);
+    br_value offset = br_window_argument(job, 1, work->block, work->scratch);
     bool is_constant = job->args[1].kind == BR_VECTOR_CONST;
     if (is_constant && offset.class_ == BR_INT && offset.i64 >= 0 && offset.i64 < BR_ROW_NONE) {
         pick_at_distance(work, (uint32_t)offset.i64, out);
         return BR_OK;
     }
     br_arena_mark mark = br_arena_get_mark(work->scratch);
-    for (uint32_t row = work->first; row < work->end; row++) {
+    for (uint32_t row = work->block; row < work->block_end; row++) {
         offset = br_window_argument(job, 1, row, work->scratch);
-        out[row] = pick_at_value(work, row, &offset);
+        *out++ = pick_at_value(work, row, &offset);
         br_arena_rewind(work->scratch, mark);
     }
     return br_arena_failed(work->scratch) ? br_window_no_memory(work, err) : BR_OK;
@@ -101,7 +101,7 @@ static br_status pick_nths(const br_window_frames *frames, uint32_t *out, br_err
         uint32_t row = frames->first + i;
         // SQLite looks at the number when there is a row to count, or no EXCLUDE.
         if (has_holes && pick_first(frames, i) == BR_ROW_NONE) {
-            out[row] = BR_ROW_NONE;
+            out[i] = BR_ROW_NONE;
             continue;
         }
         br_value n = br_window_argument(work->job, 1, row, work->scratch);
@@ -109,7 +109,7 @@ static br_status pick_nths(const br_window_frames *frames, uint32_t *out, br_err
         if (n.class_ != BR_INT || n.i64 <= 0)
             return br_fail(err, BR_RUNTIME,
                            "second argument to nth_value must be a positive integer");
-        out[row] = pick_nth(frames, i, n.i64);
+        out[i] = pick_nth(frames, i, n.i64);
         br_arena_rewind(work->scratch, mark);
     }
     return BR_OK;
@@ -118,27 +118,28 @@ static br_status pick_nths(const br_window_frames *frames, uint32_t *out, br_err
 static br_status pick_from_frames(const br_window_work *work, uint32_t *out, br_error *err)
 {
     br_window_function function = work->job->call->function;
-    br_window_frames *frames;
-    BR_TRY(br_window_frames_new(work, &frames, err));
-    for (;;) {
+    br_window_frames *frames = work->frames;
+    if (frames == NULL) BR_TRY(br_window_frames_new(work, work->scratch, &frames, err));
+    for (;; out += frames->count) {
         BR_TRY(br_window_frames_next(frames, err));
         if (frames->count == 0) return BR_OK;
         if (function == BR_WINDOW_NTH_VALUE) BR_TRY(pick_nths(frames, out, err));
         for (uint32_t i = 0; function == BR_WINDOW_FIRST_VALUE && i < frames->count; i++)
-            out[frames->first + i] = pick_first(frames, i);
+            out[i] = pick_first(frames, i);
         for (uint32_t i = 0; function == BR_WINDOW_LAST_VALUE && i < frames->count; i++)
-            out[frames->first + i] = pick_last(frames, i);
+            out[i] = pick_last(frames, i);
     }
 }
 
 br_status br_window_value(br_window_work *work, br_error *err)
 {
     const br_window_job *job = work->job;
+    uint32_t *out = job->result.picks + (work->block - job->result.base);
     if (job->call->function == BR_WINDOW_LAG || job->call->function == BR_WINDOW_LEAD)
-        return pick_neighbours(work, job->result.picks, err);
+        return pick_neighbours(work, out, err);
     // There SQLite takes the number from the rows of the frame, one after the other.
     if (job->call->function == BR_WINDOW_NTH_VALUE && job->args[1].kind != BR_VECTOR_CONST &&
         job->call->frame.exclude != BR_EXCLUDE_NO_OTHERS)
         return br_fail(err, BR_UNSUPPORTED, "nth_value of a varying number with EXCLUDE");
-    return pick_from_frames(work, job->result.picks, err);
+    return pick_from_frames(work, out, err);
 }
