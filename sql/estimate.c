@@ -2,6 +2,8 @@
 // the usual assumptions (values spread evenly, columns independent of each other).
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "sql/bind.h"
 #include "sql/rewrite.h"
@@ -67,12 +69,38 @@ static bool number_of_operator(const br_expr *expr, known_number *out)
     }
 }
 
-// About which value a constant expression has. Modifiers of dates are too small to matter.
+// About how many months a modifier moves a date: '+14 days', '-1 year'. Others hardly matter.
+static double months_of_modifier(const br_expr *modifier)
+{
+    static const struct {
+        char unit[8];
+        double months;
+    } units[] = {{" day", 1 / 30.44}, {" month", 1}, {" year", 12}};
+    char text[32] = {0}, *end;
+    if (modifier->kind != BR_EXPR_CONST || modifier->value.class_ != BR_TEXT) return 0;
+    if (modifier->value.text.size >= sizeof text) return 0;
+    memcpy(text, modifier->value.text.data, modifier->value.text.size);
+    double count = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strncmp(end, units[i].unit, strlen(units[i].unit)) == 0) return count * units[i].months;
+    return 0;
+}
+
+static bool number_of_date(const br_expr *call, known_number *out)
+{
+    if (!number_of(call->args[0], out)) return false;
+    for (uint32_t i = 1; i < call->arg_count && out->scale == BR_SCALE_DATE; i++)
+        out->value += months_of_modifier(call->args[i]);
+    return true;
+}
+
+// About which value a constant expression has.
 static bool number_of(const br_expr *expr, known_number *out)
 {
     bool is_date = expr->kind == BR_EXPR_FUNCTION && expr->arg_count > 0 &&
                    (expr->function == BR_FN_DATE || expr->function == BR_FN_DATETIME);
-    if (is_date || expr->kind == BR_EXPR_AFFINITY || expr->kind == BR_EXPR_CAST)
+    if (is_date) return number_of_date(expr, out);
+    if (expr->kind == BR_EXPR_AFFINITY || expr->kind == BR_EXPR_CAST)
         return number_of(expr->args[0], out);
     if (expr->kind == BR_EXPR_OPERATOR) return number_of_operator(expr, out);
     if (expr->kind != BR_EXPR_CONST) return false;
@@ -661,7 +689,7 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan)
         break;
     case BR_PLAN_PROJECT: estimate_project(rewrite, plan); break;
     case BR_PLAN_AGGREGATE: estimate_aggregate(rewrite, plan); break;
-    case BR_PLAN_JOIN: plan->rows = br_estimate_join_rows(rewrite, plan); break;
+    case BR_PLAN_JOIN: br_estimate_join(rewrite, plan); break;
     case BR_PLAN_SORT:
         plan->rows = first_rows(plan->sort.limit, plan->sort.offset, plan->sort.is_partial,
                                 plan->left->rows);

@@ -117,3 +117,16 @@ double br_estimate_join_rows(const br_rewrite *rewrite, const br_plan *join)
     }
     return left;
 }
+
+// Columns of the right side are NULL beside left rows without a match.
+void br_estimate_join(br_rewrite *rewrite, br_plan *join)
+{
+    br_join_kind kind = join->join.join;
+    join->rows = br_estimate_join_rows(rewrite, join);
+    if (kind != BR_JOIN_LEFT && kind != BR_JOIN_FULL) return;
+    double unmatched = 1 - matching_share(rewrite, join);
+    for (uint32_t i = 0; i < br_plan_output_count(join->right); i++) {
+        br_column_fact *fact = &rewrite->facts[join->right->columns[i].id];
+        if (fact->null_fraction < unmatched) fact->null_fraction = unmatched;
+    }
+}

@@ -209,6 +209,8 @@ typedef struct br_key_pair {
 double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uint32_t count,
                         double left_rows, double right_rows);
 double br_estimate_join_rows(const br_rewrite *rewrite, const br_plan *join);
+// Fills its rows, and how many NULLs it adds to columns.
+void br_estimate_join(br_rewrite *rewrite, br_plan *join);
 
 // cost.c: nanoseconds of one thread.
 double br_cost_join(double probe_rows, double build_rows, double output_rows);

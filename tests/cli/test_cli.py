@@ -672,6 +672,21 @@ class TestEstimates(Case):
         self.check("SELECT k FROM f GROUP BY k HAVING count(*) > 80", "filter",
                    "SELECT count(*) FROM (SELECT k FROM f GROUP BY k HAVING count(*) > 80)", 50)
 
+    def test_estimates_of_dates_and_of_missing_partners(self):
+        self.sqlite("CREATE TABLE c(id INTEGER PRIMARY KEY, day TEXT); INSERT INTO c "
+                    "SELECT id, date('1998-01-01', '+' || id || ' days') FROM f WHERE id <= 2000")
+        for low, high, limit in [
+                ("'2000-08-23'", "date('2000-08-23', '+14 days')", 1.5),
+                ("date('2000-08-23', '-30 days')", "date('2000-08-23', '+30 days')", 1.2),
+                ("date('1999-01-01')", "date('1999-01-01', '+1 year', '-1 day')", 1.2),
+                ("'1999-03-01'", "date('1999-03-01', 'start of month', '+2 months')", 1.2)]:
+            where = f"WHERE day BETWEEN {low} AND {high}"
+            self.check(f"SELECT count(id) FROM c {where}", "scan c ",
+                       f"SELECT count(*) FROM c {where}", limit)
+        for where in ["d.k IS NULL", "d.kind IS NULL", "d.k IS NULL AND f.day < 90"]:
+            source = f"FROM f LEFT JOIN d ON f.id = d.k * 2 WHERE {where}"
+            self.check(f"SELECT sum(f.skew) {source}", "filter", f"SELECT count(*) {source}", 1.5)
+
 
 class TestAdmin(Case):
     def test_status(self):
