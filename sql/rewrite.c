@@ -264,16 +264,16 @@ br_status br_optimize(br_query *query, const br_sql_catalog *catalog, br_arena *
     for (uint32_t i = 0; i < query->applied_count; i++)
         BR_TRY(optimize_plan(&rewrite, &query->applied[i],
                              br_plan_output_count(query->applied[i]), err));
-    query->cost = 0;
     for (uint32_t i = 0; i < query->run_count; i++) {
-        uint32_t entry = query->run_order[i], index = entry & ~(uint32_t)BR_RUN_SUBQUERY;
-        bool is_subquery = (entry & BR_RUN_SUBQUERY) != 0;
-        br_plan **plan = is_subquery ? &query->subqueries[index] : &query->shared[index];
+        br_plan **plan = br_query_run(query, i);
+        bool is_subquery = (query->run_order[i] & BR_RUN_SUBQUERY) != 0;
         uint32_t columns = is_subquery ? 1 : br_plan_output_count(*plan);
         BR_TRY(optimize_plan(&rewrite, plan, columns, err));
-        query->cost += br_cost_plan(&rewrite, *plan);
     }
     BR_TRY(optimize_plan(&rewrite, &query->root, br_plan_output_count(query->root), err));
-    query->cost += br_cost_plan(&rewrite, query->root);
+    BR_TRY(br_share_plans(&rewrite, err));
+    query->cost = br_cost_plan(&rewrite, query->root);
+    for (uint32_t i = 0; i < query->run_count; i++)
+        query->cost += br_cost_plan(&rewrite, *br_query_run(query, i));
     return BR_OK;
 }

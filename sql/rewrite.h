@@ -7,6 +7,7 @@
 //       grouping    sort keys and sums that follow from others   (rewrite_group.c)
 //       pruning     columns and joins that nobody reads     (prune.c)
 //       statistics  counts and bounds that need no rows     (rewrite_statistics.c)
+//     sharing       parts that occur twice                  (rewrite_share.c)
 //       estimates   rows and cost                           (estimate.c, cost.c)
 //
 // What must stay true: the same rows come out (in any order where no SORT says one), and an
@@ -64,6 +65,13 @@ typedef struct br_rewrite {
     bool **shared_wanted;    // prune.c: positions of query->shared that some use reads, or NULL
     bool samples;            // estimates decide something: may samples be taken?
 } br_rewrite;
+
+// The plan of an entry of run_order.
+static inline br_plan **br_query_run(br_query *query, uint32_t entry)
+{
+    uint32_t step = query->run_order[entry], index = step & ~(uint32_t)BR_RUN_SUBQUERY;
+    return (step & BR_RUN_SUBQUERY) != 0 ? &query->subqueries[index] : &query->shared[index];
+}
 
 // One allocation that may fail, as a statement.
 #define BR_NEED_NODE(pointer, err)                                                      \
@@ -176,6 +184,9 @@ BR_CHECKED br_status br_reduce_groups(br_rewrite *rewrite, br_plan **plan, br_er
 // rewrite_statistics.c: marks scans below counts, min() and max() that statistics may answer. For
 // plans that are done.
 BR_CHECKED br_status br_mark_bounds(br_rewrite *rewrite, br_plan *plan, br_error *err);
+
+// rewrite_share.c: what finished plans of the query have in common is made a shared plan.
+BR_CHECKED br_status br_share_plans(br_rewrite *rewrite, br_error *err);
 
 // prune.c: only columns that somebody reads. The first `column_count` that *plan puts out stay, in
 // their order.

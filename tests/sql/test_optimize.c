@@ -239,6 +239,47 @@ static void test_limits_stay_where_rows_may_be_missing(void)
                "    scan mid [b]\n");
 }
 
+// ---- what occurs twice -----------------------------------------------------------------------
+
+static void test_equal_parts_are_computed_once(void)
+{
+    check_plan("SELECT x.a, x.n FROM (SELECT a, count(*) AS n FROM big WHERE b < 9 GROUP BY a) x"
+               " WHERE n = (SELECT max(n) FROM"
+               " (SELECT a, count(*) AS n FROM big WHERE b < 9 GROUP BY a))",
+               "filter n = subquery 0\n"
+               "  shared 0\n"
+               "shared 0:\n"
+               "  aggregate by a: count(*) as #13\n"
+               "    scan big [a] where b < 9\n"
+               "subquery 0:\n"
+               "  aggregate: max(#13) as max(n)\n"
+               "    shared 0\n");
+    check_plan("SELECT a, sum(b) FROM big GROUP BY a UNION ALL SELECT a, sum(b) FROM big GROUP BY a",
+               "union all\n"
+               "  shared 0\n"
+               "  shared 0\n"
+               "shared 0:\n"
+               "  aggregate by a: sum(b) as #5\n"
+               "    scan big [a, b]\n");
+}
+
+static void test_parts_that_differ_are_computed_each(void)
+{
+    check_plan("SELECT a, sum(b) FROM big GROUP BY a UNION ALL SELECT a, sum(id) FROM big GROUP BY a",
+               "union all\n"
+               "  aggregate by a: sum(b) as #5\n"
+               "    scan big [a, b]\n"
+               "  aggregate by a: sum(id) as #13\n"
+               "    scan big [id, a]\n");
+    check_plan("SELECT a, max(opaque(b)) FROM big GROUP BY a"
+               " UNION ALL SELECT a, max(opaque(b)) FROM big GROUP BY a",
+               "union all\n"
+               "  aggregate by a: max(opaque(b)) as #5\n"
+               "    scan big [a, b]\n"
+               "  aggregate by a: max(opaque(b)) as #13\n"
+               "    scan big [a, b]\n");
+}
+
 // ---- push-down -------------------------------------------------------------------------------
 
 static void test_push_reaches_the_scan(void)
@@ -730,6 +771,8 @@ int main(void)
     world_open();
     RUN(test_limits_go_below_what_keeps_every_row);
     RUN(test_limits_stay_where_rows_may_be_missing);
+    RUN(test_equal_parts_are_computed_once);
+    RUN(test_parts_that_differ_are_computed_each);
     RUN(test_push_reaches_the_scan);
     RUN(test_push_stops_where_it_must);
     RUN(test_push_goes_through_sets_and_views);
