@@ -1,9 +1,9 @@
 // What a statement computes twice is computed once: equal grouped, windowed or joined parts of its
 // finished plans become one shared plan.
 //
-// Parts are equal when they read the same once their columns are numbered in the order in which they
-// come into being. What can fail or gives another value for each call is left alone, and what the
-// join above would spare most of the work of.
+// Parts are equal when they read the same once their columns are numbered as they come into being.
+// What can fail or gives another value for each call is left alone, and what the join above would
+// spare most of the work of.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
@@ -327,8 +327,8 @@ static void drop_inside(sharing *self, uint32_t index)
     for (uint32_t i = index; i <= self->parts[index].last; i++) self->parts[i].is_gone = true;
 }
 
-// The first of equal parts moves; what is inside it may still be equal to something else. Parts come
-// in the order of runs: nobody needs it earlier.
+// The first of equal parts moves; what is inside it may still be equal to something else. Parts
+// come in the order of runs: nobody needs it earlier.
 static br_status share_part(sharing *self, uint32_t first, br_error *err)
 {
     part *moved = &self->parts[first];
