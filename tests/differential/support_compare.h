@@ -53,9 +53,11 @@ typedef struct compare_side {
 compare_outcome compare_sides(const compare_side *left, const compare_side *right,
                               const compare_query *how, char *message_out, size_t message_size);
 
-// The two halves of compare_engines, for results that are kept. The status of a run tells more than
-// its rows; compare_results is asked when both have some.
+// The parts of compare_engines, for results that are kept. First the statuses are compared; when
+// they are the same, and both BRAID_OK, the rows.
 braid_status compare_run(const compare_side *side, braid_result **result_out);
+compare_outcome compare_statuses(braid_status olap, const char *olap_message, braid_status oltp,
+                                 const char *oltp_message, char *message_out, size_t message_size);
 compare_outcome compare_results(const braid_result *left, const braid_result *right,
                                 const compare_query *how, char *message_out, size_t message_size);
 

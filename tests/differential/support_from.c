@@ -72,16 +72,28 @@ static void source_derived(test_world *self, source *made, query_scope *scope, i
     scope->is_keyed = false;
 }
 
+// Over constants, or over a column of what stands before it.
 static void source_function(test_world *self, source *made, query_scope *scope, sql_text *out)
 {
-    static const char *const calls[] = {
-        "json_each('[1,2,\"a\",null,4.5,7]')", "json_each('{\"a\":1,\"b\":[1,2],\"c\":\"ab\"}')",
-        "json_tree('{\"a\":[1,{\"b\":2}]}')", "pragma_table_info('t0')"};
-    uint32_t which = world_below(self, 4);
-    text_add(out, "%s AS %s", calls[which], made->alias);
-    scope_add(scope, made->alias, which == 3 ? "name" : "key", FLAVOUR_WORD, false);
-    scope_add(scope, made->alias, which == 3 ? "cid" : "type", FLAVOUR_SMALL, false);
-    scope_add(scope, made->alias, which == 3 ? "type" : "atom", FLAVOUR_WORD, false);
+    static const struct {
+        const char *call, *columns[3];
+    } calls[] = {
+        {"json_each('[1,2,\"a\",null,4.5,7]')", {"key", "type", "atom"}},
+        {"json_each('{\"a\":1,\"b\":[1,2],\"c\":\"ab\"}')", {"key", "type", "atom"}},
+        {"json_tree('{\"a\":[1,{\"b\":2}]}')", {"key", "type", "atom"}},
+        {"pragma_table_info('t0')", {"name", "cid", "type"}},
+        {"generate_series(-2, 9, 3)", {"value", "value", "value"}},
+        {"json_each(json_array(%s, 2, 'x'))", {"key", "type", "atom"}},
+        {"generate_series(1, abs(unicode(%s)) %% 6)", {"value", "value", "value"}},
+    };
+    uint32_t which = world_below(self, scope->count > 0 ? 7 : 5);
+    const query_column *argument = which < 5 ? NULL : scope_pick_exact(self, scope, false);
+    if (argument == NULL) which %= 5;
+    text_add(out, calls[which].call, argument == NULL ? "" : argument->name);
+    text_add(out, " AS %s", made->alias);
+    for (uint32_t i = 0; i < 3; i++)
+        scope_add(scope, made->alias, calls[which].columns[i],
+                  which == 4 || which == 6 || i == 1 ? FLAVOUR_SMALL : FLAVOUR_WORD, false);
     scope->is_keyed = false;
 }
 

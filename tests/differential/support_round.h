@@ -30,8 +30,8 @@ typedef struct round_settings { // of a handle
     bool plans_plainly;    // without the optimiser
 } round_settings;
 
-// [SEED [ROUNDS [QUERIES]]] [--depth N] [--features NAME,...] [--without NAME,...] [--verbose]; with
-// the defaults for rounds and queries given. Ends the program when they are wrong.
+// [SEED [ROUNDS [QUERIES]]] [--depth N] [--features NAME,...] [--without NAME,...] [--verbose], with
+// the given defaults for rounds and queries. Ends the program when they are wrong.
 round_arguments round_arguments_read(int count, char **arguments, uint32_t rounds,
                                      uint32_t queries);
 // Tables, rows and views. Large ones have a number of rows beside a batch, a zone, or a chunk.

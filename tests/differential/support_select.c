@@ -32,6 +32,12 @@ void aggregate_call(test_world *self, const query_scope *scope, bool is_exact,
         text_add(&call, "%s(%s%s)", sums[sum], distinct, number->name);
         if (world_chance(self, 50)) column_out->flavour = FLAVOUR_REAL;
         if (sum == 3) column_out->flavour = FLAVOUR_DECIMAL; // whose sums are rounded
+    } else if (which == 4 && number != NULL && !is_exact && world_chance(self, 30)) {
+        static const char *const forms[] = {"median(%s)", "quantile(%s, 0.3)", "stddev_pop(%s)",
+                                            "var_samp(%s)"};
+        text_add(&call, forms[world_below(self, 4)], number->name);
+        column_out->flavour = FLAVOUR_DECIMAL;
+        self->approximate = true;
     } else if (which == 4 && any != NULL) {
         text_add(&call, "count(%s%s)", distinct, any->name);
     } else {
@@ -421,7 +427,11 @@ void world_view(test_world *self, sql_text *out)
     self->features = FEATURE_COMPOUND | FEATURE_OUTER_JOIN | FEATURE_TEXT | FEATURE_DATE;
     self->features &= self->features_allowed;
     snprintf(name.name, sizeof name.name, "v%u", self->view_count);
-    text_add(out, "CREATE VIEW %s AS ", name.name);
+    shape.is_named = world_chance(self, 50); // else the view itself names its columns
+    text_add(out, "CREATE VIEW %s", name.name);
+    for (uint32_t i = 0; !shape.is_named && i < shape.column_count; i++)
+        text_add(out, "%sd%u%s", i == 0 ? "(" : ", ", i, i + 1 == shape.column_count ? ")" : "");
+    text_add(out, " AS ");
     query_body(self, NULL, &shape, 1, out);
     name_set(&name, &shape);
     self->views[self->view_count++] = name;

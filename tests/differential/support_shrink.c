@@ -190,14 +190,30 @@ static braid_result *rows_of(braid *db, const char *sql)
     return result;
 }
 
-static void units_of_table(shrinking *self, braid *db, const char *name)
+// Those that may be given values.
+static void columns_of_table(braid *db, const char *name, sql_text *out)
 {
     sql_text sql = {0};
-    text_add(&sql, "SELECT * FROM \"%s\"", name);
+    text_add(&sql, "SELECT name FROM pragma_table_xinfo('%s') WHERE hidden = 0", name);
+    braid_result *names = rows_of(db, sql.bytes);
+    for (uint64_t row = 0; names != NULL && row < braid_row_count(names); row++) {
+        braid_value column = braid_value_get(names, row, 0);
+        text_add(out, "%s\"%.*s\"", row == 0 ? "" : ", ", (int)column.as.text.size,
+                 column.as.text.data);
+    }
+    braid_result_free(names);
+    text_release(&sql);
+}
+
+static void units_of_table(shrinking *self, braid *db, const char *name)
+{
+    sql_text sql = {0}, columns = {0};
+    columns_of_table(db, name, &columns);
+    text_add(&sql, "SELECT %s FROM \"%s\"", columns.bytes, name);
     braid_result *result = rows_of(db, sql.bytes);
     for (uint64_t row = 0; result != NULL && row < braid_row_count(result); row++) {
         text_clear(&sql);
-        text_add(&sql, "INSERT INTO %s VALUES (", name);
+        text_add(&sql, "INSERT INTO %s(%s) VALUES (", name, columns.bytes);
         for (uint32_t column = 0; column < braid_column_count(result); column++) {
             braid_value value = braid_value_get(result, row, column);
             text_add(&sql, "%s", column == 0 ? "" : ", ");
@@ -208,6 +224,7 @@ static void units_of_table(shrinking *self, braid *db, const char *name)
     }
     braid_result_free(result);
     text_release(&sql);
+    text_release(&columns);
 }
 
 // Tables, views and rows of the database as statements.

@@ -209,6 +209,33 @@ static void create_key(const world_table *table, sql_text *out)
     text_add(out, ")%s", table->key == KEY_WITHOUT_ROWID ? " WITHOUT ROWID" : "");
 }
 
+// Now and then one column more, made of the others.
+static void create_generated(test_world *self, uint32_t t, sql_text *out)
+{
+    static const char *const kinds[] = {"VIRTUAL", "STORED"};
+    world_table *table = &self->tables[t];
+    uint32_t count = table->stored_count = table->column_count;
+    if (self->is_large || count == WORLD_COLUMNS_MAX || !world_chance(self, 25)) return;
+    const world_column *from = &table->columns[1 + world_below(self, count - 1)];
+    bool is_small = from->flavour == FLAVOUR_SMALL;
+    world_column *column = &table->columns[table->column_count++];
+    *column = (world_column){.flavour = is_small ? FLAVOUR_SMALL : FLAVOUR_WORD};
+    snprintf(column->name, sizeof column->name, "c%u_%u", t, count);
+    text_add(out, ", %s %s GENERATED ALWAYS AS (", column->name, is_small ? "INT" : "TEXT");
+    if (is_small)
+        text_add(out, "%s + 1", from->name);
+    else
+        text_add(out, "'g' || typeof(%s) || substr(%s, 1, 2)", from->name, from->name);
+    text_add(out, ") %s", kinds[world_below(self, 2)]);
+}
+
+static void stored_columns(const world_table *table, sql_text *out)
+{
+    for (uint32_t c = 0; c < table->stored_count; c++)
+        text_add(out, "%s%s", c == 0 ? "(" : ", ", table->columns[c].name);
+    text_add(out, ")");
+}
+
 void world_init(test_world *self, uint64_t seed)
 {
     *self = (test_world){.has_like = true, .random = seed * 0x9e3779b97f4a7c15ull + 1};
@@ -238,6 +265,7 @@ void world_create(test_world *self, sql_text *out)
             column->is_rowid = is_rowid;
             text_add(out, "%s%s %s", c == 0 ? "" : ", ", column->name, type);
         }
+        create_generated(self, t, out);
         create_key(table, out);
         text_add(out, ";\n");
         if (world_chance(self, 30))
@@ -253,10 +281,12 @@ void world_insert(test_world *self, uint32_t t, uint32_t rows, sql_text *out)
     static const char *const verbs[] = {"INSERT OR IGNORE", "INSERT OR REPLACE", "REPLACE"};
     const world_table *table = &self->tables[t];
     bool wide = rows > 50;
-    text_add(out, "%s INTO %s VALUES ", verbs[wide ? 0 : world_below(self, 3)], table->name);
+    text_add(out, "%s INTO %s", verbs[wide ? 0 : world_below(self, 3)], table->name);
+    stored_columns(table, out);
+    text_add(out, " VALUES ");
     for (uint32_t row = 0; row < rows; row++) {
         text_add(out, "%s(", row == 0 ? "" : ",");
-        for (uint32_t c = 0; c < table->column_count; c++) {
+        for (uint32_t c = 0; c < table->stored_count; c++) {
             text_add(out, "%s", c == 0 ? "" : ", ");
             if (c == 0 && table->key == KEY_ROWID && world_chance(self, 70))
                 text_add(out, "NULL");
@@ -303,7 +333,7 @@ void world_change(test_world *self, sql_text *out)
 {
     uint32_t t = world_below(self, self->table_count);
     const world_table *table = &self->tables[t];
-    const world_column *column = &table->columns[world_below(self, table->column_count)];
+    const world_column *column = &table->columns[world_below(self, table->stored_count)];
     switch (world_below(self, 10)) {
     case 0:
     case 1:

@@ -49,6 +49,7 @@ typedef struct world_table {
     char name[24];
     world_key key;
     uint32_t column_count;
+    uint32_t stored_count; // those before may be given values; one behind is generated
     world_column columns[WORLD_COLUMNS_MAX];
 } world_table;
 
@@ -101,8 +102,8 @@ typedef enum world_pair_kind {
     PAIR_PARTITION, // a query, and its three parts by a predicate that holds, does not, or is NULL
                     // (Rigger & Su, "Finding Bugs in Database Systems via Query Partitioning",
                     // OOPSLA 2020)
-    PAIR_COUNT,     // the count of the rows that a predicate lets through, and the sum of its values
-                    // (Rigger & Su, "Detecting Optimization Bugs in Database Engines via
+    PAIR_COUNT,     // the count of the rows that a predicate lets through, and the sum of its
+                    // values (Rigger & Su, "Detecting Optimization Bugs in Database Engines via
                     // Non-Optimizing Reference Engine Construction", FSE 2020)
     PAIR_QUALIFY,   // from here on: a query that SQLite 3.40 has no words for, and what it means
     PAIR_GROUPING,

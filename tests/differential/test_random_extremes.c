@@ -21,7 +21,8 @@ enum { SHRUNK_MAX = 3 };
         world, (uint32_t)(sizeof((const char *const[]){__VA_ARGS__}) /    \
                           sizeof(const char *)))]
 
-static const char *const types[COLUMNS] = {"INT", "REAL", "NUMERIC", "TEXT", "", "TEXT COLLATE NOCASE"};
+static const char *const types[COLUMNS] = {"INT",  "REAL", "NUMERIC",
+                                           "TEXT", "",     "TEXT COLLATE NOCASE"};
 
 // ---- values and columns ----------------------------------------------------------------------
 
@@ -45,7 +46,8 @@ static const char *any_text(test_world *world)
 {
     return PICK(world, "'9223372036854775807'", "'9223372036854775808'", "'-9223372036854775808'",
                 "'-9223372036854775809'", "'9007199254740993'", "'9007199254740993.0'", "'1'",
-                "'1.0'", "'1 '", "' 1'", "'0'", "'-0'", "'-0.0'", "'1e0'", "'9.223372036854775807e18'",
+                "'1.0'", "'1 '", "' 1'", "'0'", "'-0'", "'-0.0'", "'1e0'",
+                "'9.223372036854775807e18'",
                 "''", "'0x1'", "'1x'", "'.5'", "'0.50'", "x'31'");
 }
 
@@ -95,7 +97,8 @@ static void operand(test_world *world, char alias, sql_text *out)
     const char *form =
         PICK(world, "#", "#", "#", "#", "+#", "-#", "# + 0", "# * 1.0", "# - 1", "# + 1", "# || ''",
              "CAST(# AS INTEGER)", "CAST(# AS REAL)", "CAST(# AS TEXT)", "CAST(# AS NUMERIC)",
-             "abs(#)", "# / 2", "max(#, 0)", "ifnull(#, -0.0)", "CASE WHEN # > 0 THEN # ELSE 0.0 END");
+             "abs(#)", "# / 2", "max(#, 0)", "ifnull(#, -0.0)",
+             "CASE WHEN # > 0 THEN # ELSE 0.0 END");
     uint32_t column = world_below(world, COLUMNS);
     for (; *form != '\0'; form++) {
         if (*form == '#')
@@ -115,7 +118,8 @@ static void condition(test_world *world, sql_text *out)
     case 0: text_add(out, " BETWEEN %s AND %s", any_value(world), any_value(world)); break;
     case 1:
         text_add(out, " %sIN (%s", PICK(world, "", "NOT "), any_value(world));
-        for (uint32_t i = world_below(world, 8); i > 0; i--) text_add(out, ", %s", any_value(world));
+        for (uint32_t i = world_below(world, 8); i > 0; i--)
+            text_add(out, ", %s", any_value(world));
         text_add(out, ")");
         break;
     default:

@@ -49,8 +49,8 @@ static inline void fuzz_fill_large(braid *db)
     for (int part = 0; part < 2; part++) {
         fuzz_must(db, braid_exec(db,
             "INSERT INTO t3 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT "
-            "2500) SELECT NULL, CASE n % 9 WHEN 0 THEN NULL WHEN 1 THEN n / 2.0 WHEN 2 THEN 'n' || n "
-            "WHEN 3 THEN x'00' ELSE n END, 'a text that repeats ' || (n % 50), n % 100 * 0.25, "
+            "2500) SELECT NULL, CASE n % 9 WHEN 0 THEN NULL WHEN 1 THEN n / 2.0 WHEN 2 THEN 'n' || "
+            "n WHEN 3 THEN x'00' ELSE n END, 'a text that repeats ' || (n % 50), n % 100 * 0.25, "
             "CASE n % 700 WHEN 0 THEN 9223372036854775807 ELSE n % 13 END, "
             "date('1996-01-01', n || ' days'), json_array(n % 5, json_object('a', n)) FROM n"));
         if (part == 0) fuzz_must(db, braid_checkpoint(db));
@@ -67,8 +67,8 @@ static inline void fuzz_database(const char *folder)
         " c1_4 BLOB, PRIMARY KEY (c1_0, c1_3));"
         "CREATE TABLE t2(c2_0 INT, c2_1 INT, c2_2 DATE, c2_3, PRIMARY KEY (c2_0, c2_1)) WITHOUT "
         "ROWID;"
-        "CREATE TABLE t3(c3_0 INTEGER PRIMARY KEY, c3_1, c3_2 TEXT, c3_3 REAL, c3_4 INT, c3_5 DATE, "
-        "c3_6 TEXT, c3_7 AS (c3_4 * 2));"
+        "CREATE TABLE t3(c3_0 INTEGER PRIMARY KEY, c3_1, c3_2 TEXT, c3_3 REAL, c3_4 INT, c3_5 "
+        "DATE, c3_6 TEXT, c3_7 AS (c3_4 * 2));"
         "CREATE VIEW v0 AS SELECT c0_1 AS d0, count(*) AS d1 FROM t0 GROUP BY c0_1;";
     char path[100];
     braid *db = NULL;
