@@ -146,7 +146,7 @@ static br_status sort_alone(const br_sorter *self, const br_sort_range *range, u
 {
     br_sort_range tied = *range;
     uint32_t bits, count = range->end - range->first;
-    BR_TRY(br_sort_pack(self, range, true, &bits, &tied.key, err));
+    BR_TRY(br_sort_pack(self, &tied, true, &bits, err));
     if (bits > 0) {
         radix_sort(self->entries + range->first, self->spare + range->first, count);
         return sort_ties(self, &tied, depth, err);
@@ -163,7 +163,8 @@ static br_status sort_ties(const br_sorter *self, const br_sort_range *range, ui
     for (uint32_t first = range->first, end; first < range->end; first = end) {
         end = first + 1;
         while (end < range->end && entries[end].key == entries[first].key) end++;
-        const br_sort_range tied = {.first = first, .end = end, .key = range->key};
+        const br_sort_range tied = {
+            .first = first, .end = end, .key = range->key, .offset = range->offset};
         if (end - first == 1) continue;
         if (end - first <= TIED_ROWS_MAX || depth == DEPTH_MAX) {
             BR_TRY(sort_compared(self, &tied, err));
@@ -314,10 +315,9 @@ static br_status sort_together(const br_sorter *self, const br_sort_range *range
                      .range = *range,
                      .part_count = (range->end - range->first - 1) / BR_SORT_PART_ROWS + 1};
     uint32_t top = 64, bits = 64;
-    if (!range->is_packed) BR_TRY(br_sort_pack(self, range, false, &bits, &all.range.key, err));
+    if (!range->is_packed) BR_TRY(br_sort_pack(self, &all.range, false, &bits, err));
     bool is_tied = all.range.key < self->columns->key_count;
     if (bits == 0) return is_tied ? sort_compared(self, &all.range, err) : BR_OK;
-    all.range.is_packed = true;
     br_arena_mark mark = br_arena_get_mark(self->arena);
     all.parts = BR_ALLOC(self->arena, struct part, all.part_count);
     if (all.parts == NULL) return br_run_no_memory(self->run, "sorting", err);

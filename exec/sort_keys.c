@@ -4,8 +4,11 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 enum {
     CHARS_MAX = 16,     // of a text in one number
+    AHEAD_ROWS = 12,    // texts are asked for so early: they lie anywhere
     BYTE_VALUES = 256,
 };
 
@@ -31,6 +34,7 @@ typedef struct key_job {
     // the bytes that occur have codes from 1 on, and what is behind the end has code 0.
     uint8_t folded[BYTE_VALUES];
     uint16_t codes[BYTE_VALUES];
+    uint32_t known_bytes;  // that all begin with
     uint32_t offset, char_count, char_bits;
     // How bits become part of the number.
     uint64_t least, null_code, first_code;
@@ -142,19 +146,43 @@ static inline uint64_t row_bits(const key_job *job, uint8_t class_, uint32_t row
 
 // ---- passes over the parts -------------------------------------------------------------------
 
+// How many bytes two texts begin with that are the same, `most` at most: eight at a time where the
+// collation looks at all of them. The first known_bytes are the same.
 static uint32_t common_bytes(const key_job *job, br_text left, br_text right, uint32_t most)
 {
     const uint8_t *l = (const uint8_t *)left.data, *r = (const uint8_t *)right.data;
-    uint32_t end = left.size < right.size ? left.size : right.size, at = 0;
-    if (end > most) end = most;
-    while (at < end && job->folded[l[at]] == job->folded[r[at]]) at++;
-    return at;
+    uint32_t end = left.size < right.size ? left.size : right.size, at = job->known_bytes;
+    if (most > end) most = end;
+    bool is_plain = job->collation != BR_COLLATION_NOCASE;
+    for (; is_plain && at < most && end - at >= 8; at += 8) {
+        uint64_t differing = br_load_u64(l + at) ^ br_load_u64(r + at);
+        if (differing == 0) continue;
+        at += (uint32_t)__builtin_ctzll(differing) / 8;
+        break;
+    }
+    while (at < most && job->folded[l[at]] == job->folded[r[at]]) at++;
+    return at < most ? at : most;
 }
 
 static void note_bytes(br_text text, uint32_t from, uint8_t *is_used)
 {
-    uint32_t end = text.size - from > CHARS_MAX ? from + CHARS_MAX : text.size;
-    for (uint32_t i = from; i < end; i++) is_used[(uint8_t)text.data[i]] = 1;
+    const uint8_t *bytes = (const uint8_t *)text.data + from;
+    uint32_t left = text.size - from;
+    if (left >= CHARS_MAX) {
+        for (uint32_t i = 0; i < CHARS_MAX; i++) is_used[bytes[i]] = 1;
+    } else {
+        for (uint32_t i = 0; i < left; i++) is_used[bytes[i]] = 1;
+    }
+}
+
+static void ask_for_text(const key_job *job, uint32_t at, uint32_t end)
+{
+    const br_sort_entry *entries = job->sorter->entries;
+    const br_text *texts = job->column->text;
+    if (at + 2 * AHEAD_ROWS < end) __builtin_prefetch(&texts[entries[at + 2 * AHEAD_ROWS].row]);
+    if (at + AHEAD_ROWS >= end) return;
+    uintptr_t data = (uintptr_t)texts[entries[at + AHEAD_ROWS].row].data;  // of NULL: NULL
+    __builtin_prefetch((const void *)(data + job->known_bytes));
 }
 
 // How many bytes all texts of a part begin with, and which occur behind.
@@ -164,11 +192,12 @@ static br_status find_common(void *context, uint32_t worker, uint32_t index, br_
     const key_job *job = context;
     findings *out = &job->parts[index];
     const br_sort_entry *entries = job->sorter->entries;
-    uint32_t common = UINT32_MAX;
+    uint32_t common = UINT32_MAX, end = part_end(job, index);
     BR_TRY(br_run_poll(job->sorter->run, err));
     *out = (findings){0};
-    for (uint32_t i = part_first(job, index); i < part_end(job, index); i++) {
+    for (uint32_t i = part_first(job, index); i < end; i++) {
         uint32_t row = entries[i].row;
+        ask_for_text(job, i, end);
         if (br_vector_is_null(job->column, row)) continue;
         br_text text = collated_part(job->column->text[row], job->collation);
         if (!out->has_values) out->sample = text;
@@ -316,9 +345,9 @@ static br_status pack_key(key_job *job, uint32_t *bits_left, bool *whole_out, br
         shift++;
     uint32_t width = bit_width((span >> shift) + all.has_nulls);
     *whole_out = !all.is_inexact && shift == 0;
+    job->shift = shift;
     if (width == 0) return BR_OK;
     job->least = all.least;
-    job->shift = shift;
     job->first_code = all.has_nulls && !job->key->nulls_last;
     job->null_code = job->key->nulls_last ? (span >> shift) + 1 : 0;
     job->is_leading = *bits_left == 64;
@@ -327,8 +356,8 @@ static br_status pack_key(key_job *job, uint32_t *bits_left, bool *whole_out, br
     return run_parts(job, place_codes, err);
 }
 
-br_status br_sort_pack(const br_sorter *sorter, const br_sort_range *range, bool is_alone,
-                       uint32_t *bits_out, uint32_t *tie_key_out, br_error *err)
+br_status br_sort_pack(const br_sorter *sorter, br_sort_range *range, bool is_alone,
+                       uint32_t *bits_out, br_error *err)
 {
     findings one;
     key_job job = {.sorter = sorter, .first = range->first, .end = range->end, .part_count = 1,
@@ -340,20 +369,23 @@ br_status br_sort_pack(const br_sorter *sorter, const br_sort_range *range, bool
         job.parts = BR_ALLOC(sorter->arena, findings, job.part_count);
         if (job.parts == NULL) return br_run_no_memory(sorter->run, "sorting", err);
     }
-    uint32_t bits_left = 64, k = range->key;
-    for (; k < sorter->columns->key_count; k++) {
-        bool is_whole;
-        job.column = &sorter->columns->columns[k];
-        job.key = &sorter->columns->keys[k];
+    uint32_t bits_left = 64;
+    for (bool is_whole; range->key < sorter->columns->key_count; range->key++, range->offset = 0) {
+        job.column = &sorter->columns->columns[range->key];
+        job.key = &sorter->columns->keys[range->key];
         job.collation =
             job.column->class_ == BR_BLOB ? BR_COLLATION_BINARY : job.key->collation;
         if (job.column->class_ == BR_NULL) continue;
         if (bits_left < 2) break;
+        job.known_bytes = range->offset;
         BR_TRY(pack_key(&job, &bits_left, &is_whole, err));
-        if (!is_whole) break;
+        if (is_whole) continue;
+        if (is_text(job.column))
+            range->offset = job.offset + (job.shift == 0 ? job.char_count : 0);
+        break;
     }
     if (!is_alone) br_arena_rewind(sorter->arena, mark);
+    range->is_packed = bits_left < 64;
     *bits_out = 64 - bits_left;
-    *tie_key_out = k;
     return BR_OK;
 }

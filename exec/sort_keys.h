@@ -34,16 +34,16 @@ typedef struct br_sorter {
 typedef struct br_sort_range {
     uint32_t first, end;
     uint32_t key;
+    uint32_t offset;  // `key` being a text: how many bytes are known to be equal
     bool is_packed;
 } br_sort_range;
 
 enum { BR_SORT_PART_ROWS = 65536 };
 
-// Writes the numbers of the range's entries. Rows with equal numbers are equal by all keys before
-// *tie_key_out. With *bits_out, how many upper bits of the numbers are in use, being 0, all are
-// equal and the numbers were not written.
-BR_CHECKED br_status br_sort_pack(const br_sorter *sorter, const br_sort_range *range,
-                                  bool is_alone, uint32_t *bits_out, uint32_t *tie_key_out,
-                                  br_error *err);
+// Writes the numbers of the range's entries and lets `range` be what is known of rows with equal
+// numbers. With *bits_out, how many upper bits of the numbers are in use, being 0, all are equal
+// and the numbers were not written.
+BR_CHECKED br_status br_sort_pack(const br_sorter *sorter, br_sort_range *range, bool is_alone,
+                                  uint32_t *bits_out, br_error *err);
 
 #endif
