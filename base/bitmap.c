@@ -96,6 +96,18 @@ static uint32_t word_positions(uint64_t word, uint32_t first, uint16_t *position
     return count;
 }
 
+void br_bitmap_append(uint64_t *out, uint64_t at, const uint64_t *in, uint32_t count)
+{
+    uint32_t shift = at % 64;
+    uint64_t *word_out = out + at / 64;
+    for (uint32_t done = 0; done < count; done += 64, word_out++) {
+        uint64_t word = in == NULL ? ~0ull : in[done / 64];
+        if (count - done < 64) word &= (1ull << (count - done)) - 1;
+        *word_out |= word << shift;
+        if (shift > 0 && shift + (count - done) > 64) word_out[1] |= word >> (64 - shift);
+    }
+}
+
 uint32_t br_bitmap_positions(const uint64_t *bits, uint32_t row_count, uint16_t *positions_out)
 {
     uint32_t words = br_bitmap_words(row_count), count = 0;

@@ -27,6 +27,8 @@ void br_bitmap_fill(uint64_t *bits, uint32_t row_count);  // ones, zero past the
 uint32_t br_bitmap_count(const uint64_t *bits, uint32_t row_count);
 // Copies `row_count` bits starting at bit `first` of `bits` to bit 0 of `out`; zero past the end.
 void br_bitmap_slice(const uint64_t *bits, uint32_t first, uint32_t row_count, uint64_t *out);
+// Bits 0..count-1 of `in` (NULL: ones) to bit `at` of `out`, which is zero from there on.
+void br_bitmap_append(uint64_t *out, uint64_t at, const uint64_t *in, uint32_t count);
 // Writes the positions of the ones, in order, and returns how many. Room for row_count entries.
 uint32_t br_bitmap_positions(const uint64_t *bits, uint32_t row_count, uint16_t *positions_out);
 

@@ -193,17 +193,6 @@ static br_status sort_input(br_window_node *node, br_error *err)
                                node->input.row_count, node->memory, &node->rows, err);
 }
 
-static br_status sort_column(void *context, uint32_t worker, uint32_t index, br_error *err)
-{
-    br_window_node *node = context;
-    br_arena *arena = br_memory_arena(node->memory, worker);
-    if (arena == NULL) return no_memory(node, err);
-    if (!node->is_sorted[index]) return BR_OK;
-    BR_TRY(br_run_poll(node->run, err));
-    return br_column_pick(node->run, &node->input.columns[index], node->rows.order,
-                          node->rows.row_count, false, arena, &node->sorted[index], err);
-}
-
 static br_status sort_columns(br_window_node *node, br_error *err)
 {
     br_arena *arena = node->run->arena;
@@ -220,7 +209,8 @@ static br_status sort_columns(br_window_node *node, br_error *err)
             if (columns->args[k] != BR_WINDOW_NO_COLUMN) node->is_sorted[columns->args[k]] = true;
         }
     }
-    return br_run_tasks(node->run, column_count, sort_column, node, err);
+    return br_rows_pick(node->run, &node->input, node->is_sorted, node->rows.order, node->memory,
+                        node->sorted, err);
 }
 
 // ---- evaluating ------------------------------------------------------------------------------

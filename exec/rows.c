@@ -77,19 +77,6 @@ uint64_t br_collector_rows(const br_collector *collector)
     return collector->list.row_count + collector->open_rows;
 }
 
-// Bits 0..count of `in` (NULL: ones) to bit `at` of `out`, which is zero from there on.
-static void append_bits(uint64_t *out, uint32_t at, const uint64_t *in, uint32_t count)
-{
-    uint32_t shift = at % 64;
-    uint64_t *word_out = out + at / 64;
-    for (uint32_t done = 0; done < count; done += 64, word_out++) {
-        uint64_t word = in == NULL ? ~0ull : in[done / 64];
-        if (count - done < 64) word &= (1ull << (count - done)) - 1;
-        *word_out |= word << shift;
-        if (shift > 0 && shift + (count - done) > 64) word_out[1] |= word >> (64 - shift);
-    }
-}
-
 static br_status make_room(br_collector *collector, builder *column, uint32_t item_bytes,
                            br_error *err)
 {
@@ -153,10 +140,10 @@ static void append_validity(builder *column, uint32_t at, const uint64_t *validi
     if (!column->has_nulls) {
         if (validity == NULL) return;
         memset(column->validity, 0, (BR_BATCH_ROWS / 64 + 1) * sizeof(uint64_t));
-        append_bits(column->validity, 0, NULL, at);
+        br_bitmap_append(column->validity, 0, NULL, at);
         column->has_nulls = true;
     }
-    append_bits(column->validity, at, validity, count);
+    br_bitmap_append(column->validity, at, validity, count);
 }
 
 static void append_nulls(builder *column, uint32_t at, uint32_t count)
@@ -166,7 +153,7 @@ static void append_nulls(builder *column, uint32_t at, uint32_t count)
     memset((char *)column->items + (size_t)at * item_bytes, 0, (size_t)count * item_bytes);
     if (column->class_ == BR_ANY || column->has_nulls) return;  // bits are zero already
     memset(column->validity, 0, (BR_BATCH_ROWS / 64 + 1) * sizeof(uint64_t));
-    append_bits(column->validity, 0, NULL, at);
+    br_bitmap_append(column->validity, 0, NULL, at);
     column->has_nulls = true;
 }
 

@@ -82,6 +82,10 @@ BR_CHECKED br_status br_rows_build_alone(br_run *run, const br_batches *batches,
 BR_CHECKED br_status br_column_pick(const br_run *run, const br_vector *column,
                                     const uint32_t *rows, uint32_t count, bool has_none,
                                     br_arena *arena, br_vector *out, br_error *err);
+// columns_out[k][i] = rows->columns[k][order[i]] for all rows, of the columns that are wanted.
+BR_CHECKED br_status br_rows_pick(br_run *run, const br_rows *rows, const bool *is_wanted,
+                                  const uint32_t *order, br_memory *memory,
+                                  br_vector *columns_out, br_error *err);
 // Rows first..first+count without copying; `first` is a multiple of 64.
 br_vector br_vector_slice(const br_vector *vector, uint32_t first);
 // rows[order[0..count-1]] as batches.

@@ -66,6 +66,22 @@ static void test_bitmap_slice_at_every_offset(void)
     }
 }
 
+static void test_bitmap_append_at_any_bit(void)
+{
+    const uint64_t in[] = {0x123456789abcdef1ull, 0xfedcba9876543210ull, 0x5555aaaa5555aaaaull};
+    for (uint32_t at = 0; at < 130; at += 13) {
+        for (uint32_t count = 0; count <= 192; count += 7) {
+            uint64_t out[6] = {0};
+            br_bitmap_append(out, 0, NULL, at);
+            br_bitmap_append(out, at, in, count);
+            for (uint32_t i = 0; i < 6 * 64; i++) {
+                bool is_set = i < at || (i < at + count && br_bitmap_get(in, i - at));
+                CHECK_INT(br_bitmap_get(out, i), is_set);
+            }
+        }
+    }
+}
+
 int main(int count, char **arguments)
 {
     if (count > 1) seed = strtoull(arguments[1], NULL, 10);
@@ -74,5 +90,6 @@ int main(int count, char **arguments)
     RUN(test_bitmap_set_and_clear);
     RUN(test_bitmap_count_and_positions_ignore_bits_past_the_end);
     RUN(test_bitmap_slice_at_every_offset);
+    RUN(test_bitmap_append_at_any_bit);
     return test_result();
 }
