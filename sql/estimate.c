@@ -509,11 +509,15 @@ static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
                      ? 1
                      : group_count(rewrite, plan->aggregate.keys, key_count, plan->left->rows);
     for (uint32_t i = 0; i < plan->column_count; i++) {
-        const br_expr *key = i < key_count ? plan->aggregate.keys[i] : NULL;
+        const br_aggregate *aggregate =
+            i < key_count ? NULL : &plan->aggregate.aggregates[i - key_count];
+        const br_expr *key = aggregate == NULL                   ? plan->aggregate.keys[i]
+                             : aggregate->kind == BR_AGG_FIRST ? aggregate->args[0]
+                                                               : NULL;
         br_column_fact fact = {.class_mask = plan->columns[i].type.class_mask};
         if (key != NULL) fact = expression_fact(rewrite, plan, key, plan->rows);
-        else fact_set_moments(rewrite, plan, &plan->aggregate.aggregates[i - key_count], &fact);
-        if (i >= key_count || fact.distinct > plan->rows || fact.distinct <= 0)
+        else fact_set_moments(rewrite, plan, aggregate, &fact);
+        if (key == NULL || fact.distinct > plan->rows || fact.distinct <= 0)
             fact.distinct = plan->rows;
         fact.base = plan;
         fact.base_rows = plan->rows;

@@ -1,5 +1,5 @@
-// Groups and orders with less to do: sort keys that follow from others, sums that follow from
-// others, DISTINCT of rows that differ anyway.
+// Groups and orders with less to do: sort keys, keys of groups and sums that follow from others,
+// DISTINCT of rows that differ anyway.
 //
 // A column is *determined* by others when rows that agree in those agree in it: all columns of a
 // table by its key, the other side of an equality, what a filter has fixed, what is computed from
@@ -393,6 +393,117 @@ static br_status share_sums(br_rewrite *rewrite, br_plan **plan, br_error *err)
     return BR_OK;
 }
 
+// ---- keys of groups --------------------------------------------------------------------------
+
+enum { GROUP_KEYS_MAX = 64 };
+
+typedef struct key_choice {
+    uint32_t order[GROUP_KEYS_MAX];  // in which keys are looked at: those that are unique first
+    bool follows[GROUP_KEYS_MAX];
+    uint32_t kept;
+} key_choice;
+
+static bool is_unique_key(const br_rewrite *rewrite, const br_expr *key)
+{
+    return key->kind == BR_EXPR_COLUMN && rewrite->facts[key->column_id].is_unique;
+}
+
+static void order_keys(const br_rewrite *rewrite, const br_plan *plan, key_choice *choice)
+{
+    uint32_t count = 0;
+    for (uint32_t wanted = 2; wanted-- > 0;)
+        for (uint32_t i = 0; i < plan->aggregate.key_count; i++)
+            if (is_unique_key(rewrite, plan->aggregate.keys[i]) == (wanted == 1))
+                choice->order[count++] = i;
+}
+
+static void choose_keys(br_rewrite *rewrite, const br_plan *plan, key_choice *choice)
+{
+    closure self = {.rewrite = rewrite, .stamp = ++rewrite->stamp};
+    uint32_t count = plan->aggregate.key_count;
+    order_keys(rewrite, plan, choice);
+    close_all(&self, plan->left);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t i = choice->order[k];
+        const br_expr *key = plan->aggregate.keys[i];
+        bool is_last_resort = choice->kept == 0 && k + 1 == count;
+        choice->follows[i] = key->kind == BR_EXPR_COLUMN && !is_last_resort &&
+                             is_determined(&self, key->column_id);
+        if (choice->follows[i]) continue;
+        choice->kept++;
+        if (!is_plain(key, plan->aggregate.key_collations[i])) continue;
+        determine(&self, key->column_id);
+        close_all(&self, plan->left);
+    }
+}
+
+// The node with fewer keys: kept ones, the aggregates, and the value of each other key in the first
+// row of its group.
+static br_status group_by_fewer(br_rewrite *rewrite, const br_plan *from,
+                                const key_choice *choice, br_plan *to, br_error *err)
+{
+    uint32_t keys = from->aggregate.key_count, count = from->aggregate.aggregate_count, kept = 0;
+    br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, from->column_count);
+    br_aggregate *aggregates = BR_ALLOC(rewrite->arena, br_aggregate, keys + count);
+    to->aggregate.keys = BR_ALLOC(rewrite->arena, br_expr *, choice->kept);
+    to->aggregate.key_collations = BR_ALLOC(rewrite->arena, br_collation, choice->kept);
+    BR_NEED_NODE(columns, err);
+    BR_NEED_NODE(aggregates, err);
+    BR_NEED_NODE(to->aggregate.keys, err);
+    BR_NEED_NODE(to->aggregate.key_collations, err);
+    if (count > 0) {
+        memcpy(aggregates, from->aggregate.aggregates, count * sizeof *aggregates);
+        memcpy(columns + choice->kept, from->columns + keys, count * sizeof *columns);
+    }
+    for (uint32_t i = 0; i < keys; i++) {
+        br_expr *key = from->aggregate.keys[i];
+        uint32_t place = choice->follows[i] ? choice->kept + count : kept;
+        columns[place] = from->columns[i];
+        if (choice->follows[i]) {
+            aggregates[count++] =
+                (br_aggregate){.kind = BR_AGG_FIRST, .arg_count = 1, .args = {key}};
+            continue;
+        }
+        to->aggregate.keys[kept] = key;
+        to->aggregate.key_collations[kept++] = from->aggregate.key_collations[i];
+    }
+    to->columns = columns;
+    to->aggregate.key_count = kept;
+    to->aggregate.aggregates = aggregates;
+    to->aggregate.aggregate_count = count;
+    return BR_OK;
+}
+
+// Keys that are the same in all rows that agree in the others make no more groups.
+static br_status drop_keys(br_rewrite *rewrite, br_plan **plan, br_error *err)
+{
+    br_plan *from = *plan;
+    key_choice choice = {0};
+    if (from->aggregate.key_count < 2 || from->aggregate.key_count > GROUP_KEYS_MAX) return BR_OK;
+    choose_keys(rewrite, from, &choice);
+    if (choice.kept == from->aggregate.key_count) return BR_OK;
+    br_plan *to = br_arena_copy(rewrite->arena, from, sizeof *from);
+    br_plan *project = BR_ALLOC(rewrite->arena, br_plan, 1);
+    br_expr **expressions = BR_ALLOC(rewrite->arena, br_expr *, from->column_count);
+    BR_NEED_NODE(to, err);
+    BR_NEED_NODE(project, err);
+    BR_NEED_NODE(expressions, err);
+    BR_TRY(group_by_fewer(rewrite, from, &choice, to, err));
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        expressions[i] = br_expr_column(rewrite->arena, &from->columns[i]);
+        BR_NEED_NODE(expressions[i], err);
+    }
+    *project = (br_plan){.kind = BR_PLAN_PROJECT,
+                         .left = to,
+                         .column_count = from->column_count,
+                         .columns = from->columns,
+                         .project = {.expressions = expressions}};
+    br_estimate_node(rewrite, to);
+    br_estimate_node(rewrite, project);
+    *plan = project;
+    return BR_OK;
+}
+
 // ---- all -------------------------------------------------------------------------------------
 
 br_status br_reduce_groups(br_rewrite *rewrite, br_plan **plan, br_error *err)
@@ -405,5 +516,6 @@ br_status br_reduce_groups(br_rewrite *rewrite, br_plan **plan, br_error *err)
     bool is_distinct = self->aggregate.aggregate_count == 0 && self->aggregate.key_count > 0;
     if (is_distinct) BR_TRY(drop_distinct(rewrite, plan, err));
     if ((*plan)->kind != BR_PLAN_AGGREGATE) return BR_OK;
-    return share_sums(rewrite, plan, err);
+    BR_TRY(share_sums(rewrite, plan, err));
+    return drop_keys(rewrite, (*plan)->kind == BR_PLAN_AGGREGATE ? plan : &(*plan)->left, err);
 }

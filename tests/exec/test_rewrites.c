@@ -67,6 +67,14 @@ static uint32_t put_sums(char *sql)
     return size;
 }
 
+// One to four, of which some may follow from others.
+static void put_keys(char *keys)
+{
+    keys += sprintf(keys, "%s", ONE_OF(exact));
+    for (uint32_t i = 0, count = pick(4); i < count; i++)
+        keys += sprintf(keys, ", %s", ONE_OF(exact));
+}
+
 static void random_bounds(char *sql)
 {
     static const char *const calls[] = {"count(*)", "count(q)", "count(w)", "min(v)", "max(v)",
@@ -125,6 +133,7 @@ static void random_twice(char *sql)
 
 static void random_query(char *sql)
 {
+    char keys[100];
     const char *join = ONE_OF(joins), *first = ONE_OF(columns), *second = ONE_OF(columns);
     switch (pick(7)) {
     case 4: random_bounds(sql); break;
@@ -137,12 +146,12 @@ static void random_query(char *sql)
         put_where(sql, 3);
         break;
     case 1:
-        first = ONE_OF(exact);
-        sql += sprintf(sql, "SELECT %s, ", first);
+        put_keys(keys);
+        sql += sprintf(sql, "SELECT %s, ", keys);
         sql += put_sums(sql);
         sql += sprintf(sql, " FROM %s", join);
         sql += put_where(sql, 2);
-        sprintf(sql, " GROUP BY %s", first);
+        sprintf(sql, " GROUP BY %s", keys);
         break;
     case 2:  // all of c and p, so that the order is one
         sql += sprintf(sql, "/*ordered*/ SELECT %s, c.id, p.id FROM %s", first, join);

@@ -622,6 +622,31 @@ static void test_sort_keys_that_follow_are_dropped(void)
                "      scan small [id, b, t]\n");
 }
 
+static void test_group_keys_that_follow_are_no_keys(void)
+{
+    check_plan("SELECT small.t, small.id, count(*) FROM big JOIN small ON big.a = small.id"
+               " GROUP BY small.t, small.id, big.a",
+               "project #10 as t, #11 as id, #9 as count(*)\n"
+               "  aggregate by id: count(*) as #9, first(t) as #10\n"
+               "    inner join on a = id\n"
+               "      scan big [a]\n"
+               "      scan small [id, t]\n");
+    check_plan("SELECT a, b, sum(id) FROM big WHERE a = 3 GROUP BY a, b",
+               "project a, b, sum(id)\n"
+               "  aggregate by b: sum(id) as sum(id), first(a) as a\n"
+               "    scan big [id, a, b] where a = 3\n");
+    // Rows without a partner have NULL, whatever their a; and what is always the same is a key
+    // where there is no other.
+    check_plan("SELECT big.a, small.t, count(*) FROM big LEFT JOIN small ON big.a = small.id"
+               " GROUP BY big.a, small.t",
+               "aggregate by a, t: count(*) as count(*)\n"
+               "  left join on a = id\n"
+               "    scan big [a]\n"
+               "    scan small [id, t]\n");
+    check_plan("SELECT a, count(*) FROM big WHERE a = 3 GROUP BY a",
+               "aggregate by a: count(*) as count(*)\n  scan big [a] where a = 3\n");
+}
+
 static void test_sums_of_one_column_are_shared(void)
 {
     check_plan("SELECT sum(a), sum(a + 1), sum(2 + a), sum(a - 3), sum(b + 1) FROM big",
@@ -796,6 +821,7 @@ int main(void)
     RUN(test_conditions_that_follow_are_dropped);
     RUN(test_distinct_of_rows_that_differ_does_nothing);
     RUN(test_sort_keys_that_follow_are_dropped);
+    RUN(test_group_keys_that_follow_are_no_keys);
     RUN(test_sums_of_one_column_are_shared);
     RUN(test_joins_that_add_nothing_are_dropped);
     RUN(test_shared_tables_keep_their_columns);
