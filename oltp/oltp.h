@@ -225,6 +225,7 @@ typedef struct br_oltp_source {
     uint32_t hidden_count;
     br_oltp_source_column *columns;
     bool is_virtual;          // takes arguments
+    bool is_created;          // false: there without CREATE, as pragma functions are
     double rows;              // an estimate
 } br_oltp_source;
 

@@ -48,6 +48,7 @@ static br_status read_kind(finder *self, sqlite3_stmt *kind, bool *is_strict_out
     if (type == NULL) return no_memory(self, err);
     *is_strict_out = has_row && sqlite3_column_int(kind, 1) != 0;
     self->source->is_virtual = strcmp(type, "virtual") == 0;
+    self->source->is_created = has_row;
     self->source->rows = has_row ? GUESS_CREATED : GUESS_OTHERS;
     return BR_OK;
 }
@@ -140,7 +141,8 @@ br_status br_oltp_source_find(br_oltp *oltp, const char *name, br_arena *arena,
     // Running anything makes the connection look whether the schema has changed.
     BR_TRY(br_oltp_query_int(oltp, "SELECT 1 FROM sqlite_master", 0, &ignored, err));
     br_status status = prepare(&self,
-                               "SELECT type, strict FROM pragma_table_list(?1) "
+                               "SELECT type, strict FROM pragma_table_list("
+                               " iif(?1 = 'sqlite_schema' COLLATE NOCASE, 'sqlite_master', ?1)) "
                                "WHERE schema = 'main'",
                                &kind, err);
     if (status == BR_OK) status = read_kind(&self, kind, &is_strict, err);

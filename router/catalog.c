@@ -97,6 +97,25 @@ static const char *catalog_find_view(void *context, const char *schema, const ch
     return view == NULL ? NULL : view->sql;
 }
 
+static bool catalog_has_index(void *context, const char *table, const char *name,
+                              bool *is_partial_out)
+{
+    const br_catalog_context *catalog = context;
+    const br_schema_table *found = br_schema_find(catalog->schema, table);
+    for (uint32_t i = 0; found != NULL && i < found->index_count; i++) {
+        if (strcasecmp(found->indexes[i].name, name) != 0) continue;
+        *is_partial_out = found->indexes[i].is_partial;
+        return true;
+    }
+    return false;
+}
+
+static bool catalog_is_elsewhere(void *context, const char *name)
+{
+    br_catalog_context *catalog = context;
+    return br_session_hides(catalog->database, name);
+}
+
 static br_status source_make(br_arena *arena, const char *name, const br_oltp_source *source,
                              const br_table_function **function_out, br_error *err)
 {
@@ -142,6 +161,10 @@ static br_status catalog_find_source(void *context, const char *name,
     *is_function_out = source.is_virtual;
     if (status == BR_NOMEM) return br_fail(err, BR_NOMEM, "%s", problem.message);
     if (status != BR_OK || source.column_count == 0) return BR_OK;
+    bool is_bound = atomic_load_explicit(&database->session_bound, memory_order_relaxed);
+    if (is_bound && !source.is_created)
+        return br_fail(err, BR_UNSUPPORTED,
+                       "%s, beside temporary tables or attached files", name);
     return source_make(catalog->arena, name, &source, function_out, err);
 }
 
@@ -186,6 +209,8 @@ br_sql_catalog br_catalog_make(br_catalog_context *context)
     return (br_sql_catalog){
         .find_table = catalog_find_table,
         .find_view = catalog_find_view,
+        .has_index = catalog_has_index,
+        .is_elsewhere = catalog_is_elsewhere,
         .find_source = catalog_find_source,
         .find_function = catalog_find_function,
         .is_redefined = catalog_is_redefined,

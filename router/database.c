@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/heap.h"
 #include "router/database.h"
 
@@ -158,6 +159,7 @@ br_status br_database_close(br_database *database, br_error *err)
     br_lock_release(&database->cache_lock);
     br_lock_release(&database->writer_lock);
     for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++) br_heap_free(database->spill_folders[i]);
+    br_buffer_release(&database->temporary_names);
     br_heap_free(database->cdc_problem);
     br_heap_free(database->path);
     br_heap_free(database);
@@ -219,26 +221,6 @@ void br_running_end(br_database *database, uint32_t slot)
 }
 
 // ---- writes ------------------------------------------------------------------------------------
-
-// Words after which the writer connection may see things that no other connection does.
-bool br_text_may_bind_session(const char *sql)
-{
-    return strcasestr(sql, "temp") != NULL || strcasestr(sql, "tach") != NULL ||
-           strcasestr(sql, "case_sensitive_like") != NULL;
-}
-
-void br_writer_note_session(br_database *database, const char *sql)
-{
-    int64_t objects = 1; // when SQLite does not tell: assume there are some
-    br_error ignored;
-    br_status status = br_oltp_query_int(database->writer,
-                                         "SELECT (SELECT count(*) FROM sqlite_temp_master) + "
-                                         "(SELECT count(*) FROM pragma_database_list "
-                                         "WHERE name NOT IN ('main', 'temp'))",
-                                         0, &objects, &ignored);
-    bool bound = status != BR_OK || objects > 0 || strcasestr(sql, "case_sensitive_like") != NULL;
-    atomic_store_explicit(&database->session_bound, bound, memory_order_relaxed);
-}
 
 void br_writer_note_transaction(br_database *database)
 {

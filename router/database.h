@@ -2,7 +2,8 @@
 //
 // Locks, in the order in which they are taken:
 //   1. writer_lock     the writer connection
-//   2. cache_lock      the statement cache, the bridge list and the fallback counts
+//   2. cache_lock      the statement cache, the bridge list, the fallback counts and the names of
+//                      temporary tables
 // Capture and store have locks of their own and are called with none or only writer_lock held.
 //
 // Threads: see router.h.
@@ -42,8 +43,10 @@ struct br_database {
     int64_t freshness;
     bool read_only;
     // The writer has temporary tables, attached files or a changed dialect, which no other
-    // connection sees: everything runs there. Written under writer_lock, read relaxed.
-    _Atomic bool session_bound;
+    // connection sees: SQLite runs there. Alone: and the columnar engine runs nothing. Written
+    // under writer_lock, read relaxed.
+    _Atomic bool session_bound, session_alone;
+    _Atomic uint32_t session_changes; // how often that was looked at; relaxed
     // A call left a transaction open on the writer: queries run inside it. Not so while a call is
     // running: other threads' queries neither wait for it nor see half of it. As session_bound.
     _Atomic bool in_transaction;
@@ -53,6 +56,7 @@ struct br_database {
     br_statement *cache[BR_STATEMENT_CACHE_SLOTS]; // idle statements by hash of their text
     br_oltp_bridge *bridges[BR_BRIDGES_MAX];
     uint32_t bridge_count;
+    br_buffer temporary_names; // of tables and views, each ended by a 0
     br_fallback fallbacks[BR_FALLBACK_REASONS_MAX];
     uint32_t fallback_count;
 
@@ -91,6 +95,7 @@ struct br_statement {
     int32_t refusal_offset;           // where in the text; -1: nowhere
     const br_schema_ref *plan_schema; // the schema it was planned under, held
     uint32_t plan_functions;          // how many functions were defined when it was planned
+    uint32_t plan_session;            // session_changes then
     uint64_t plan_version;            // the snapshot version it was last seen to fit
     bool checked_arithmetic;          // a run ended with BR_RETYPE
     br_engine route;                  // by cost, for this plan
@@ -119,15 +124,20 @@ BR_CHECKED br_status br_collect_rows(br_database *database, br_oltp_statement *p
 BR_CHECKED br_status br_outcome_new(br_database *database, br_outcome **outcome_out, br_error *err);
 // Runs statements on the writer connection, under its lock; notices what makes a session bound.
 BR_CHECKED br_status br_writer_exec(br_database *database, const char *sql, br_error *err);
-// Could the text make or end something that only the connection it runs on sees?
-bool br_text_may_bind_session(const char *sql);
-// Looks whether `sql`, just run on the writer and such a text, did.
-void br_writer_note_session(br_database *database, const char *sql);
 // To be called after whatever ran on the writer, before its lock is given.
 void br_writer_note_transaction(br_database *database);
 // Marks the start of something an interrupt may stop; `oltp` may be NULL. Returns the slot to end.
 uint32_t br_running_begin(br_database *database, br_oltp *oltp);
 void br_running_end(br_database *database, uint32_t slot);
+
+// ---- session.c: what only the writer connection sees -------------------------------------------
+
+// Could the text make or end something that only the connection it runs on sees?
+bool br_text_may_bind_session(const char *sql);
+// Looks what there is, after `sql`, such a text, has run on the writer.
+void br_writer_note_session(br_database *database, const char *sql);
+// Is there a temporary table or view of that name?
+bool br_session_hides(br_database *database, const char *name);
 
 // ---- statement.c -----------------------------------------------------------------------------
 

@@ -78,8 +78,10 @@ br_status br_statement_plan(br_statement *statement, const br_snapshot *snapshot
 {
     uint64_t version = br_snapshot_version(snapshot);
     uint32_t functions = br_oltp_functions_generation(statement->database->functions);
+    uint32_t session =
+        atomic_load_explicit(&statement->database->session_changes, memory_order_relaxed);
     bool same_schema = statement->plan_schema == schema && statement->plan_arena != NULL &&
-                       statement->plan_functions == functions;
+                       statement->plan_functions == functions && statement->plan_session == session;
     if (same_schema && statement->plan_version == version) return BR_OK;
     if (same_schema && statement->query != NULL &&
         br_query_fits(statement->query, snapshot, statement->parameter_masks,
@@ -95,6 +97,7 @@ br_status br_statement_plan(br_statement *statement, const br_snapshot *snapshot
     br_cdc_schema_retain(schema);
     statement->plan_schema = schema;
     statement->plan_functions = functions;
+    statement->plan_session = session;
     statement->plan_version = version;
     return BR_OK;
 }

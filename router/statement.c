@@ -250,8 +250,8 @@ const char *br_statement_rule(const br_statement *statement)
     br_database *database = statement->database;
     if (statement->ast.kind == BR_STATEMENT_OTHER) return "not a query";
     if (database->cdc == NULL) return "no columnar copy";
-    if (atomic_load_explicit(&database->session_bound, memory_order_relaxed))
-        return "the connection has temporary tables or attached files";
+    if (atomic_load_explicit(&database->session_alone, memory_order_relaxed))
+        return "the connection has a dialect of its own";
     if (atomic_load_explicit(&database->in_transaction, memory_order_relaxed))
         return "inside an open transaction";
     return NULL;
@@ -341,6 +341,9 @@ static br_status statement_ask_sqlite(br_statement *statement, br_error *err)
 {
     br_oltp_pool *readers = statement->database->readers;
     br_oltp *reader;
+    // What only the writer connection sees is none of a reader's business.
+    if (atomic_load_explicit(&statement->database->session_bound, memory_order_relaxed))
+        return BR_OK;
     br_oltp_statement *prepared = NULL;
     int64_t ignored;
     BR_TRY(br_oltp_pool_take(readers, &reader, err));

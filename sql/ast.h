@@ -111,6 +111,7 @@ struct br_ast_source {
     br_ast_source_kind kind;
     uint32_t offset;
     const char *schema, *name, *alias;  // a JOIN in parentheses may have an alias
+    const char *index_name;  // INDEXED BY; NULL: none
     uint32_t arg_count;    // FUNCTION: table-valued function arguments
     br_ast **args;
     br_ast_select *select;

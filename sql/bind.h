@@ -148,6 +148,7 @@ typedef struct br_scope_item {  // one term of FROM
     const char *name;           // alias, or the table's name
     const br_sql_table *table;  // NULL: a subquery, view or CTE, or a CALL
     bool is_call;               // of a CALL
+    bool is_cte;                // which has no rowid, unlike views and subqueries
     uint32_t column_count;
     br_scope_column *columns;
     br_scope_column *rowid;     // NULL: none
@@ -202,6 +203,7 @@ struct br_scope {
     uint32_t late_call_count;  // calls that wait for tables behind them
     const struct br_table_call **late_calls;
     br_expr *late_condition;   // of USING, over columns of theirs
+    bool is_optional;          // binding a side of a join that may be missing from a row
     uint32_t late_count;       // ON conditions of inner joins that name tables behind them
     const br_ast **late_on;
     bool escapes;
@@ -457,6 +459,9 @@ BR_CHECKED br_status br_bind_outer_on(br_scope *scope, const br_ast *ast, br_pla
 // bind_table.c
 // The collation of a column of a subquery in FROM: of a compound, its first arm's.
 br_collation br_outward_collation(const br_query *query, const br_plan *plan, uint32_t column);
+// Refuses a name that means something outside of main.
+BR_CHECKED br_status br_check_place(const br_binder *binder, const br_ast_source *source,
+                                    br_error *err);
 BR_CHECKED br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **plan_out,
                                    br_scope_item **item_out, br_error *err);
 

@@ -301,6 +301,8 @@ static bool has_cross_join(const br_ast_source *source)
 
 static br_status add_late(br_scope *scope, const br_ast *on, br_error *err)
 {
+    if (scope->is_optional)
+        return br_fail(err, BR_UNSUPPORTED, "ON names a table behind it, inside an outer join");
     const br_ast **grown =
         br_grow(scope->binder->arena, scope->late_on, scope->late_count, sizeof *grown);
     BR_NEED(grown, err);
@@ -309,11 +311,11 @@ static br_status add_late(br_scope *scope, const br_ast *on, br_error *err)
     return BR_OK;
 }
 
-// Without outer joins ON means the same as WHERE.
+// Without RIGHT and FULL joins ON of an inner join means the same as WHERE.
 static br_status bind_late(br_scope *scope, const br_ast_source *source, br_error *err)
 {
-    if (scope->late_count > 0 && has_outer_join(source))
-        return br_fail(err, BR_UNSUPPORTED, "ON names a table behind it, beside an outer join");
+    if (scope->late_count > 0 && scope->has_right_join)
+        return br_fail(err, BR_UNSUPPORTED, "ON names a table behind it, beside RIGHT or FULL");
     if (scope->late_call_count > 0 && (has_outer_join(source) || has_cross_join(source)))
         return br_fail(err, BR_UNSUPPORTED,
                        "arguments name a table behind, beside an outer or cross join");
@@ -392,11 +394,14 @@ static br_status bind_side(br_scope *scope, const br_ast_source *join, const br_
     const br_ast *where = scope->call_where, *on = scope->call_on;
     bool is_inner = join->join < BR_AST_JOIN_LEFT, is_left = join->join == BR_AST_JOIN_LEFT;
     bool is_kept = is_inner || (is_left && side == join->left);
+    bool is_optional = scope->is_optional;
     if (!is_kept) scope->call_where = NULL;
+    scope->is_optional = is_optional || !is_kept;
     scope->call_on = is_inner || (is_left && side == join->right) ? join->on : NULL;
     br_status status = bind_source(scope, side, plan_out, err);
     scope->call_where = where;
     scope->call_on = on;
+    scope->is_optional = is_optional;
     return status;
 }
 

@@ -106,7 +106,8 @@ static br_status find_rowid(br_scope *scope, const br_ast *name, br_bound *out,
     for (uint32_t i = 0; i < scope->item_count; i++) {
         br_scope_item *item = scope->items[i];
         if (!item_is_named(item, name)) continue;
-        bool without_rowid = (item->table != NULL || item->is_call) && item->rowid == NULL;
+        bool without_rowid =
+            item->is_cte || ((item->table != NULL || item->is_call) && item->rowid == NULL);
         if (without_rowid) continue;
         tables++;
         found = item;

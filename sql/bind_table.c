@@ -387,11 +387,36 @@ static br_status no_such_table(const br_ast_source *source, br_error *err)
     return br_fail_at(err, BR_SQL, source->offset, "no such table: %s", source->name);
 }
 
+br_status br_check_place(const br_binder *binder, const br_ast_source *source, br_error *err)
+{
+    const br_sql_catalog *catalog = binder->catalog;
+    bool is_elsewhere = source->schema == NULL && catalog->is_elsewhere != NULL &&
+                        catalog->is_elsewhere(catalog->context, source->name);
+    if (!is_elsewhere) return BR_OK;
+    return br_fail(err, BR_UNSUPPORTED, "'%s' is a temporary table or view", source->name);
+}
+
+// INDEXED BY is a hint, and says that there is the index. Whether a query may use a partial one,
+// only SQLite can tell.
+static br_status check_index(const br_binder *binder, const br_ast_source *source, bool is_cte,
+                             br_error *err)
+{
+    const br_sql_catalog *catalog = binder->catalog;
+    bool is_partial = false;
+    if (source->index_name == NULL || catalog->has_index == NULL) return BR_OK;
+    if (is_cte || !catalog->has_index(catalog->context, source->name, source->index_name,
+                                      &is_partial))
+        return br_fail_at(err, BR_SQL, source->offset, "no such index: %s", source->index_name);
+    if (!is_partial) return BR_OK;
+    return br_fail(err, BR_UNSUPPORTED, "INDEXED BY a partial index");
+}
+
 // A mirrored table, a view, or what SQLite alone can read.
 static br_status bind_object(br_scope *scope, const br_ast_source *source, br_scope_item **item,
                              br_plan **plan_out, br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
+    BR_TRY(br_check_place(scope->binder, source, err));
     const br_sql_table *table =
         catalog->find_table(catalog->context, source->schema, source->name);
     (*item)->schema = source->schema != NULL ? source->schema : "main";
@@ -412,6 +437,8 @@ static br_status bind_named(br_scope *scope, const br_ast_source *source, br_sco
                             br_plan **plan_out, br_error *err)
 {
     br_cte *cte = source->schema == NULL ? find_cte(scope->binder, source->name) : NULL;
+    BR_TRY(check_index(scope->binder, source, cte != NULL, err));
+    (*item)->is_cte = cte != NULL;
     if (cte != NULL) return bind_cte(scope, cte, source, *item, plan_out, err);
     return bind_object(scope, source, item, plan_out, err);
 }

@@ -242,6 +242,7 @@ br_status br_bind_table_function(br_scope *scope, const br_ast_source *source, b
 {
     br_table_call call = {.source = source};
     *plan_out = NULL;
+    BR_TRY(br_check_place(scope->binder, source, err));
     BR_TRY(find_call(scope, &call, err));
     if (call.function == NULL && source->kind == BR_AST_SOURCE_TABLE) return BR_OK;
     BR_TRY(make_call(scope, &call, err));

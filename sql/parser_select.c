@@ -420,13 +420,12 @@ static br_status parse_join_words(br_parser *parser, br_ast_source *join)
 }
 
 // INDEXED BY name, NOT INDEXED: hints to SQLite's planner.
-static br_status skip_index_hint(br_parser *parser)
+static br_status parse_index_hint(br_parser *parser, br_ast_source *source)
 {
-    const char *ignored;
     if (br_parser_accept(parser, BR_TOKEN_NOT)) return br_parser_expect(parser, BR_TOKEN_INDEXED);
     if (!br_parser_accept(parser, BR_TOKEN_INDEXED)) return BR_OK;
     BR_TRY(br_parser_expect(parser, BR_TOKEN_BY));
-    return br_parser_name(parser, &ignored);
+    return br_parser_name(parser, &source->index_name);
 }
 
 static br_status parse_table(br_parser *parser, br_ast_source *source, uint32_t *height)
@@ -440,7 +439,7 @@ static br_status parse_table(br_parser *parser, br_ast_source *source, uint32_t 
     }
     if (!br_parser_accept(parser, BR_TOKEN_LEFT_PAREN)) {
         BR_TRY(parse_alias(parser, &source->alias));
-        return skip_index_hint(parser);
+        return parse_index_hint(parser, source);
     }
     source->kind = BR_AST_SOURCE_FUNCTION;
     if (parser->token.kind != BR_TOKEN_RIGHT_PAREN) BR_TRY(br_parse_expressions(parser, &args));

@@ -399,6 +399,10 @@ typedef struct br_sql_table {
 typedef struct br_sql_catalog {
     const br_sql_table *(*find_table)(void *context, const char *schema, const char *name);
     const char *(*find_view)(void *context, const char *schema, const char *name);  // CREATE VIEW
+    // Has the table an index of that name? NULL: nobody knows.
+    bool (*has_index)(void *context, const char *table, const char *name, bool *is_partial_out);
+    // Does the name, without a schema, mean something outside of main? NULL: never.
+    bool (*is_elsewhere)(void *context, const char *name);
     // What of that name, in main, SQLite can read and nobody else: virtual tables, sqlite_schema,
     // pragma functions. *function_out is NULL when there is no such thing; *is_function_out: it may
     // have arguments. NULL: nothing is found.

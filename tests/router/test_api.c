@@ -486,6 +486,64 @@ static void test_prepared_begin_and_commit(void)
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
+// On the columnar engine when it can be, in any case with this sum.
+static void check_session(braid *db, const char *sql, int64_t sum, bool is_native)
+{
+    braid_result *result = NULL;
+    braid_statement *statement = support_prepare(db, sql);
+    braid_statement_set_engine(statement, BRAID_ENGINE_OLAP);
+    int code = braid_run(statement, &result);
+    if (code != (is_native ? BRAID_OK : BRAID_UNSUPPORTED))
+        fprintf(stderr, "%s: %s\n", sql, braid_error_message(db));
+    CHECK_INT(code, is_native ? BRAID_OK : BRAID_UNSUPPORTED);
+    if (code == BRAID_OK) CHECK_INT(braid_value_get(result, 0, 0).as.integer, sum);
+    braid_result_free(result);
+    braid_statement_close(statement);
+    CHECK_INT(support_int(db, sql), sum);
+}
+
+static void test_names_in_a_session(void)
+{
+    braid *db = support_open("names.db");
+    sqlite3_close(support_sqlite("far.db", "CREATE TABLE far(a); INSERT INTO far VALUES(40);"
+                                           "CREATE TABLE u(a)"));
+    support_exec(db, "CREATE TABLE t(a); INSERT INTO t VALUES(1), (2); CREATE TABLE u(a);"
+                     "INSERT INTO u VALUES(5); CREATE VIEW w AS SELECT a FROM t");
+    check_session(db, "SELECT sum(a) FROM t", 3, true);
+    support_exec(db, "CREATE TEMP TABLE T(a); INSERT INTO temp.t VALUES(100);"
+                     "CREATE TEMP VIEW json_each AS SELECT 7 AS value");
+    check_session(db, "SELECT sum(a) FROM t", 100, false);
+    check_session(db, "SELECT sum(a) FROM main.t", 3, true);
+    check_session(db, "SELECT sum(a) FROM u WHERE a IN (SELECT 5)", 5, true);
+    check_session(db, "SELECT sum(a) FROM u WHERE a + 95 IN t", 5, false);
+    check_session(db, "SELECT sum(value) FROM json_each", 7, false);
+    check_session(db, "WITH t AS (SELECT 8 AS a) SELECT sum(a) FROM t", 8, true);
+    check_session(db, "SELECT count(*) FROM sqlite_schema WHERE name = 't'", 1, true);
+    check_session(db, "SELECT count(*) FROM sqlite_temp_schema", 2, false);
+    check_session(db, "SELECT count(*) FROM pragma_database_list", 2, false);
+    support_exec(db, "BEGIN; DROP TABLE temp.t");
+    CHECK_INT(support_int(db, "SELECT sum(a) FROM t"), 3);
+    support_exec(db, "ROLLBACK");
+    check_session(db, "SELECT sum(a) FROM t", 100, false);
+    support_exec(db, "ALTER TABLE t RENAME TO u");
+    check_session(db, "SELECT sum(a) FROM u", 100, false);
+    check_session(db, "SELECT sum(a) FROM t", 3, true);
+    support_exec(db, "DROP TABLE temp.u; DROP VIEW temp.json_each");
+    check_session(db, "SELECT sum(a) FROM u", 5, true);
+    char sql[300];
+    snprintf(sql, sizeof sql, "ATTACH '%s' AS other", support_path("far.db"));
+    support_exec(db, sql);
+    check_session(db, "SELECT sum(a) FROM u", 5, true);
+    check_session(db, "SELECT sum(a) FROM far", 40, false);
+    check_session(db, "SELECT count(*) FROM other.u", 0, false);
+    check_session(db, "SELECT count(*) FROM pragma_table_info('far')", 1, false);
+    support_exec(db, "INSERT INTO other.u SELECT sum(a) FROM t GROUP BY a");
+    check_session(db, "SELECT sum(a) FROM other.u", 3, false);
+    support_exec(db, "DETACH other");
+    check_session(db, "SELECT count(*) FROM pragma_table_info('u')", 1, true);
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 static void test_temporary_tables_and_attached_files(void)
 {
     braid *db = support_open("session.db");
@@ -559,6 +617,7 @@ int main(void)
     RUN(test_queries_see_their_own_transaction);
     RUN(test_prepared_begin_and_commit);
     RUN(test_temporary_tables_and_attached_files);
+    RUN(test_names_in_a_session);
     RUN(test_schema_changes_are_seen);
     return support_end();
 }
