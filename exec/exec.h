@@ -20,6 +20,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/function_call.h"
+#include "base/io_ring.h"
 #include "base/task_pool.h"
 #include "columnar/columnar.h"
 #include "sql/sql.h"
@@ -55,6 +56,7 @@ typedef struct br_exec_env {
     // Where rows go that the quota has no room for, the first that takes a file; none: nowhere.
     const char *spill_folders[BR_SPILL_FOLDERS_MAX];
     const br_file_hook *hook;         // of that file; NULL: none
+    br_io_mode io_mode;               // how it is read
     const br_value *parameters;       // query->parameter_count values
     br_text now;                      // what date functions take for 'now', as a time value
     _Atomic bool *cancelled;          // polled once per batch (relaxed: a flag, orders nothing)

@@ -13,7 +13,7 @@ enum {
     TABLE_BYTES_PER_ROW = 32,   // hashes, buckets, entries
     PARTITION_BITS_MAX = 8,
     PARTITION_SHIFT = 20,       // bits of the hash that tables use little
-    PARTITION_QUOTA_PART = 4,   // of the quota may one partition need
+    PARTITION_QUOTA_PART = 4,   // of the quota may one partition, or block of one, need
     RANGE_QUOTA_PART = 32,      // of the quota are cut by one task, the same for any threads
     RANGE_BYTES_MAX = 2 * 1024 * 1024,
     SMALL_QUOTA_PART = 1024,
@@ -78,12 +78,8 @@ bool br_join_wants_disk(br_run *run, const br_plan *plan, const br_join_input *b
                     limit / SMALL_QUOTA_PART;
     if (is_small && build->batches.places == NULL) return false;
     uint64_t needed = needed_bytes(&build->batches);
-    // Without keys there is nothing to cut by; NOT IN asks about NULLs of all rows; and a recursion
-    // pushes its rows through tables that stay.
-    bool is_possible = plan->join.key_count > 0 &&
-                       !(plan->join.join == BR_JOIN_MARK && plan->join.mark_key_count > 0) &&
-                       !br_plan_reads_working(plan);
-    if (is_possible && run->planned_bytes + needed > limit / 2) return true;
+    // A recursion pushes its rows through tables that stay.
+    if (!br_plan_reads_working(plan) && run->planned_bytes + needed > limit / 2) return true;
     memory->planned_bytes += needed / 2;
     run->planned_bytes += needed / 2;
     return false;
@@ -243,21 +239,22 @@ typedef struct disk_join {
     const uint32_t *key_columns;  // of the build side
     br_memory *memory;            // of the table
     br_batches *build, *probe;    // partitions
+    br_memory *bits;              // of `passes`
+    br_join_passes passes;
 } disk_join;
 
-typedef struct disk_part {
+// Consecutive batches of a partition of the build side that fit the memory together.
+typedef struct disk_block {
     disk_join *join;
-    uint32_t index;
-} disk_part;
+    uint32_t part;
+    uint32_t first, count;  // batches
+    bool is_whole;          // the only block of its partition
+} disk_block;
 
-// Before the rows of a partition are probed: its table takes the place of the one before.
-static br_status begin_part(void *context, br_error *err)
+static br_status build_block(disk_join *join, br_batches *batches, br_error *err)
 {
-    const disk_part *part = context;
-    disk_join *join = part->join;
     br_run *run = join->run;
     br_join_table *table = &join->stage->table;
-    br_batches batches = join->build[part->index];
     br_memory_reset(join->memory);
     *table = (br_join_table){.run = run,
                              .memory = join->memory,
@@ -265,38 +262,123 @@ static br_status begin_part(void *context, br_error *err)
                              .collations = table->collations,
                              .null_safe = table->null_safe};
     // Arrays of texts point into what was read: it stays beside the rows.
-    BR_TRY(br_batches_load(run, &batches, join->memory, err));
+    BR_TRY(br_batches_load(run, batches, join->memory, err));
     const br_keep keep = {.rows = join->memory, .bytes = join->memory};
-    BR_TRY(br_rows_build(run, &batches, &keep, &table->rows, err));
+    BR_TRY(br_rows_build(run, batches, &keep, &table->rows, err));
     BR_TRY(br_join_table_build(table, join->key_columns, err));
+    BR_TRY(br_join_find_null_rows(run, join->stage, err));
     br_node_figures *figures = br_run_figures(run, 0, run->node);
     if (figures != NULL) figures->build_rows += table->rows.row_count;
     return br_join_tracks(join->stage) ? br_join_table_track(table, err) : BR_OK;
 }
 
+// Before the rows of a partition are probed: the table of a block takes the place of the last one.
+static br_status begin_block(void *context, br_error *err)
+{
+    const disk_block *block = context;
+    disk_join *join = block->join;
+    const br_batches *part = &join->build[block->part];
+    br_batches batches = {.column_count = part->column_count, .batch_count = block->count};
+    batches.batches = part->batches + block->first;
+    if (part->places != NULL) batches.places = part->places + block->first;
+    for (uint32_t i = 0; i < block->count; i++) batches.row_count += batches.batches[i].row_count;
+    if (!block->is_whole && block->first == 0) {
+        br_memory_reset(join->bits);
+        BR_TRY(br_join_passes_init(&join->passes, join->stage, &join->probe[block->part],
+                                   join->bits, err));
+    }
+    join->stage->passes = block->is_whole ? NULL : &join->passes;
+    return build_block(join, &batches, err);
+}
+
+// All blocks of a partition are through: its probe rows come out by what is known of them.
+static br_status begin_last_pass(void *context, br_error *err)
+{
+    (void)err;
+    const disk_block *block = context;
+    block->join->passes.is_last = true;
+    return BR_OK;
+}
+
+static uint64_t block_bytes_max(const br_run *run)
+{
+    return run->env->quota->limit_bytes / PARTITION_QUOTA_PART;
+}
+
 static uint32_t choose_parts(const br_run *run, const br_batches *build)
 {
     uint64_t needed = needed_bytes(build);
-    uint64_t most = run->env->quota->limit_bytes / PARTITION_QUOTA_PART;
     uint32_t bits = 1;
-    while (bits < PARTITION_BITS_MAX && needed >> bits > most) bits++;
+    while (bits < PARTITION_BITS_MAX && needed >> bits > block_bytes_max(run)) bits++;
     return 1u << bits;
 }
 
-static br_status add_part(br_pipeline *pipeline, disk_join *join, uint32_t index,
-                          int rest_wanted, br_stage *next, br_error *err)
+static br_status add_pass(br_pipeline *pipeline, const disk_block *block,
+                          br_status (*begin)(void *context, br_error *err), br_error *err)
 {
     br_run *run = pipeline->run;
     br_source *source;
-    disk_part *part = BR_ALLOC(run->arena, disk_part, 1);
-    if (part == NULL) return no_memory(run, err);
-    *part = (disk_part){.join = join, .index = index};
-    BR_TRY(br_source_of_batches(run, &join->probe[index], &source, err));
-    BR_TRY(br_pipeline_add_branch(pipeline, source, &join->stage->base, err));
-    br_pipeline_before_branch(pipeline, begin_part, part);
-    if (rest_wanted < 0) return BR_OK;
-    return br_join_add_rest(pipeline, join->stage, (uint8_t)rest_wanted,
-                            (uint32_t)join->build[index].row_count, next, err);
+    const br_batches *probe = &block->join->probe[block->part];
+    disk_block *copy = br_arena_copy(run->arena, block, sizeof *copy);
+    if (copy == NULL) return no_memory(run, err);
+    BR_TRY(block->is_whole ? br_source_of_batches(run, probe, &source, err)
+                           : br_join_pass_source(run, probe, &source, err));
+    BR_TRY(br_pipeline_add_branch(pipeline, source, &block->join->stage->base, err));
+    br_pipeline_before_branch(pipeline, begin, copy);
+    return BR_OK;
+}
+
+// Takes batches from block->first on, and says how many rows they have.
+static uint32_t fill_block(const br_run *run, const br_batches *part, disk_block *block)
+{
+    uint64_t bytes = 0, rows = 0;
+    block->count = 0;
+    for (uint32_t i = block->first; i < part->batch_count; i++) {
+        bytes += 2 * part->places[i].raw_bytes +
+                 (uint64_t)part->batches[i].row_count * TABLE_BYTES_PER_ROW;
+        if (block->count > 0 && bytes > block_bytes_max(run)) break;
+        rows += part->batches[i].row_count;
+        block->count++;
+    }
+    return (uint32_t)rows;
+}
+
+// A partition that cutting has not made small enough, or that cannot be cut, is joined block by
+// block.
+static br_status add_part(br_pipeline *pipeline, disk_join *join, uint32_t index,
+                          int rest_wanted, br_stage *next, br_error *err)
+{
+    const br_batches *part = &join->build[index];
+    disk_block block = {.join = join, .part = index};
+    do {
+        uint32_t row_count = fill_block(pipeline->run, part, &block);
+        block.is_whole = block.count == part->batch_count;
+        BR_TRY(add_pass(pipeline, &block, begin_block, err));
+        if (rest_wanted >= 0)
+            BR_TRY(br_join_add_rest(pipeline, join->stage, (uint8_t)rest_wanted, row_count, next,
+                                    err));
+        block.first += block.count;
+    } while (block.first < part->batch_count);
+    if (block.is_whole || !br_join_finishes_probe(join->stage)) return BR_OK;
+    return add_pass(pipeline, &block, begin_last_pass, err);
+}
+
+static br_status store_probe(br_run *run, const br_join_stage *stage, br_join_input *probe,
+                             br_error *err)
+{
+    BR_TRY(br_memory_new(run, &probe->keep.rows, err));
+    probe->keep.bytes = probe->keep.rows;
+    return br_join_store(run, probe, stage->table.key_count, err);
+}
+
+// The side as its only partition.
+static br_status keep_side(br_run *run, br_join_input *side, br_batches *part, br_error *err)
+{
+    BR_TRY(br_batches_store(run, &side->batches, err));
+    br_memory_reset(side->keep.rows);
+    br_memory_reset(side->keep.bytes);
+    *part = side->batches;
+    return BR_OK;
 }
 
 br_status br_join_on_disk(br_pipeline *pipeline, br_join_stage *stage, br_join_input sides[2],
@@ -304,7 +386,10 @@ br_status br_join_on_disk(br_pipeline *pipeline, br_join_stage *stage, br_join_i
 {
     br_run *run = pipeline->run;
     br_join_input *probe = &sides[0], *build = &sides[1];
-    uint32_t part_count = choose_parts(run, &build->batches);
+    // Without keys there is nothing to cut by, and NOT IN asks about NULLs of all rows.
+    bool is_cut = stage->table.key_count > 0 &&
+                  !(stage->join == BR_JOIN_MARK && stage->plan->join.mark_key_count > 0);
+    uint32_t part_count = is_cut ? choose_parts(run, &build->batches) : 1;
     disk_join *join = BR_ALLOC(run->arena, disk_join, 1);
     br_batches *parts = BR_ALLOC(run->arena, br_batches, (size_t)2 * part_count);
     if (join == NULL || parts == NULL) return no_memory(run, err);
@@ -314,11 +399,13 @@ br_status br_join_on_disk(br_pipeline *pipeline, br_join_stage *stage, br_join_i
                         .memory = stage->table.memory,
                         .build = parts,
                         .probe = parts + part_count};
-    BR_TRY(cut_side(run, stage, build, part_count, join->build, err));
-    BR_TRY(br_memory_new(run, &probe->keep.rows, err));
-    probe->keep.bytes = probe->keep.rows;
-    BR_TRY(br_join_store(run, probe, stage->table.key_count, err));
-    BR_TRY(cut_side(run, stage, probe, part_count, join->probe, err));
+    BR_TRY(br_memory_new(run, &join->bits, err));
+    BR_TRY(br_pipeline_adopt(pipeline, join->bits, err));
+    BR_TRY(is_cut ? cut_side(run, stage, build, part_count, join->build, err)
+                  : keep_side(run, build, join->build, err));
+    BR_TRY(store_probe(run, stage, probe, err));
+    BR_TRY(is_cut ? cut_side(run, stage, probe, part_count, join->probe, err)
+                  : keep_side(run, probe, join->probe, err));
     br_memory_free(run, probe->keep.rows);
     for (uint32_t p = 0; p < part_count; p++)
         BR_TRY(add_part(pipeline, join, p, rest_wanted, next, err));

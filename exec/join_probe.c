@@ -294,11 +294,18 @@ static bool has_null_key(const br_join_stage *stage, const br_vector *keys, uint
     return false;
 }
 
-static br_status find_unknown(const br_join_stage *stage, br_worker *worker, probe_state *state,
-                              const br_batch *batch, const br_vector *keys, uint32_t row,
-                              bool *unknown_out, br_error *err)
+typedef struct probe_batch {
+    probe_state *state;
+    const br_batch *batch;
+    const br_vector *keys;
+} probe_batch;
+
+static br_status find_unknown(const br_join_stage *stage, br_worker *worker,
+                              const probe_batch *probed, uint32_t row, bool *unknown_out,
+                              br_error *err)
 {
-    bool is_null = has_null_key(stage, keys, row);
+    probe_state *state = probed->state;
+    bool is_null = has_null_key(stage, probed->keys, row);
     uint32_t count = is_null ? stage->table.rows.row_count : stage->null_row_count;
     br_arena_mark mark = br_arena_get_mark(worker->scratch);
     *unknown_out = false;
@@ -307,30 +314,29 @@ static br_status find_unknown(const br_join_stage *stage, br_worker *worker, pro
         state->pair_count = 0;
         for (; next < count && state->pair_count < BR_BATCH_ROWS; next++) {
             uint32_t build_row = is_null ? next : stage->null_rows[next];
-            if (!is_unknown_pair(stage, keys, row, build_row, worker->scratch)) continue;
+            if (!is_unknown_pair(stage, probed->keys, row, build_row, worker->scratch)) continue;
             state->probe_rows[state->pair_count] = (uint16_t)row;
             state->build_rows[state->pair_count++] = build_row;
             if (stage->residual == NULL) break;
         }
-        BR_TRY(apply_residual(stage, worker, state, batch, err));
+        BR_TRY(apply_residual(stage, worker, state, probed->batch, err));
         *unknown_out = state->pair_count > 0;
         br_arena_rewind(worker->scratch, mark);
     }
     return BR_OK;
 }
 
-static br_status put_out_mark(const br_join_stage *stage, br_worker *worker, probe_state *state,
-                              const br_batch *batch, const br_vector *keys, br_error *err)
+static br_status put_out_mark(const br_join_stage *stage, br_worker *worker,
+                              const probe_state *state, const br_batch *batch,
+                              const uint64_t *unknown, br_error *err)
 {
     int64_t *marks = BR_ALLOC(worker->scratch, int64_t, batch->row_count);
     uint64_t *validity = BR_ALLOC(worker->scratch, uint64_t, br_bitmap_words(batch->row_count));
     if (marks == NULL || validity == NULL) return no_memory(worker, err);
     bool has_nulls = false;
     for (uint32_t i = 0; i < batch->row_count; i++) {
-        bool is_unknown = false;
+        bool is_unknown = !state->matched[i] && br_bitmap_get(unknown, i);
         marks[i] = state->matched[i];
-        if (!state->matched[i] && stage->plan->join.mark_key_count > 0)
-            BR_TRY(find_unknown(stage, worker, state, batch, keys, i, &is_unknown, err));
         validity[i >> 6] |= (uint64_t)!is_unknown << (i & 63);
         has_nulls |= is_unknown;
     }
@@ -339,25 +345,45 @@ static br_status put_out_mark(const br_join_stage *stage, br_worker *worker, pro
     return push_pairs(stage, worker, &pairs, &mark, err);
 }
 
-static br_status finish_batch(const br_join_stage *stage, br_worker *worker, probe_state *state,
-                              const br_batch *batch, const br_vector *keys, br_error *err)
+// Sets the bits of rows that the table leaves unknown.
+static br_status find_unknowns(const br_join_stage *stage, br_worker *worker,
+                               const probe_batch *probed, uint64_t *unknown, br_error *err)
 {
-    if (stage->keeps_unmatched) return put_out_rows(stage, worker, state, batch, 0, err);
-    if (stage->build_left) return BR_OK;  // the rest is the build side's
+    if (stage->join != BR_JOIN_MARK || stage->plan->join.mark_key_count == 0) return BR_OK;
+    for (uint32_t i = 0; i < probed->batch->row_count; i++) {
+        bool is_unknown;
+        if (probed->state->matched[i] || br_bitmap_get(unknown, i)) continue;
+        BR_TRY(find_unknown(stage, worker, probed, i, &is_unknown, err));
+        if (is_unknown) br_bitmap_set(unknown, i);
+    }
+    return BR_OK;
+}
+
+bool br_join_finishes_probe(const br_join_stage *stage)
+{
+    if (stage->keeps_unmatched) return true;
+    return !stage->build_left && (stage->join == BR_JOIN_SEMI || stage->join == BR_JOIN_ANTI ||
+                                  stage->join == BR_JOIN_SINGLE || stage->join == BR_JOIN_MARK);
+}
+
+static br_status finish_batch(const br_join_stage *stage, br_worker *worker, probe_state *state,
+                              const br_batch *batch, const uint64_t *unknown, br_error *err)
+{
+    if (!br_join_finishes_probe(stage)) return BR_OK;  // the rest is the build side's
     switch (stage->join) {
     case BR_JOIN_SEMI: return put_out_rows(stage, worker, state, batch, 1, err);
-    case BR_JOIN_ANTI: return put_out_rows(stage, worker, state, batch, 0, err);
-    case BR_JOIN_SINGLE: return put_out_single(stage, worker, state, batch, err);
-    case BR_JOIN_MARK: return put_out_mark(stage, worker, state, batch, keys, err);
-    default: return BR_OK;
+    case BR_JOIN_SINGLE:
+        if (stage->passes == NULL) return put_out_single(stage, worker, state, batch, err);
+        return put_out_rows(stage, worker, state, batch, 0, err);
+    case BR_JOIN_MARK: return put_out_mark(stage, worker, state, batch, unknown, err);
+    default: return put_out_rows(stage, worker, state, batch, 0, err);
     }
 }
 
-static br_status probe_process(br_stage *base, br_worker *worker, const br_batch *batch,
-                               br_error *err)
+// The candidates of a batch in the table, and what becomes of them.
+static br_status probe_table(const br_join_stage *stage, br_worker *worker, probe_state *state,
+                             const br_batch *batch, uint64_t *unknown, br_error *err)
 {
-    br_join_stage *stage = (br_join_stage *)base;
-    probe_state *state = br_worker_state(worker, base);
     const br_join_table *table = &stage->table;
     uint64_t nulls[BR_BATCH_ROWS / 64];
     br_vector *keys = BR_ALLOC(worker->scratch, br_vector, table->key_count);
@@ -366,7 +392,6 @@ static br_status probe_process(br_stage *base, br_worker *worker, const br_batch
         BR_TRY(br_evaluate(state->keys, batch, worker->scratch, keys, err));
     bool has_nulls =
         br_keys_nulls(keys, table->key_count, table->null_safe, batch->row_count, nulls);
-    memset(state->matched, 0, batch->row_count);
     br_join_probe probe = {.row_count = batch->row_count,
                            .keys = keys,
                            .nulls = has_nulls ? nulls : NULL,
@@ -375,7 +400,54 @@ static br_status probe_process(br_stage *base, br_worker *worker, const br_batch
                            .tags = state->tags};
     BR_TRY(br_join_table_look(table, &state->hashing, &probe, worker->scratch, err));
     BR_TRY(match_batch(stage, worker, state, batch, keys, err));
-    return finish_batch(stage, worker, state, batch, keys, err);
+    const probe_batch probed = {.state = state, .batch = batch, .keys = keys};
+    return find_unknowns(stage, worker, &probed, unknown, err);
+}
+
+// SINGLE: rows whose first match is in this block.
+static br_status put_out_found(const br_join_stage *stage, br_worker *worker, probe_state *state,
+                               const br_batch *batch, const uint64_t *before, br_error *err)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->row_count; i++) {
+        state->probe_rows[count] = (uint16_t)i;
+        state->build_rows[count] = state->first_row[i];
+        count += state->matched[i] && !br_bitmap_get(before, i);
+    }
+    pair_output pairs = {.batch = batch,
+                         .probe_rows = state->probe_rows,
+                         .build_rows = state->build_rows,
+                         .count = count};
+    return push_pairs(stage, worker, &pairs, NULL, err);
+}
+
+// One of several passes of the probe rows.
+static br_status pass_process(const br_join_stage *stage, br_worker *worker, probe_state *state,
+                              const br_batch *batch, br_error *err)
+{
+    const br_join_passes *passes = stage->passes;
+    uint64_t *matched = br_join_pass_bits(passes->matched, batch);
+    uint64_t *unknown = br_join_pass_bits(passes->unknown, batch);
+    for (uint32_t i = 0; i < batch->row_count; i++) state->matched[i] = br_bitmap_get(matched, i);
+    if (passes->is_last) return finish_batch(stage, worker, state, batch, unknown, err);
+    BR_TRY(probe_table(stage, worker, state, batch, unknown, err));
+    if (stage->join == BR_JOIN_SINGLE)
+        BR_TRY(put_out_found(stage, worker, state, batch, matched, err));
+    for (uint32_t i = 0; i < batch->row_count; i++)
+        if (state->matched[i]) br_bitmap_set(matched, i);
+    return BR_OK;
+}
+
+static br_status probe_process(br_stage *base, br_worker *worker, const br_batch *batch,
+                               br_error *err)
+{
+    br_join_stage *stage = (br_join_stage *)base;
+    probe_state *state = br_worker_state(worker, base);
+    if (stage->passes != NULL) return pass_process(stage, worker, state, batch, err);
+    uint64_t unknown[BR_BATCH_ROWS / 64] = {0};
+    memset(state->matched, 0, batch->row_count);
+    BR_TRY(probe_table(stage, worker, state, batch, unknown, err));
+    return finish_batch(stage, worker, state, batch, unknown, err);
 }
 
 const br_stage_kind br_join_probe_kind = {

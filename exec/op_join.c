@@ -119,14 +119,16 @@ static bool has_null_key(const br_join_stage *stage, uint32_t row)
     return false;
 }
 
-static br_status find_null_rows(br_run *run, br_join_stage *stage, br_error *err)
+br_status br_join_find_null_rows(br_run *run, br_join_stage *stage, br_error *err)
 {
+    stage->null_row_count = 0;
     if (stage->join != BR_JOIN_MARK || stage->plan->join.mark_key_count == 0 ||
         stage->table.nulls == NULL)
         return BR_OK;
     uint32_t row_count = stage->table.rows.row_count, count = 0;
     for (uint32_t row = 0; row < row_count; row++) count += has_null_key(stage, row);
-    stage->null_rows = BR_ALLOC(run->arena, uint32_t, count);
+    br_arena *arena = br_memory_arena(stage->table.memory, 0);
+    stage->null_rows = arena == NULL ? NULL : BR_ALLOC(arena, uint32_t, count);
     if (stage->null_rows == NULL) return no_memory(run, err);
     for (uint32_t row = 0; row < row_count; row++) {
         if (has_null_key(stage, row)) stage->null_rows[stage->null_row_count++] = row;
@@ -282,7 +284,7 @@ static br_status join_in_memory(br_pipeline *pipeline, const br_join_stage *like
     if (only_marks(like)) BR_TRY(br_pipeline_new(run, &probe, err));
     BR_TRY(make_stage(probe, like, only_marks(like) ? NULL : next, sides, &stage, err));
     BR_TRY(build_table(run, &sides->side[BUILD], &stage->table, err));
-    BR_TRY(find_null_rows(run, stage, err));
+    BR_TRY(br_join_find_null_rows(run, stage, err));
     if (br_join_tracks(stage)) BR_TRY(br_join_table_track(&stage->table, err));
     BR_TRY(br_join_push_filters(run, stage, probe_plan, err));
     // Nothing to find: an inner join then has no rows, and its probe side need not run.

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/heap.h"
+#include "base/io_ring.h"
 #include "base/thread.h"
 #include "exec/profile.h"
 
@@ -19,12 +20,25 @@ enum {
     SHARE_BYTES_MIN = 64 * 1024,
     SHARE_BYTES_MAX = 64 * 1024 * 1024,
     BUFFER_BYTES_MIN = 16 * 1024,
+    AHEAD_MAX = 16,           // blocks read at once: enough to keep a drive busy
+    AHEAD_PART = 2,           // of a share, for bytes that wait
 };
+
+// Blocks of the file that a worker has read but not asked for yet.
+typedef struct ahead {
+    br_io_ring *ring;  // NULL: not yet
+    br_arena *arena;   // of the bytes; NULL: not yet
+    uint32_t count;
+    uint64_t offsets[AHEAD_MAX];
+    char *bytes[AHEAD_MAX];
+} ahead;
 
 struct br_spill {
     br_lock lock;
     br_file *file;  // the lock, until it is there
     _Atomic uint64_t end;  // relaxed: ranges are given out, their contents are their owner's
+    uint32_t worker_count;
+    ahead *aheads;         // by worker
 };
 
 br_status br_spill_new(br_run *run, br_error *err)
@@ -35,12 +49,20 @@ br_status br_spill_new(br_run *run, br_error *err)
     run->spill = br_heap_zalloc(sizeof *run->spill);
     if (run->spill == NULL) return br_run_no_memory(run, "a query", err);
     br_lock_init(&run->spill->lock);
+    run->spill->aheads = br_heap_array(run->worker_count, sizeof(ahead));
+    if (run->spill->aheads == NULL) return br_run_no_memory(run, "a query", err);
+    run->spill->worker_count = run->worker_count;
     return BR_OK;
 }
 
 void br_spill_free(br_run *run)
 {
     if (run->spill == NULL) return;
+    for (uint32_t i = 0; i < run->spill->worker_count; i++) {
+        br_io_ring_free(run->spill->aheads[i].ring);
+        br_arena_free(run->spill->aheads[i].arena);
+    }
+    br_heap_free(run->spill->aheads);
     br_file_close(run->spill->file);
     br_lock_release(&run->spill->lock);
     br_heap_free(run->spill);
@@ -276,23 +298,79 @@ br_status br_spill_write(br_run *run, uint32_t worker, const br_spill_buffer *bu
     return status;
 }
 
-static br_status read_packed(br_run *run, const br_spill_place *place, char *stored, char *bytes,
-                             br_error *err)
+// ---- reading ---------------------------------------------------------------------------------
+
+static const char *find_ahead(const ahead *self, uint64_t offset)
 {
-    br_file *file = run->spill->file;
-    BR_TRY(br_file_read(file, place->offset, stored, place->stored_bytes, err));
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (self->offsets[i] == offset) return self->bytes[i];
+    }
+    return NULL;
+}
+
+// Reads the blocks of the batches from `index` on that are not in memory.
+static br_status read_ahead(br_run *run, uint32_t worker, const br_batches *batches,
+                            uint32_t index, br_error *err)
+{
+    ahead *self = &run->spill->aheads[worker];
+    br_io_read reads[AHEAD_MAX];
+    uint32_t count = 0;
+    size_t left = br_run_share_bytes(run) / AHEAD_PART;
+    self->count = 0;
+    if (self->arena == NULL) self->arena = br_arena_new(run->env->quota);
+    if (self->arena == NULL) return no_memory(run, err);
+    br_arena_reset(self->arena);
+    for (; index < batches->batch_count && count < AHEAD_MAX; index++) {
+        const br_spill_place *place = &batches->places[index];
+        if (batches->batches[index].columns != NULL) continue;
+        if (place->stored_bytes > left) break;
+        left -= place->stored_bytes;
+        self->offsets[count] = place->offset;
+        self->bytes[count] = br_arena_alloc(self->arena, place->stored_bytes, 64);
+        if (self->bytes[count] == NULL) return no_memory(run, err);
+        reads[count] = (br_io_read){.file = run->spill->file,
+                                    .offset = place->offset,
+                                    .bytes = self->bytes[count],
+                                    .size_bytes = (uint32_t)place->stored_bytes};
+        count++;
+    }
+    if (count < 2) return BR_OK;  // nothing to wait for at the same time
+    if (self->ring == NULL) BR_TRY(br_io_ring_new(run->env->io_mode, &self->ring, err));
+    BR_TRY(br_io_ring_read(self->ring, reads, count, err));
+    self->count = count;
+    return BR_OK;
+}
+
+static br_status check_stored(const br_run *run, const br_spill_place *place, const char *stored,
+                              br_error *err)
+{
     uint64_t checksum = br_checksum(stored, place->stored_bytes);
-    if (checksum != place->checksum)
-        return br_fail(err, BR_CORRUPT,
-                       "%s: rows at offset %" PRIu64 ": checksum %" PRIx64 ", want %" PRIx64,
-                       br_file_path(file), place->offset, checksum, place->checksum);
-    if (stored == bytes) return BR_OK;
+    if (checksum == place->checksum) return BR_OK;
+    return br_fail(err, BR_CORRUPT,
+                   "%s: rows at offset %" PRIu64 ": checksum %" PRIx64 ", want %" PRIx64,
+                   br_file_path(run->spill->file), place->offset, checksum, place->checksum);
+}
+
+// What is stored: it was read ahead, or is read to where there is room for it.
+static br_status read_stored(const br_run *run, uint32_t worker, const br_spill_place *place,
+                             char *room, const char **stored_out, br_error *err)
+{
+    *stored_out = find_ahead(&run->spill->aheads[worker], place->offset);
+    if (*stored_out == NULL) {
+        BR_TRY(br_file_read(run->spill->file, place->offset, room, place->stored_bytes, err));
+        *stored_out = room;
+    }
+    return check_stored(run, place, *stored_out, err);
+}
+
+static br_status unpack(const br_run *run, const br_spill_place *place, const char *stored,
+                        char *bytes, br_error *err)
+{
     int size_bytes = LZ4_decompress_safe(stored, bytes, (int)place->stored_bytes,
                                          (int)place->raw_bytes);
-    if (size_bytes < 0 || (uint64_t)size_bytes != place->raw_bytes)
-        return br_fail(err, BR_CORRUPT, "%s: rows at offset %" PRIu64 ": want %" PRIu64 " bytes",
-                       br_file_path(file), place->offset, place->raw_bytes);
-    return BR_OK;
+    if (size_bytes >= 0 && (uint64_t)size_bytes == place->raw_bytes) return BR_OK;
+    return br_fail(err, BR_CORRUPT, "%s: rows at offset %" PRIu64 ": want %" PRIu64 " bytes",
+                   br_file_path(run->spill->file), place->offset, place->raw_bytes);
 }
 
 br_status br_spill_read(br_run *run, uint32_t worker, const br_spill_place *place,
@@ -300,12 +378,15 @@ br_status br_spill_read(br_run *run, uint32_t worker, const br_spill_place *plac
 {
     br_arena *scratch = br_memory_arena(run->scratch, worker);
     if (scratch == NULL) return no_memory(run, err);
-    char *bytes = br_arena_alloc(arena, place->raw_bytes, 64), *stored = bytes;
+    bool is_packed = place->stored_bytes < place->raw_bytes;
+    char *bytes = br_arena_alloc(arena, place->raw_bytes, 64), *room = bytes;
     br_arena_mark mark = br_arena_get_mark(scratch);
-    if (place->stored_bytes < place->raw_bytes)
-        stored = br_arena_alloc(scratch, place->stored_bytes, 64);
-    if (bytes == NULL || stored == NULL) return no_memory(run, err);
-    br_status status = read_packed(run, place, stored, bytes, err);
+    if (is_packed) room = br_arena_alloc(scratch, place->stored_bytes, 64);
+    if (bytes == NULL || room == NULL) return no_memory(run, err);
+    const char *stored;
+    br_status status = read_stored(run, worker, place, room, &stored, err);
+    if (status == BR_OK && is_packed) status = unpack(run, place, stored, bytes, err);
+    if (status == BR_OK && !is_packed && stored != bytes) memcpy(bytes, stored, place->raw_bytes);
     br_arena_rewind(scratch, mark);
     *bytes_out = bytes;
     return status;
@@ -394,6 +475,8 @@ br_status br_batches_get(br_run *run, uint32_t worker, const br_batches *batches
     if (batches->places == NULL || batch_out->columns != NULL) return BR_OK;
     // What follows may be a part of it: LIMIT has cut it.
     uint32_t row_count = batch_out->row_count;
+    if (find_ahead(&run->spill->aheads[worker], batches->places[index].offset) == NULL)
+        BR_TRY(read_ahead(run, worker, batches, index, err));
     BR_TRY(br_spill_read_batch(run, worker, &batches->places[index], arena, batch_out, err));
     br_assert(row_count <= batch_out->row_count);
     batch_out->row_count = row_count;

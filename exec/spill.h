@@ -61,7 +61,8 @@ BR_CHECKED br_status br_spill_write_batch(br_run *run, uint32_t worker, const br
 BR_CHECKED br_status br_spill_read_batch(br_run *run, uint32_t worker,
                                          const br_spill_place *place, br_arena *arena,
                                          br_batch *batch_out, br_error *err);
-// Batch i: as it is, or read into `arena`.
+// Batch i: as it is, or read into `arena`. What follows on disk is read along with it, as far as a
+// share goes, and waits for its turn: lists are read in order.
 BR_CHECKED br_status br_batches_get(br_run *run, uint32_t worker, const br_batches *batches,
                                     uint32_t index, br_arena *arena, br_batch *batch_out,
                                     br_error *err);

@@ -80,8 +80,8 @@ static bool read_page(br_window_pages *self, uint32_t index)
     if (self->status != BR_OK) return false;
     oldest->used = 0;
     br_arena_reset(oldest->arena);
-    self->status = br_batches_get(self->run, self->worker, self->batches, index, oldest->arena,
-                                  &oldest->batch, &self->error);
+    self->status = br_spill_read_batch(self->run, self->worker, &self->batches->places[index],
+                                       oldest->arena, &oldest->batch, &self->error);
     if (self->status != BR_OK) return false;
     oldest->index = index;
     self->last = oldest;

@@ -47,7 +47,7 @@ static br_status database_open_copy(br_database *database, const br_database_con
                 .pool = database->pool,
                 .quota = &database->quota,
                 .page_cache_bytes = database->quota.limit_bytes / 100 * PAGE_CACHE_PERCENT,
-                .io_mode = io_mode_of(config->io),
+                .io_mode = database->io_mode,
                 .hook = config->hook,
             },
     };
@@ -125,6 +125,7 @@ br_status br_database_open(const br_database_config *given, br_database **databa
         br_block_cache_new(cached_bytes < CACHED_BYTES_MAX ? cached_bytes : CACHED_BYTES_MAX);
     database->query_bytes = database->quota.limit_bytes / 100 * QUERY_PERCENT;
     database->isa = br_isa_choose(config.isa);
+    database->io_mode = io_mode_of(config.io);
     database->engine = config.engine;
     database->freshness = config.freshness;
     database->read_only = config.read_only;

@@ -37,6 +37,7 @@ struct br_database {
     const br_file_hook *hook; // for tests; NULL
     size_t query_bytes; // what a single query may take of it
     char *spill_folders[BR_SPILL_FOLDERS_MAX]; // where its rows go beyond that
+    br_io_mode io_mode;                        // how files are read
     br_isa isa;
     bool plans_plainly;
     br_engine engine;

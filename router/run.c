@@ -291,6 +291,7 @@ static br_status run_query(br_statement *statement, const br_olap_run *run,
         .cancelled = &database->cancelled,
         .deadline_ns = run->deadline_ns,
         .bridge = br_bridge_set_open(&bridges, database, sources),
+        .io_mode = database->io_mode,
         .profile = run->profile,
     };
     for (uint32_t i = 0; i < BR_SPILL_FOLDERS_MAX; i++)

@@ -288,6 +288,7 @@ br_status world_run_query(query_world *world, const br_query *query, uint32_t po
                        .isa = isa,
                        .quota = &world->query_quota,
                        .spill_folders = {world->spills ? world->folder : NULL},
+                       .io_mode = world->io_mode,
                        .hook = world->hook,
                        .cancelled = world->cancelled,
                        .deadline_ns = world->deadline_ns,

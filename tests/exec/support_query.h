@@ -29,6 +29,7 @@ typedef struct query_world {
     br_sql_table tables[WORLD_TABLES_MAX];
     size_t memory_limit;               // of a query; 0: none
     bool spills;                       // beyond the limit rows go to disk
+    br_io_mode io_mode;                // how they are read
     const br_file_hook *hook;          // of the file they are in
     _Atomic bool *cancelled;           // of runs
     uint64_t deadline_ns;

@@ -23,7 +23,14 @@ static void make_world(void)
                "WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 2500)"
                "INSERT INTO r SELECT CASE WHEN i % 50 = 0 THEN NULL WHEN i % 7 = 0 THEN i * 1.0"
                "  WHEN i % 11 = 0 THEN 'k' || i % 80 ELSE i % 2000 END, i FROM g;"
-               "CREATE INDEX l_k ON l(k); CREATE INDEX r_k ON r(k);");
+               "CREATE INDEX l_k ON l(k); CREATE INDEX r_k ON r(k);"
+               // SQLite goes through r for each row of it, in some queries.
+               "CREATE TABLE some AS SELECT k, a FROM l WHERE a % 11 = 0;"
+               // Two thirds of `many` have the same key, which some of `few` have, too.
+               "CREATE TABLE few AS SELECT CASE WHEN a % 7 = 3 THEN 'hot' ELSE k END AS k, a FROM l "
+               "  WHERE a BETWEEN 60 AND 85;"
+               "CREATE TABLE many AS SELECT CASE WHEN a % 3 THEN 'hot' ELSE k END AS k, "
+               "  (a + 7) % 16000 AS b FROM l WHERE a <= 16000;");
     world_load(&world);
 }
 
@@ -90,7 +97,7 @@ typedef struct join_form {
     bool build_left, has_residual, null_safe;
     uint32_t mark_key_count;
     uint32_t key_count;
-    const char *right;  // table
+    const char *left, *right;  // tables; NULL: l
 } join_form;
 
 // SELECT l.k, l.a [, r.k, r.b | mark] FROM l <join> r ON l.k = r.k [AND l.a = r.b] [AND l.a > r.b]
@@ -99,7 +106,7 @@ static br_plan *plan_join(const join_form *form)
     bool has_right = form->join != BR_JOIN_SEMI && form->join != BR_JOIN_ANTI &&
                      form->join != BR_JOIN_MARK;
     br_plan *plan = plan_new(BR_PLAN_JOIN, has_right ? 4 : form->join == BR_JOIN_MARK ? 3 : 2);
-    plan->left = plan_scan("l");
+    plan->left = plan_scan(form->left == NULL ? "l" : form->left);
     plan->right = plan_scan(form->right);
     for (uint32_t i = 0; i < 2; i++) {
         plan->columns[i] = plan->left->columns[i];
@@ -203,10 +210,12 @@ static void test_mark_and_single(void)
     CHECK(check_join(&form, "SELECT *, EXISTS (SELECT 1 FROM r WHERE r.k = l.k) FROM l"));
     form.has_residual = true;
     form.mark_key_count = 1;
-    CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM r WHERE a > b) FROM l"));
+    form.left = "some";
+    CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM r WHERE a > b) FROM some"));
     form.has_residual = false;
     form.key_count = 2;  // the second one correlates
-    CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM r WHERE a = b) FROM l"));
+    CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM r WHERE a = b) FROM some"));
+    form.left = "l";
     form.right = "none";
     CHECK(check_join(&form, "SELECT *, k IN (SELECT k FROM none) FROM l"));
     form = (join_form){.join = BR_JOIN_SINGLE, .key_count = 1, .right = "r"};
@@ -215,6 +224,84 @@ static void test_mark_and_single(void)
     form.has_residual = true;
     CHECK(check_join(&form, "SELECT l.*, r.* FROM l LEFT JOIN r ON r.rowid ="
                             " (SELECT min(q.rowid) FROM r AS q WHERE q.k = l.k AND l.a > q.b)"));
+}
+
+// ---- build sides on disk ---------------------------------------------------------------------
+
+// The same with a quota that the build side, which is `many`, does not fit.
+static bool check_on_disk(join_form form, const char *sql)
+{
+    br_error err;
+    br_result *result;
+    world.spills = true;
+    world.memory_limit = 1536 << 10;
+    if (form.left == NULL) form.left = "few";
+    if (form.right == NULL) form.right = "many";
+    bool is_same = check_join(&form, sql);
+    arena = br_arena_new(NULL);
+    br_query query = {.root = plan_join(&form)};
+    br_status status = world_run_query(&world, &query, 1, br_cpu_isa_best(), &result, &err);
+    bool is_on_disk = status == BR_OK && result->spilled_bytes > 0;
+    if (status == BR_OK) br_result_free(result);
+    br_arena_free(arena);
+    world.memory_limit = 0;
+    world.spills = false;
+    return is_same && is_on_disk;
+}
+
+// Nothing to cut by: probe rows pass one block of the build side after the other.
+static void test_joins_without_keys_on_disk(void)
+{
+    join_form form = {.has_residual = true};
+    form.join = BR_JOIN_INNER;
+    CHECK(check_on_disk(form, "SELECT * FROM few JOIN many ON a > b"));
+    form.join = BR_JOIN_LEFT;
+    CHECK(check_on_disk(form, "SELECT * FROM few LEFT JOIN many ON a > b"));
+    form.join = BR_JOIN_SEMI;
+    CHECK(check_on_disk(form, "SELECT * FROM few WHERE EXISTS (SELECT 1 FROM many WHERE a > b)"));
+    form.join = BR_JOIN_ANTI;
+    CHECK(check_on_disk(form, "SELECT * FROM few WHERE NOT EXISTS (SELECT 1 FROM many WHERE a > b)"));
+    form.join = BR_JOIN_MARK;
+    CHECK(check_on_disk(form, "SELECT *, EXISTS (SELECT 1 FROM many WHERE a > b) FROM few"));
+    form.join = BR_JOIN_SINGLE;
+    CHECK(check_on_disk(form, "SELECT few.*, many.* FROM few LEFT JOIN many ON many.rowid ="
+                              " (SELECT min(q.rowid) FROM many AS q WHERE few.a > q.b)"));
+}
+
+// NULLs of all rows matter: one block after the other as well.
+static void test_not_in_on_disk(void)
+{
+    join_form form = {.join = BR_JOIN_MARK, .key_count = 1, .mark_key_count = 1};
+    CHECK(check_on_disk(form, "SELECT *, k IN (SELECT k FROM many) FROM few"));
+    form.has_residual = true;
+    CHECK(check_on_disk(form, "SELECT *, k IN (SELECT k FROM many WHERE a > b) FROM few"));
+    form.has_residual = false;
+    form.key_count = 2;
+    CHECK(check_on_disk(form, "SELECT *, k IN (SELECT k FROM many WHERE a = b) FROM few"));
+    form.mark_key_count = 2;
+    CHECK(check_on_disk(form, "SELECT *, (k, a) IN (SELECT k, b FROM many) FROM few"));
+}
+
+// A key with too many rows for one table: its partition has several blocks.
+static void test_one_key_on_disk(void)
+{
+    join_form form = {.key_count = 1, .has_residual = true};
+    form.join = BR_JOIN_INNER;
+    CHECK(check_on_disk(form, "SELECT * FROM few JOIN many ON few.k = many.k AND a > b"));
+    form.join = BR_JOIN_LEFT;
+    CHECK(check_on_disk(form, "SELECT * FROM few LEFT JOIN many ON few.k = many.k AND a > b"));
+    form.join = BR_JOIN_SEMI;
+    CHECK(check_on_disk(form, "SELECT * FROM few WHERE EXISTS "
+                              "(SELECT 1 FROM many WHERE few.k = many.k AND a > b)"));
+    form.join = BR_JOIN_ANTI;
+    CHECK(check_on_disk(form, "SELECT * FROM few WHERE NOT EXISTS "
+                              "(SELECT 1 FROM many WHERE few.k = many.k AND a > b)"));
+    form.join = BR_JOIN_MARK;
+    CHECK(check_on_disk(form, "SELECT *, EXISTS (SELECT 1 FROM many WHERE few.k = many.k AND a > b)"
+                              " FROM few"));
+    form.join = BR_JOIN_SINGLE;
+    CHECK(check_on_disk(form, "SELECT few.*, many.* FROM few LEFT JOIN many ON many.rowid ="
+                              " (SELECT min(q.rowid) FROM many AS q WHERE few.k = q.k AND a > q.b)"));
 }
 
 // ---- failures --------------------------------------------------------------------------------
@@ -346,6 +433,9 @@ int main(void)
     RUN(test_joins_with_residual);
     RUN(test_joins_on_two_keys);
     RUN(test_mark_and_single);
+    RUN(test_joins_without_keys_on_disk);
+    RUN(test_not_in_on_disk);
+    RUN(test_one_key_on_disk);
     RUN(test_filters_that_are_constants);
     RUN(test_apply_with_and_without_rows);
     RUN(test_outdated_plan);

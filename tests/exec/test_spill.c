@@ -92,6 +92,26 @@ static void test_joins(void)
                      "t IN (SELECT t FROM other WHERE n > 100) OR g IS NULL") > 0);
 }
 
+// Through io_uring, where it is allowed, and without it.
+static void test_io_modes(void)
+{
+    static const br_io_mode modes[] = {BR_IO_PREAD, BR_IO_URING};
+    for (uint32_t i = 0; i < 2; i++) {
+        br_io_ring *ring = NULL;
+        if (br_io_ring_new(modes[i], &ring, &err) != BR_OK) {
+            printf("%s\n", err.message);
+            continue;
+        }
+        br_io_ring_free(ring);
+        spill_world.io_mode = modes[i];
+        CHECK(spill_check("SELECT count(*), sum(a.id + b.g), max(a.t) FROM fact a JOIN other b "
+                          "ON a.n = b.n") > 0);
+        CHECK(spill_check("SELECT t, n, r, id FROM fact ORDER BY mixed, t, id LIMIT 3000 "
+                          "OFFSET 120000") > 0);
+    }
+    spill_world.io_mode = BR_IO_AUTO;
+}
+
 // ---- what goes wrong -------------------------------------------------------------------------
 
 static const char *const failing_sql[] = {
@@ -184,6 +204,7 @@ int main(void)
     RUN(test_distinct);
     RUN(test_sets);
     RUN(test_joins);
+    RUN(test_io_modes);
     RUN(test_failing_files);
     RUN(test_interrupts);
     RUN(test_too_little);
