@@ -260,7 +260,10 @@ br_status br_optimize(br_query *query, const br_sql_catalog *catalog, br_arena *
 {
     br_rewrite rewrite = {.arena = arena, .query = query, .catalog = catalog, .id_count = 1};
     BR_TRY(rewrite_init(&rewrite, err));
-    if (query->shared_count > 0) BR_TRY(br_prune_query(&rewrite, err));
+    if (query->shared_count > 0) {
+        BR_TRY(br_prune_query(&rewrite, err));
+        BR_TRY(br_narrow_shared(&rewrite, err));
+    }
     for (uint32_t i = 0; i < query->applied_count; i++)
         BR_TRY(optimize_plan(&rewrite, &query->applied[i],
                              br_plan_output_count(query->applied[i]), err));

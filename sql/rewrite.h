@@ -1,6 +1,7 @@
 // rewrite.h - from the binder's plan to one that runs fast; what the rewriting files share.
 //
 //     br_optimize   columns renamed, LIMIT into SORT        (rewrite.c)
+//       sharing     conditions of all uses of a CTE         (rewrite_narrow.c)
 //       push-down   conditions to where their columns come from  (rewrite_push.c, rewrite_join.c)
 //       join order  inner joins as a graph of leaves and conditions (join_graph.c, join_order.c)
 //       limits      LIMIT and Top-N below joins and UNION ALL (rewrite_limit.c)
@@ -95,6 +96,9 @@ BR_CHECKED br_status br_conjuncts_split(br_rewrite *rewrite, br_conjuncts *list,
 // One condition; NULL for an empty list. *expr_out shares the items.
 BR_CHECKED br_status br_conjuncts_join(br_rewrite *rewrite, const br_conjuncts *list,
                                        br_expr **expr_out, br_error *err);
+// The same of conditions that are ORed.
+BR_CHECKED br_status br_conjuncts_either(br_rewrite *rewrite, const br_conjuncts *list,
+                                         br_expr **expr_out, br_error *err);
 // OR of ANDs: conditions that all branches have are taken out of the OR.
 BR_CHECKED br_status br_conjuncts_factor(br_rewrite *rewrite, br_conjuncts *list, br_error *err);
 
@@ -196,6 +200,9 @@ BR_CHECKED br_status br_prune_columns(br_rewrite *rewrite, br_plan **plan,
 // The same for all plans of the query as the binder made them: shared ones keep what some use
 // reads.
 BR_CHECKED br_status br_prune_query(br_rewrite *rewrite, br_error *err);
+
+// rewrite_narrow.c: conditions that every use of a shared plan has are applied in it.
+BR_CHECKED br_status br_narrow_shared(br_rewrite *rewrite, br_error *err);
 
 // estimate.c: selectivities, facts and rows, given those of the inputs.
 double br_estimate_condition(const br_rewrite *rewrite, const br_expr *condition);

@@ -213,6 +213,12 @@ br_status br_conjuncts_join(br_rewrite *rewrite, const br_conjuncts *list, br_ex
     return join_with(rewrite, BR_OP_AND, list, expr_out, err);
 }
 
+br_status br_conjuncts_either(br_rewrite *rewrite, const br_conjuncts *list, br_expr **expr_out,
+                              br_error *err)
+{
+    return join_with(rewrite, BR_OP_OR, list, expr_out, err);
+}
+
 // ---- OR of ANDs ------------------------------------------------------------------------------
 
 enum { FACTOR_BRANCHES_MAX = 64 };

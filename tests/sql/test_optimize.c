@@ -720,7 +720,34 @@ static void test_plain_ctes_run_for_each_use(void)
                "    filter b = 2\n"
                "      shared 0\n"
                "shared 0:\n"
-               "  scan big [id, b] where a > 2\n");
+               "  scan big [id, b] where (b = 1) OR (b = 2) AND a > 2\n");
+}
+
+static void test_shared_tables_have_rows_that_are_wanted(void)
+{
+    check_plan("WITH c AS (SELECT a, b, count(*) AS n FROM big GROUP BY a, b) SELECT x.n, y.n"
+               " FROM c AS x, c AS y WHERE x.a = 1 AND y.a = 2 AND x.b = y.b AND x.n > 3",
+               "project n as n, n as n\n"
+               "  inner join on b = b\n"
+               "    filter a = 2\n"
+               "      shared 0\n"
+               "    filter (a = 1) AND (n > 3)\n"
+               "      shared 0\n"
+               "shared 0:\n"
+               "  aggregate by a, b: count(*) as n\n"
+               "    scan big [a, b] where (a = 1) OR (a = 2)\n");
+    // A LEFT JOIN wants all rows of its right side, but for what its condition says.
+    check_plan("WITH c AS (SELECT a, count(*) AS n FROM big GROUP BY a) SELECT x.n, y.n"
+               " FROM c AS x LEFT JOIN c AS y ON x.a = y.n WHERE x.a = 1 AND y.a IS NULL",
+               "project n as n, n as n\n"
+               "  filter a IS NULL\n"
+               "    left join on a = n, build left\n"
+               "      filter a = 1\n"
+               "        shared 0\n"
+               "      shared 0\n"
+               "shared 0:\n"
+               "  aggregate by a: count(*) as n\n"
+               "    scan big [a]\n");
 }
 
 // ---- estimates -------------------------------------------------------------------------------
@@ -827,6 +854,7 @@ int main(void)
     RUN(test_shared_tables_keep_their_columns);
     RUN(test_shared_tables_lose_columns_nobody_reads);
     RUN(test_plain_ctes_run_for_each_use);
+    RUN(test_shared_tables_have_rows_that_are_wanted);
     RUN(test_estimates_follow_the_statistics);
     RUN(test_optimize_reports_no_memory);
     world_close();
