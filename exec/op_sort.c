@@ -76,6 +76,53 @@ static br_status run_input(br_run *run, const br_plan *plan, br_pipeline *pipeli
     return br_pipeline_run(pipeline, err);
 }
 
+// The scan that a column comes straight from, when nothing above it but the sort could fail or
+// would miss rows; NULL: there is none.
+static const br_plan *find_scan(const br_plan *plan, uint32_t *column_id)
+{
+    if (plan->kind == BR_PLAN_SCAN) {
+        for (uint32_t i = 0; i < plan->scan.filter_count; i++) {
+            if (plan->scan.filters[i]->can_fail) return NULL;
+        }
+        return plan;
+    }
+    if (plan->kind == BR_PLAN_FILTER)
+        return plan->filter.predicate->can_fail ? NULL : find_scan(plan->left, column_id);
+    if (plan->kind != BR_PLAN_PROJECT) return NULL;
+    const br_expr *source = NULL;
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        const br_expr *expression = plan->project.expressions[i];
+        if (expression->can_fail) return NULL;
+        if (plan->columns[i].id == *column_id) source = expression;
+    }
+    if (source == NULL || source->kind != BR_EXPR_COLUMN) return NULL;
+    *column_id = source->column_id;
+    return find_scan(plan->left, column_id);
+}
+
+// Lets the scan read no more of rows that the sink would turn away.
+static br_status push_bound(br_run *run, const br_plan *plan, br_stage *sink, br_error *err)
+{
+    const br_expr *first = plan->sort.keys[0].expression;
+    for (uint32_t i = 0; i < plan->sort.key_count; i++) {
+        if (plan->sort.keys[i].expression->can_fail) return BR_OK;
+    }
+    if (first->kind != BR_EXPR_COLUMN) return BR_OK;
+    uint32_t column_id = first->column_id;
+    const br_plan *scan = find_scan(plan->left, &column_id);
+    if (scan != NULL && br_plan_width(scan) == 1) return BR_OK;  // there is nothing else to read
+    for (uint32_t i = 0; scan != NULL && i < scan->column_count; i++) {
+        unsigned mask = scan->columns[i].type.class_mask;
+        if (scan->columns[i].id != column_id || (mask & BR_MASK_NULL) != 0) continue;
+        br_join_filter *filter = BR_ALLOC(run->arena, br_join_filter, 1);
+        if (filter == NULL) return br_run_no_memory(run, "sorting", err);
+        *filter = (br_join_filter){
+            .next = run->join_filters, .scan = scan, .column = i, .filter = br_top_filter(sink)};
+        run->join_filters = filter;
+    }
+    return BR_OK;
+}
+
 // The rows that are to be sorted: with a LIMIT, those that may be among the first.
 static br_status collect_input(br_run *run, const br_plan *plan, const br_sort_spec *spec_,
                                sort_input *input, br_error *err)
@@ -99,7 +146,10 @@ static br_status collect_input(br_run *run, const br_plan *plan, const br_sort_s
                         .row_count = spec_->limit + spec_->offset,
                         .keep = input->keep};
     BR_TRY(br_top_new(pipeline, &spec, &sink, err));
-    br_status status = run_input(run, plan, pipeline, sink, err);
+    br_join_filter *others = run->join_filters;
+    br_status status = push_bound(run, plan, sink, err);
+    if (status == BR_OK) status = run_input(run, plan, pipeline, sink, err);
+    run->join_filters = others;
     br_top_release(sink);
     BR_TRY(status);
     return br_top_batches(sink, &input->batches, err);

@@ -18,6 +18,8 @@ enum {
 // The keys of an N-th row, as values whose bytes are the bound's own.
 typedef struct bound_key {
     br_value value;
+    uint8_t kind;  // of the column it is from
+    int64_t word;  // that the column holds: of INT, DATE and DATETIME
     char text[BOUND_TEXT_MAX];
 } bound_key;
 
@@ -74,9 +76,11 @@ static bool has_bytes(const br_value *value)
     return value->class_ == BR_TEXT || value->class_ == BR_BLOB;
 }
 
-static void set_key(bound_key *key, const br_value *value)
+static void set_key(bound_key *key, const br_value *value, uint8_t kind, int64_t word)
 {
     key->value = *value;
+    key->kind = kind;
+    key->word = word;
     if (!has_bytes(value)) return;
     if (value->text.size > 0) memcpy(key->text, value->text.data, value->text.size);
     key->value.text.data = key->text;
@@ -85,8 +89,10 @@ static void set_key(bound_key *key, const br_value *value)
 static void copy_bound(const top_stage *stage, bound *to, const bound *from)
 {
     to->is_set = from->is_set;
-    for (uint32_t k = 0; from->is_set && k < stage->spec.key_count; k++)
-        set_key(&to->keys[k], &from->keys[k].value);
+    for (uint32_t k = 0; from->is_set && k < stage->spec.key_count; k++) {
+        const bound_key *key = &from->keys[k];
+        set_key(&to->keys[k], &key->value, key->kind, key->word);
+    }
 }
 
 static bool is_better(const top_stage *stage, const bound *left, const bound *right)
@@ -116,13 +122,31 @@ static void note_bound(top_stage *stage, top_worker *state, const br_rows *rows,
 {
     state->best.is_set = false;
     for (uint32_t k = 0; k < stage->spec.key_count; k++) {
-        br_value value = br_vector_value(&rows->columns[stage->spec.width + k], row, scratch);
+        const br_vector *column = &rows->columns[stage->spec.width + k];
+        br_value value = br_vector_value(column, row, scratch);
         bool is_long = has_bytes(&value) && value.text.size > BOUND_TEXT_MAX;
-        if (!is_long) set_key(&state->best.keys[k], &value);
+        bool has_word = column->class_ == BR_INT || br_is_time_kind(column->kind);
+        if (!is_long)
+            set_key(&state->best.keys[k], &value, column->kind, has_word ? column->i64[row] : 0);
         state->best.is_set = !is_long;
         if (is_long) break;
     }
     share_bound(stage, &state->best);
+}
+
+// Does the column hold numbers that compare with the bound's as the values do?
+static bool holds_words(const br_vector *key, const bound_key *bound_)
+{
+    bool is_word = key->class_ == BR_INT || br_is_time_kind(key->kind);
+    return is_word && key->validity == NULL && key->kind == bound_->kind &&
+           key->kind != BR_VECTOR_CONST && key->kind != BR_VECTOR_DICT &&
+           key->class_ == bound_->value.class_;
+}
+
+static bool holds_reals(const br_vector *key, const bound_key *bound_)
+{
+    return key->class_ == BR_REAL && key->kind == BR_VECTOR_FLAT && key->validity == NULL &&
+           bound_->value.class_ == BR_REAL;
 }
 
 // -1: the row comes before the bound by this key, 1: behind it, 0: neither.
@@ -130,11 +154,12 @@ static void compare_numbers(const br_vector *key, const bound_key *bound_, bool 
                             const uint16_t *rows, uint32_t count, int8_t *orders)
 {
     int8_t sign = descending ? -1 : 1;
+    bool is_real = key->class_ == BR_REAL;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = rows[i];
-        int order = key->class_ == BR_INT
-                        ? (key->i64[row] > bound_->value.i64) - (key->i64[row] < bound_->value.i64)
-                        : (key->f64[row] > bound_->value.f64) - (key->f64[row] < bound_->value.f64);
+        int order = is_real
+                        ? (key->f64[row] > bound_->value.f64) - (key->f64[row] < bound_->value.f64)
+                        : (key->i64[row] > bound_->word) - (key->i64[row] < bound_->word);
         orders[i] = (int8_t)(order * sign);
     }
 }
@@ -144,9 +169,7 @@ static void compare_key(const top_stage *stage, const bound *best, uint32_t k,
                         br_arena *scratch, int8_t *orders)
 {
     const br_sort_key *sort_key = &stage->spec.keys[k];
-    bool is_number = key->class_ == BR_INT || key->class_ == BR_REAL;
-    if (is_number && key->kind == BR_VECTOR_FLAT && key->validity == NULL &&
-        best->keys[k].value.class_ == key->class_) {
+    if (holds_words(key, &best->keys[k]) || holds_reals(key, &best->keys[k])) {
         compare_numbers(key, &best->keys[k], sort_key->descending, rows, count, orders);
         return;
     }
@@ -157,28 +180,52 @@ static void compare_key(const top_stage *stage, const bound *best, uint32_t k,
     }
 }
 
+static bool holds_texts(const br_vector *key, const bound_key *bound_, br_collation collation)
+{
+    return key->class_ == BR_TEXT && key->kind == BR_VECTOR_FLAT && key->validity == NULL &&
+           bound_->value.class_ == BR_TEXT && collation == BR_COLLATION_BINARY;
+}
+
+static void find_texts(const br_vector *key, br_text limit, bool descending, uint32_t row_count,
+                       uint64_t *bits)
+{
+    memset(bits, 0, br_bitmap_words(row_count) * sizeof *bits);
+    for (uint32_t i = 0; i < row_count; i++) {
+        int order = br_text_compare(key->text[i], limit);
+        bits[i >> 6] |= (uint64_t)(descending ? order >= 0 : order <= 0) << (i & 63);
+    }
+}
+
 // Rows that the first key alone does not put behind the bound: for numbers a matter of nanoseconds,
-// and as a rule there are few.
+// and as a rule there are few. False for other keys.
+static bool find_within(const top_stage *stage, const bound_key *first, const br_vector *key,
+                        uint32_t row_count, uint64_t *bits)
+{
+    const br_exec_kernels *kernels = stage->run->kernels;
+    bool descending = stage->spec.keys[0].descending;
+    if (holds_words(key, first)) {
+        kernels->in_range_i64(key->i64, row_count, descending ? first->word : INT64_MIN,
+                              descending ? INT64_MAX : first->word, bits);
+    } else if (holds_reals(key, first)) {
+        double value = first->value.f64;
+        kernels->in_range_f64(key->f64, row_count, descending ? value : -INFINITY,
+                              descending ? INFINITY : value, bits);
+    } else if (holds_texts(key, first, stage->spec.keys[0].collation)) {
+        find_texts(key, first->value.text, descending, row_count, bits);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static uint32_t select_by_first(const top_stage *stage, const bound *best, const br_vector *key,
                                 uint32_t row_count, uint16_t *positions)
 {
-    const br_value *value = &best->keys[0].value;
-    const br_exec_kernels *kernels = stage->run->kernels;
-    bool descending = stage->spec.keys[0].descending;
     uint64_t bits[BR_BATCH_ROWS / 64];
-    bool is_plain = key->kind == BR_VECTOR_FLAT && key->validity == NULL &&
-                    key->class_ == value->class_;
-    if (is_plain && key->class_ == BR_INT) {
-        kernels->in_range_i64(key->i64, row_count, descending ? value->i64 : INT64_MIN,
-                              descending ? INT64_MAX : value->i64, bits);
-    } else if (is_plain && key->class_ == BR_REAL) {
-        kernels->in_range_f64(key->f64, row_count, descending ? value->f64 : -INFINITY,
-                              descending ? INFINITY : value->f64, bits);
-    } else {
-        for (uint32_t i = 0; i < row_count; i++) positions[i] = (uint16_t)i;
-        return row_count;
-    }
-    return br_bitmap_positions(bits, row_count, positions);
+    if (find_within(stage, &best->keys[0], key, row_count, bits))
+        return br_bitmap_positions(bits, row_count, positions);
+    for (uint32_t i = 0; i < row_count; i++) positions[i] = (uint16_t)i;
+    return row_count;
 }
 
 // Positions of rows that are not behind the bound, in order.
@@ -203,6 +250,52 @@ static uint32_t select_rows(const top_stage *stage, const bound *best, const br_
     }
     for (uint32_t i = 0; i < count; i++) br_bitmap_set(kept, tied[i]);
     return br_bitmap_positions(kept, batch->row_count, positions);
+}
+
+// ---- the bound as a filter of the scan -------------------------------------------------------
+
+static bool get_first(top_stage *stage, bound_key *first_out)
+{
+    br_lock_take(&stage->lock);
+    bool is_set = stage->best.is_set;
+    if (is_set) *first_out = stage->best.keys[0];
+    br_lock_give(&stage->lock);
+    if (is_set && has_bytes(&first_out->value)) first_out->value.text.data = first_out->text;
+    return is_set;
+}
+
+// The bound only ever gets better: a row that passes now but not later does no harm.
+static br_status bound_select(void *context, uint32_t worker, const br_vector *values,
+                              uint32_t row_count, uint64_t *selected_out, br_error *err)
+{
+    (void)worker;
+    (void)err;
+    bound_key first;
+    if (!get_first(context, &first) ||
+        !find_within(context, &first, values, row_count, selected_out))
+        br_bitmap_fill(selected_out, row_count);
+    return BR_OK;
+}
+
+static bool bound_may_pass(void *context, const br_zone_stats *stats)
+{
+    const top_stage *stage = context;
+    bool descending = stage->spec.keys[0].descending;
+    bound_key first;
+    if (!get_first(context, &first)) return true;
+    if (first.value.class_ == BR_INT && stats->class_mask == BR_MASK_INT)
+        return descending ? stats->int_max >= first.word : stats->int_min <= first.word;
+    if (first.value.class_ == BR_REAL && stats->class_mask == BR_MASK_REAL)
+        return descending ? stats->real_max >= first.value.f64 : stats->real_min <= first.value.f64;
+    return true;
+}
+
+br_filter br_top_filter(br_stage *sink)
+{
+    return (br_filter){.kind = BR_FILTER_PREDICATE,
+                       .select = bound_select,
+                       .may_pass = bound_may_pass,
+                       .context = sink};
 }
 
 // ---- rows ------------------------------------------------------------------------------------

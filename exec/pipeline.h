@@ -55,7 +55,7 @@ typedef struct br_batches {
     br_spill_place *places;  // NULL: all are in memory
 } br_batches;
 
-// A filter that a join found out about one column of a scan below it.
+// What a join or a Top-N found out about one column of a scan below it.
 typedef struct br_join_filter {
     struct br_join_filter *next;
     const br_plan *scan;
