@@ -11,6 +11,8 @@
 enum {
     LISTS = 32,      // list n: of 2^n times the least size and more; the last: all others
     WASTE_PART = 4,  // a block may be larger than wanted by this part
+    LOOKS_MAX = 16,  // at blocks of a list
+    LENT_BYTES_MIN = 1 << 20,  // of smaller blocks the system gets nothing: asking costs too much
 };
 
 typedef struct cached_block {  // in the block itself
@@ -70,7 +72,7 @@ bool br_block_cache_put(br_block_cache *cache, void *memory, size_t size_bytes)
         *block = (cached_block){.next = *list, .size_bytes = size_bytes};
         *list = block;
         add_bytes(cache, size_bytes);
-        br_heap_lend(memory, size_bytes, sizeof *block);
+        if (size_bytes >= LENT_BYTES_MIN) br_heap_lend(memory, size_bytes, sizeof *block);
     }
     br_lock_give(&cache->lock);
     return has_room;
@@ -84,7 +86,8 @@ void *br_block_cache_take(br_block_cache *cache, size_t wanted_bytes, size_t *si
     cached_block **best = NULL;
     br_lock_take(&cache->lock);
     for (uint32_t list = list_of(wanted_bytes); list <= list_of(most); list++) {
-        for (cached_block **at = &cache->lists[list]; *at != NULL; at = &(*at)->next) {
+        cached_block **at = &cache->lists[list];
+        for (uint32_t i = 0; *at != NULL && i < LOOKS_MAX; at = &(*at)->next, i++) {
             size_t size_bytes = (*at)->size_bytes;
             if (size_bytes < wanted_bytes || size_bytes > most) continue;
             if (best == NULL || size_bytes < (*best)->size_bytes) best = at;

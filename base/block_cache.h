@@ -1,9 +1,9 @@
 // block_cache.h - blocks of memory that arenas gave back, kept for the next ones.
 //
 // A query gives all its memory back at its end. What goes to the operating system has its pages
-// cleared by the kernel when the next query touches them: a quarter of a large GROUP BY. So large
-// blocks wait here, up to a limit; the operating system may take their pages when it is short of
-// memory (MADV_FREE).
+// cleared by the kernel when the next query touches them: a quarter of the time of a large GROUP
+// BY and most of that of a small one. So blocks wait here, up to a limit; the system may take the
+// pages of large ones when it is short of memory (MADV_FREE).
 //
 // Ownership: a block belongs to the cache until it is taken. What blocks are charged to is the
 //            caller's matter (arena.c). Threads: locked (its own lock).
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { BR_CACHED_BLOCK_BYTES_MIN = 256 * 1024 };  // smaller ones are not worth it
+enum { BR_CACHED_BLOCK_BYTES_MIN = 16 * 1024 };  // smaller ones are malloc's
 
 typedef struct br_block_cache br_block_cache;
 
