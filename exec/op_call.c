@@ -315,7 +315,7 @@ static bool format_source(const br_plan *plan, br_buffer *sql)
         const br_call_constraint *constraint = &plan->call.constraints[i];
         is_built = br_buffer_format(sql, i == 0 ? " WHERE " : " AND ") &&
                    format_output(function, constraint->column, sql) &&
-                   br_buffer_format(sql, " %s ?%u", constraint->is_match ? "MATCH" : "=", i + 1);
+                   br_buffer_format(sql, " %s ?%u", constraint->operator_, i + 1);
     }
     return is_built && br_buffer_append(sql, "", 1);
 }

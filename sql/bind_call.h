@@ -12,8 +12,7 @@
 
 typedef struct br_call_argument {
     const br_ast *ast;
-    uint32_t column;  // of the function
-    bool is_match;
+    br_call_constraint constraint;
 } br_call_argument;
 
 typedef struct br_table_call {
@@ -29,5 +28,8 @@ typedef struct br_table_call {
 // bind_constraint.c: finds the arguments, in parentheses and in the conditions that the scope
 // offers. Conditions taken mean nothing any more: see br_bind_constraint.
 BR_CHECKED br_status br_call_arguments(br_scope *scope, br_table_call *call, br_error *err);
+
+// Does it say what the column is equal to?
+bool br_call_has_argument(const br_table_call *call, uint32_t column);
 
 #endif

@@ -64,17 +64,8 @@ static br_status make_arguments(br_binder *binder, const br_table_call *call, br
     BR_NEED(plan->call.arguments, err);
     BR_NEED(plan->call.constraints, err);
     for (uint32_t i = 0; i < count; i++)
-        plan->call.constraints[i] = (br_call_constraint){
-            .column = call->arguments[i].column, .is_match = call->arguments[i].is_match};
+        plan->call.constraints[i] = call->arguments[i].constraint;
     return BR_OK;
-}
-
-static bool has_argument(const br_table_call *call, uint32_t column)
-{
-    for (uint32_t i = 0; i < call->argument_count; i++) {
-        if (call->arguments[i].column == column && !call->arguments[i].is_match) return true;
-    }
-    return false;
 }
 
 static void fill_column(br_binder *binder, const br_table_call *call, uint32_t index,
@@ -94,7 +85,7 @@ static void fill_column(br_binder *binder, const br_table_call *call, uint32_t i
     out->base_type = br_type_of_mask(from->class_mask);
     out->is_hidden = from->is_hidden;
     out->is_search = from->is_hidden && br_name_equal(from->name, call->source->name);
-    out->is_unset = from->is_hidden && !is_rowid && !has_argument(call, index);
+    out->is_unset = from->is_hidden && !is_rowid && !br_call_has_argument(call, index);
     out->has_collation = !is_rowid;
     out->column = (br_plan_column){.id = binder->next_id++,
                                    .name = from->name,

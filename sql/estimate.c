@@ -655,12 +655,21 @@ static double argument_of(const br_plan *call, uint32_t index, double fallback)
     return argument->value.class_ == BR_INT ? (double)argument->value.i64 : fallback;
 }
 
+// Is it asked for equal values, or for what matches?
+static bool is_searched(const br_plan *call)
+{
+    for (uint32_t i = 0; i < call->call.argument_count; i++) {
+        char first = call->call.constraints[i].operator_[0];
+        if (first != '<' && first != '>') return true;
+    }
+    return false;
+}
+
 static void estimate_call(br_rewrite *rewrite, br_plan *plan)
 {
     const br_table_function *function = plan->call.function;
     double rows = guess_call;
-    if (function->kind == BR_TABLE_FUNCTION_SOURCE && plan->call.argument_count == 0)
-        rows = function->rows;
+    if (function->kind == BR_TABLE_FUNCTION_SOURCE && !is_searched(plan)) rows = function->rows;
     if (function->kind == BR_TABLE_FUNCTION_SERIES) {
         double first = argument_of(plan, 0, 1), step = argument_of(plan, 2, 1);
         double last = argument_of(plan, 1, first + guess_call);

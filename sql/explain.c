@@ -288,11 +288,26 @@ static void explain_limit(br_explainer *self, const br_expr *limit, const br_exp
     br_explain_expr(self, offset);
 }
 
+static void explain_arguments(br_explainer *self, const br_plan *plan)
+{
+    const br_table_function *function = plan->call.function;
+    for (uint32_t i = 0; i < plan->call.argument_count; i++) {
+        if (i > 0) br_explain_text(self, ", ");
+        if (function->kind == BR_TABLE_FUNCTION_SOURCE) {
+            const br_call_constraint *constraint = &plan->call.constraints[i];
+            br_explain_text(self, "%s %s ", function->columns[constraint->column].name,
+                            constraint->operator_);
+        }
+        br_explain_expr(self, plan->call.arguments[i]);
+    }
+}
+
 static void explain_table_function(br_explainer *self, const br_plan *plan)
 {
-    br_explain_text(self, "%s %s(", plan->call.keeps_unmatched ? "left call" : "call",
-                    plan->call.function->name);
-    br_explain_list(self, plan->call.arguments, plan->call.argument_count, ", ");
+    bool is_source = plan->call.function->kind == BR_TABLE_FUNCTION_SOURCE;
+    br_explain_text(self, "%s%s %s(", plan->call.keeps_unmatched ? "left " : "",
+                    is_source ? "read in SQLite" : "call", plan->call.function->name);
+    explain_arguments(self, plan);
     br_explain_text(self, ") [");
     explain_columns(self, plan->columns + plan->column_count - plan->call.output_count,
                     plan->call.output_count);

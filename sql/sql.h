@@ -224,9 +224,9 @@ typedef struct br_table_function {
     double rows;              // SOURCE: an estimate, without arguments
 } br_table_function;
 
-typedef struct br_call_constraint {  // column = argument, or column MATCH argument
+typedef struct br_call_constraint {  // column operator argument
     uint32_t column;
-    bool is_match;
+    const char *operator_;  // "=", "MATCH", "<", ...
 } br_call_constraint;
 
 typedef enum br_plan_kind {

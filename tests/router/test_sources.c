@@ -190,6 +190,29 @@ static void test_arguments_in_conditions(void)
     check_all(queries);
 }
 
+// Comparisons with constants are left to SQLite as well, which says the same of them.
+static void test_conditions_on_columns(void)
+{
+    static const char *const queries[] = {
+        "SELECT * FROM ft WHERE rowid = 5", "SELECT rowid FROM ft WHERE rowid > '1' AND 5 > rowid",
+        "SELECT * FROM ft WHERE ft.title = 'TWO' OR rowid = 1",
+        "SELECT body FROM ft WHERE title = 'two' COLLATE NOCASE",
+        "SELECT body FROM t JOIN ft USING(title)", "SELECT title FROM ft WHERE title = NULL",
+        "SELECT a.x FROM (SELECT a AS title, id AS x FROM t) a JOIN ft USING(title)"
+        "  WHERE title = 'two'",
+        "WITH c(rowid) AS (SELECT 2) SELECT ft.rowid FROM c, ft WHERE rowid = 2",
+        "SELECT t.id, f.rowid FROM t LEFT JOIN ft f ON f.rowid = 2 WHERE f.rowid IS NULL",
+        "SELECT t.id, f.rowid FROM t LEFT JOIN ft f ON f.rowid = t.id WHERE f.rowid = 2",
+        "SELECT t.id, f.rowid FROM ft f LEFT JOIN t ON f.rowid = 2 WHERE f.rowid >= 2",
+        "SELECT t.id, f.rowid FROM ft f RIGHT JOIN t ON f.rowid = t.id WHERE t.id <> 2",
+        "SELECT * FROM rt WHERE id = 2 OR minx <= 0", "SELECT * FROM rt WHERE minx < 'a'",
+        "SELECT * FROM rt WHERE maxx >= 1.5 AND minx <= 2 AND note = 7",
+        "SELECT * FROM ft_content WHERE id = 2", "SELECT * FROM dbstat WHERE name = 't'",
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name >= 'u' AND rootpage < '9'",
+        NULL};
+    check_all(queries);
+}
+
 static void test_full_text(void)
 {
     static const char *const queries[] = {
@@ -337,6 +360,7 @@ int main(void)
     RUN(test_schema_table);
     RUN(test_virtual_tables);
     RUN(test_arguments_in_conditions);
+    RUN(test_conditions_on_columns);
     RUN(test_full_text);
     RUN(test_searches);
     RUN(test_wrong_sources);
