@@ -44,9 +44,10 @@ static void source_table(test_world *self, source *made, query_scope *scope, sql
     if (world_chance(self, 20)) scope_add_column(scope, made->alias, "rowid", &rowid);
 }
 
-static void source_named(const world_name *name, source *made, query_scope *scope, sql_text *out)
+static void source_named(const char *text, const world_name *name, source *made,
+                         query_scope *scope, sql_text *out)
 {
-    text_add(out, "%s AS %s", name->name, made->alias);
+    text_add(out, "%s AS %s", text, made->alias);
     for (uint32_t c = 0; c < name->column_count; c++) {
         char column[16];
         snprintf(column, sizeof column, "d%u", c);
@@ -55,14 +56,37 @@ static void source_named(const world_name *name, source *made, query_scope *scop
     scope->is_keyed = false;
 }
 
+// Keeps a subquery that depends on nothing around it.
+static void repeated_keep(test_world *self, const query_shape *shape, const sql_text *text)
+{
+    world_name *name = &self->repeated_columns;
+    name->column_count = shape->column_count;
+    for (uint32_t c = 0; c < shape->column_count; c++)
+        name->columns[c] = (world_column){.flavour = shape->columns[c].flavour,
+                                          .is_collated = shape->columns[c].is_collated,
+                                          .is_rowid = shape->columns[c].is_rowid};
+    text_clear(&self->repeated);
+    text_add(&self->repeated, "%s", text->bytes);
+}
+
+static void source_repeated(test_world *self, source *made, query_scope *scope, sql_text *out)
+{
+    sql_text text = {0};
+    text_add(&text, "(%s)", self->repeated.bytes);
+    source_named(text.bytes, &self->repeated_columns, made, scope, out);
+    text_release(&text);
+}
+
 static void source_derived(test_world *self, source *made, query_scope *scope, int depth,
                            sql_text *out)
 {
     query_shape shape = {
         .column_count = 1 + world_below(self, 4), .is_nested = true, .is_named = true};
-    text_add(out, "(");
-    query_body(self, scope->outer, &shape, depth - 1, out);
-    text_add(out, ") AS %s", made->alias);
+    sql_text text = {0};
+    query_body(self, scope->outer, &shape, depth - 1, &text);
+    text_add(out, "(%s) AS %s", text.bytes, made->alias);
+    if (scope->outer == NULL) repeated_keep(self, &shape, &text);
+    text_release(&text);
     for (uint32_t c = 0; c < shape.column_count; c++) {
         const query_column *column = &shape.columns[c];
         query_column *added =
@@ -102,12 +126,18 @@ static source source_add(test_world *self, query_scope *scope, int depth, sql_te
     source made = {.first = scope->count};
     snprintf(made.alias, sizeof made.alias, "x%u", self->next_alias++);
     uint32_t choice = world_below(self, 20);
-    if (choice < 4 && depth > 0 && query_has(self, FEATURE_DERIVED))
+    const world_name *cte =
+        self->cte_count == 0 ? NULL : &self->ctes[world_below(self, self->cte_count)];
+    const world_name *view =
+        self->view_count == 0 ? NULL : &self->views[world_below(self, self->view_count)];
+    if (choice < 4 && self->repeated.size > 0 && world_chance(self, 30))
+        source_repeated(self, &made, scope, out);
+    else if (choice < 4 && depth > 0 && query_has(self, FEATURE_DERIVED))
         source_derived(self, &made, scope, depth, out);
-    else if (choice < 8 && self->cte_count > 0)
-        source_named(&self->ctes[world_below(self, self->cte_count)], &made, scope, out);
-    else if (choice == 8 && self->view_count > 0)
-        source_named(&self->views[world_below(self, self->view_count)], &made, scope, out);
+    else if (choice < 8 && cte != NULL)
+        source_named(cte->name, cte, &made, scope, out);
+    else if (choice == 8 && view != NULL)
+        source_named(view->name, view, &made, scope, out);
     else if (choice == 9 && query_has(self, FEATURE_TABLE_FUNCTION))
         source_function(self, &made, scope, out);
     else

@@ -157,5 +157,6 @@ void round_close(test_round *self)
     braid_close(self->db);
     text_release(&self->sql);
     text_release(&self->marked);
+    text_release(&self->world.repeated);
     round_folder_remove(self->folder);
 }

@@ -464,6 +464,7 @@ void query_begin(test_world *self)
     self->features &= self->features_allowed;
     if (self->is_large) self->features &= ~(uint32_t)(FEATURE_SUBQUERY | FEATURE_RECURSIVE);
     self->next_alias = self->cte_count = 0;
+    text_clear(&self->repeated);
 }
 
 void world_query(test_world *self, sql_text *out)

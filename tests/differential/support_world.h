@@ -59,6 +59,11 @@ typedef struct world_name { // a view or a common table; its columns are called 
     world_column columns[WORLD_COLUMNS_MAX];
 } world_name;
 
+typedef struct sql_text { // growing SQL text
+    char *bytes;
+    size_t size, capacity;
+} sql_text;
+
 typedef struct test_world {
     uint64_t random;
     uint32_t table_count, view_count;
@@ -69,16 +74,13 @@ typedef struct test_world {
     uint32_t features; // what it may use: query_feature
     uint32_t next_alias, cte_count;
     world_name ctes[WORLD_NAMES_MAX];
+    sql_text repeated; // a subquery in FROM that may stand there again, with the columns below
+    world_name repeated_columns;
     bool has_like;
     bool is_large;    // tables of many rows: no joins, no subqueries over them
     bool approximate; // it may show any of several equal values, or REAL sums
     bool ordered;     // its rows come in one order only
 } test_world;
-
-typedef struct sql_text { // growing SQL text
-    char *bytes;
-    size_t size, capacity;
-} sql_text;
 
 void text_add(sql_text *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_clear(sql_text *self);
