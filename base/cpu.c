@@ -79,11 +79,13 @@ static int read_numbers(const char *path, uint64_t numbers_out[2])
 }
 
 // The path of this process in the hierarchy of `controller`; false when there is none.
-static bool find_cgroup(const char *controller, char *path_out, size_t size_bytes)
+static bool find_cgroup(const char *root, const char *controller, char *path_out,
+                        size_t size_bytes)
 {
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    if (file == NULL) return false;
     char line[1024];
+    snprintf(line, sizeof line, "%s/proc/self/cgroup", root);
+    FILE *file = fopen(line, "re");
+    if (file == NULL) return false;
     bool found = false;
     while (!found && fgets(line, sizeof line, file) != NULL) {
         char *controllers = strchr(line, ':');
@@ -99,14 +101,14 @@ static bool find_cgroup(const char *controller, char *path_out, size_t size_byte
 }
 
 // Calls `lower` with the numbers of the process's group and of each group around it.
-static uint64_t cgroup_limit(cgroup_place place, uint64_t limit,
+static uint64_t cgroup_limit(const char *root, cgroup_place place, uint64_t limit,
                              uint64_t (*lower)(const uint64_t *numbers, int count, uint64_t limit))
 {
     char group[1024], path[2048];
-    if (!find_cgroup(place.controller, group, sizeof group)) return limit;
+    if (!find_cgroup(root, place.controller, group, sizeof group)) return limit;
     for (;;) {
         uint64_t numbers[2];
-        snprintf(path, sizeof path, "%s%s/%s", place.folder, group, place.file);
+        snprintf(path, sizeof path, "%s%s%s/%s", root, place.folder, group, place.file);
         int count = read_numbers(path, numbers);
         if (count > 0) limit = lower(numbers, count, limit);
         char *slash = strrchr(group, '/');
@@ -140,7 +142,15 @@ uint32_t br_cpu_count(void)
         if (online > 0) count = (uint64_t)online;
     }
     cgroup_place place = {"", "/sys/fs/cgroup", "cpu.max"};
-    return (uint32_t)cgroup_limit(place, count, lower_cpus);
+    return (uint32_t)cgroup_limit("", place, count, lower_cpus);
+}
+
+uint64_t br_cgroup_memory_bytes(const char *root, uint64_t bytes)
+{
+    cgroup_place version_1 = {"memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes"};
+    cgroup_place version_2 = {"", "/sys/fs/cgroup", "memory.max"};
+    bytes = cgroup_limit(root, version_1, bytes, lower_memory);
+    return cgroup_limit(root, version_2, bytes, lower_memory);
 }
 
 uint64_t br_memory_available_bytes(void)
@@ -148,8 +158,5 @@ uint64_t br_memory_available_bytes(void)
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
     uint64_t bytes = 1ull << 30;  // a cautious guess where the system does not tell
     if (pages > 0 && page_bytes > 0) bytes = (uint64_t)pages * (uint64_t)page_bytes;
-    cgroup_place version_1 = {"memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes"};
-    cgroup_place version_2 = {"", "/sys/fs/cgroup", "memory.max"};
-    bytes = cgroup_limit(version_1, bytes, lower_memory);
-    return cgroup_limit(version_2, bytes, lower_memory);
+    return br_cgroup_memory_bytes("", bytes);
 }

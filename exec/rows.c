@@ -41,6 +41,12 @@ struct br_collector {
     br_batch_list list;
 };
 
+static br_status no_memory(const br_collector *collector, br_error *err)
+{
+    bool is_result = collector->run->result != NULL && !collector->may_go;
+    return br_run_no_memory(collector->run, is_result ? "the result" : "stored rows", err);
+}
+
 uint32_t br_item_bytes(uint8_t class_, uint8_t kind)
 {
     if (br_is_time_kind(kind) || class_ == BR_INT || class_ == BR_REAL) return sizeof(int64_t);
@@ -87,7 +93,7 @@ static br_status make_room(br_collector *collector, builder *column, uint32_t it
         column->item_capacity_bytes = item_bytes;
     }
     if (column->validity == NULL || column->items == NULL)
-        return br_run_no_memory(collector->run, "stored rows", err);
+        return no_memory(collector, err);
     return BR_OK;
 }
 
@@ -167,7 +173,7 @@ static br_status keep_bytes(br_collector *collector, br_text *texts, uint32_t co
         total += texts[i].size;
     }
     char *bytes = br_arena_alloc(collector->bytes, total, 1);
-    if (bytes == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    if (bytes == NULL) return no_memory(collector, err);
     for (uint32_t i = 0; i < count; i++) {
         if (texts[i].size > 0) memcpy(bytes, texts[i].data, texts[i].size);
         texts[i].data = bytes;
@@ -183,7 +189,7 @@ static br_status keep_value_bytes(br_collector *collector, br_value *values, uin
         if (values[i].class_ != BR_TEXT && values[i].class_ != BR_BLOB) continue;
         char *bytes = br_arena_copy_text(collector->bytes, values[i].text.data,
                                          values[i].text.size);
-        if (bytes == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+        if (bytes == NULL) return no_memory(collector, err);
         values[i].text.data = bytes;
     }
     return BR_OK;
@@ -198,7 +204,7 @@ static br_status append_shared(br_collector *collector, builder *column, const b
         if (column->copy_capacity < dictionary->size) {
             column->copies = BR_ALLOC(collector->arena, br_text, dictionary->size);
             if (column->copies == NULL)
-                return br_run_no_memory(collector->run, "stored rows", err);
+                return no_memory(collector, err);
             column->copy_capacity = dictionary->size;
         } else {
             memset(column->copies, 0, dictionary->size * sizeof(br_text));
@@ -211,7 +217,7 @@ static br_status append_shared(br_collector *collector, builder *column, const b
         if (column->copies[code].data == NULL) {
             br_text text = dictionary->values.text[code];
             text.data = br_arena_copy_text(collector->bytes, text.data, text.size);
-            if (text.data == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+            if (text.data == NULL) return no_memory(collector, err);
             column->copies[code] = text;
         }
         out[i] = column->copies[code];
@@ -276,13 +282,13 @@ static br_status store_column(br_collector *collector, builder *column, br_vecto
     }
     size_t item_bytes = br_item_bytes(column->class_, column->kind);
     void *items = br_arena_alloc(collector->keep, count * item_bytes, 64);
-    if (items == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    if (items == NULL) return no_memory(collector, err);
     memcpy(items, column->items, count * item_bytes);
     *out = (br_vector){.class_ = column->class_, .kind = column->kind, .data = items};
     if (column->has_nulls) {
         size_t word_bytes = br_bitmap_words(count) * sizeof(uint64_t);
         out->validity = br_arena_copy(collector->keep, column->validity, word_bytes);
-        if (out->validity == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+        if (out->validity == NULL) return no_memory(collector, err);
     }
     column->class_ = BR_NULL;
     column->has_nulls = false;
@@ -293,7 +299,7 @@ static br_status add_to_list(br_collector *collector, br_vector *columns, uint32
                              br_error *err)
 {
     br_kept_batch *kept = BR_ALLOC(collector->index, br_kept_batch, 1);
-    if (kept == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    if (kept == NULL) return no_memory(collector, err);
     kept->next_in_memory = collector->in_memory;
     collector->in_memory = kept;
     kept->batch = (br_batch){.row_count = row_count,
@@ -307,7 +313,7 @@ static br_status store_open(br_collector *collector, br_error *err)
 {
     if (collector->open_rows == 0) return BR_OK;
     br_vector *columns = BR_ALLOC(collector->keep, br_vector, collector->column_count);
-    if (columns == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    if (columns == NULL) return no_memory(collector, err);
     for (uint32_t i = 0; i < collector->column_count; i++) {
         BR_TRY(store_column(collector, &collector->builders[i], &columns[i], err));
     }
@@ -320,7 +326,7 @@ static br_status store_open(br_collector *collector, br_error *err)
 static br_status store_whole(br_collector *collector, const br_batch *batch, br_error *err)
 {
     br_vector *columns = BR_ALLOC(collector->keep, br_vector, collector->column_count);
-    if (columns == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+    if (columns == NULL) return no_memory(collector, err);
     for (uint32_t i = 0; i < collector->column_count; i++) {
         builder whole = collector->builders[i];
         const br_vector *vector = &batch->columns[i];
@@ -329,7 +335,7 @@ static br_status store_whole(br_collector *collector, const br_batch *batch, br_
         columns[i] = br_vector_null();
         if (vector->class_ == BR_NULL) continue;
         whole.items = br_arena_alloc(collector->keep, (size_t)batch->row_count * item_bytes, 64);
-        if (whole.items == NULL) return br_run_no_memory(collector->run, "stored rows", err);
+        if (whole.items == NULL) return no_memory(collector, err);
         whole.item_capacity_bytes = item_bytes;
         BR_TRY(append_column(collector, &whole, vector, batch->row_count, err));
         columns[i] = open_vector(&whole);
@@ -361,7 +367,7 @@ br_status br_collector_add(br_collector *collector, const br_batch *batch, br_er
         collector->open_rows += batch->row_count;
     }
     if (br_arena_failed(collector->keep) || br_arena_failed(collector->bytes))
-        return br_run_no_memory(collector->run, "stored rows", err);
+        return no_memory(collector, err);
     return BR_OK;
 }
 

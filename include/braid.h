@@ -134,7 +134,8 @@ BRAID_API void braid_statement_set_engine(braid_statement *statement, braid_engi
 BRAID_API void braid_statement_set_freshness(braid_statement *statement, int64_t freshness);
 BRAID_API void braid_statement_set_timeout(braid_statement *statement, uint32_t timeout_ms);
 
-// Runs the statement to its end. The result is complete and in memory. A statement without rows
+// Runs the statement to its end. The result is complete and in memory: one that is larger than a
+// query may take (40 % of the budget) fails with BRAID_NOMEM. A statement without rows
 // (a write) gives a result with no columns. `result_out` may be NULL.
 BRAID_API braid_status braid_run(braid_statement *statement, braid_result **result_out);
 

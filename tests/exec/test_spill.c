@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "exec/spill.h"
@@ -195,9 +196,10 @@ static void test_too_little(void)
     spill_world.memory_limit = 0;
 }
 
-int main(void)
+// The number of rows; more of them need a smaller part of their memory.
+int main(int argument_count, char **arguments)
 {
-    spill_open(250000);
+    spill_open(argument_count > 1 ? (uint32_t)atoi(arguments[1]) : 250000);
     RUN(test_sorts);
     RUN(test_groups);
     RUN(test_lists);

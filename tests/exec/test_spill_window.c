@@ -1,6 +1,7 @@
 // Window functions whose rows do not fit the quota: partitions that fit one by one, and partitions
 // that do not.
 // SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/exec/support_spill.h"
@@ -118,9 +119,10 @@ static void test_errors(void)
     spill_world.memory_limit = 0;
 }
 
-int main(void)
+// The number of rows; more of them need a smaller part of their memory.
+int main(int argument_count, char **arguments)
 {
-    spill_open(60000);
+    spill_open(argument_count > 1 ? (uint32_t)atoi(arguments[1]) : 60000);
     spill_limit_min = 4 << 20;
     RUN(test_small_partitions);
     RUN(test_ranks);
