@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/collator.h"
 
 br_class br_class_of_mask(unsigned mask)
 {
@@ -73,11 +74,19 @@ static uint32_t size_without_spaces(br_text text)
     return size;
 }
 
+const char *br_collation_name(br_collation collation)
+{
+    static const char *const names[BR_COLLATION_COUNT] = {"BINARY", "NOCASE", "RTRIM"};
+    const br_collator *collator = br_collation_collator(collation);
+    return collator != NULL ? br_collator_name(collator) : names[collation];
+}
+
 int br_text_collate(br_text left, br_text right, br_collation collation)
 {
     if (collation == BR_COLLATION_NOCASE) return compare_nocase(left, right);
     if (collation == BR_COLLATION_BINARY) return br_text_compare(left, right);
-    br_assert(collation == BR_COLLATION_RTRIM);
+    if (collation != BR_COLLATION_RTRIM)
+        return br_collator_compare(br_collation_collator(collation), left, right);
     return compare_bytes(left.data, size_without_spaces(left), right.data,
                          size_without_spaces(right));
 }

@@ -10,6 +10,7 @@
 #define BR_BASE_TYPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // For exact intermediate results of 64-bit arithmetic.
@@ -63,13 +64,23 @@ static inline br_text br_text_make(const void *data, uint32_t size)
 int br_text_compare(br_text left, br_text right);
 bool br_text_equal(br_text left, br_text right);
 
-typedef enum br_collation {
+// How texts compare: one of SQLite's three, or the application's: the address of its br_collator,
+// which outlives everything that has it.
+typedef uintptr_t br_collation;
+enum {
     BR_COLLATION_BINARY = 0,
     BR_COLLATION_NOCASE,
     BR_COLLATION_RTRIM,
     BR_COLLATION_COUNT,
-} br_collation;
+};
+typedef struct br_collator br_collator;  // base/collator.h
 
+static inline br_collator *br_collation_collator(br_collation collation)  // NULL: SQLite's
+{
+    return collation < BR_COLLATION_COUNT ? NULL : (br_collator *)collation;
+}
+
+const char *br_collation_name(br_collation collation);
 int br_text_collate(br_text left, br_text right, br_collation collation);
 
 typedef struct br_value {

@@ -17,14 +17,15 @@ static br_status convert(br_scan *scan, uint32_t output, uint32_t count, br_erro
 {
     br_vector *vector = &scan->vectors[output];
     br_class class_ = scan->request->columns[output].class_;
+    bool is_time = vector->kind == BR_VECTOR_DATE || vector->kind == BR_VECTOR_DATETIME;
+    // The text of dates must live until the next seek, unlike the vector.
+    if (is_time && (class_ == BR_ANY || scan->request->no_times))
+        BR_TRY(br_vector_flatten(vector, count, scan->arena, vector, err));
     if (vector->class_ == class_ || vector->class_ == BR_NULL) return BR_OK;
     if (class_ != BR_ANY)
         return br_fail(err, BR_MISUSE, "table '%s' column %u holds %s, not only %s",
                        scan->version->spec.name, scan->request->columns[output].column,
                        br_class_name(vector->class_), br_class_name(class_));
-    // The text of dates must live until the next seek, unlike the vector.
-    if (vector->kind == BR_VECTOR_DATE || vector->kind == BR_VECTOR_DATETIME)
-        BR_TRY(br_vector_flatten(vector, count, scan->arena, vector, err));
     return br_vector_to_any(vector, count, scan->batch_arena, vector, err);
 }
 

@@ -73,7 +73,7 @@ static br_status remove_duplicates(const br_finish_context *context, const br_ag
         slots[at] = ++kept;
     }
     *count = kept;
-    return BR_OK;
+    return br_hash_check(context->run, aggregate->collation, err);
 }
 
 static br_text text_of_value(const br_finish_context *context, const br_value *value, char *number)

@@ -142,6 +142,7 @@ bool br_compare_range_of(const br_vector *vector, br_operator operator_, const b
                          br_collation collation, br_compare_range *range_out)
 {
     bool is_time = vector->kind == BR_VECTOR_DATE || vector->kind == BR_VECTOR_DATETIME;
+    if (is_time && br_collation_collator(collation) != NULL) return false;
     bool is_number = vector->class_ == BR_INT || vector->class_ == BR_REAL;
     bool is_constant_number = constant->class_ == BR_INT || constant->class_ == BR_REAL;
     if (is_time ? constant->class_ != BR_TEXT : !is_number || !is_constant_number) return false;

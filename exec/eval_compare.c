@@ -197,7 +197,8 @@ static br_status compare_vectors(compare_task *comparison, uint64_t *bits, br_er
     const br_exec_kernels *kernels = comparison->frame->evaluator->kernels;
     uint32_t row_count = comparison->frame->row_count;
     br_vector *left = &comparison->left, *right = &comparison->right;
-    if (is_time(left) && left->kind == right->kind) {
+    bool is_own = br_collation_collator(comparison->collation) == NULL;
+    if (is_own && is_time(left) && left->kind == right->kind) {
         compare_i64(kernels, comparison->operator_, left->i64, right->i64, row_count, bits);
         return BR_OK;
     }

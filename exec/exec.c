@@ -59,7 +59,8 @@ static br_status run_init(br_run *run, const br_query *query, const br_exec_env 
     BR_TRY(br_profiler_start(run, err));
     BR_TRY(add_arguments(run, err));
     run->expr_env = (br_expr_env){.exec = run->env, .subqueries = run->subqueries,
-                                  .subquery_errors = run->subquery_errors};
+                                  .subquery_errors = run->subquery_errors,
+                                  .no_times = query->has_collator};
     BR_TRY(br_memory_new(run, &run->scratch, err));
     BR_TRY(br_memory_new(run, &run->index, err));
     return br_spill_new(run, err);

@@ -197,7 +197,11 @@ br_status br_evaluate(br_evaluator *evaluator, const br_batch *batch, br_arena *
     br_frame frame;
     BR_TRY(br_frame_init(&frame, evaluator, batch->columns, batch->row_count, arena, err));
     for (uint32_t i = 0; i < evaluator->program->count; i++) {
-        BR_TRY(br_node_vector(&frame, evaluator->program->roots[i], &results_out[i], err));
+        br_vector *result = &results_out[i];
+        BR_TRY(br_node_vector(&frame, evaluator->program->roots[i], result, err));
+        if (evaluator->program->env.no_times &&
+            (result->kind == BR_VECTOR_DATE || result->kind == BR_VECTOR_DATETIME))
+            BR_TRY(br_vector_flatten(result, batch->row_count, arena, result, err));
     }
     return BR_OK;
 }

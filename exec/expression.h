@@ -30,6 +30,7 @@ typedef struct br_expr_env {
     const br_exec_env *exec;
     const br_value *subqueries;  // results of uncorrelated scalar subqueries, by index
     const br_error *subquery_errors;  // BR_OK, or why there is none; NULL: all are there
+    bool no_times;  // results are never DATE or DATETIME
 } br_expr_env;
 
 typedef struct br_program br_program;

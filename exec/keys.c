@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/collator.h"
 #include "base/hash.h"
 #include "exec/kernels/kernels.h"
 #include "exec/rows.h"
@@ -38,7 +39,7 @@ static inline uint64_t hash_datetime(int64_t seconds)
 }
 
 // Text that is a date hashes like the DATE it would be in another vector, whatever the collation:
-// none takes a date for another text.
+// none of SQLite's takes a date for another text.
 static bool hash_time(br_text text, uint64_t *hash_out)
 {
     int64_t number;
@@ -73,6 +74,8 @@ static uint64_t hash_nocase(br_text text)
 static uint64_t hash_text(br_text text, br_collation collation)
 {
     uint64_t hash;
+    br_collator *collator = br_collation_collator(collation);
+    if (collator != NULL) return br_collator_hash(collator, text);
     if (collation == BR_COLLATION_RTRIM) {
         while (text.size > 0 && text.data[text.size - 1] == ' ') text.size--;
     }
@@ -201,6 +204,13 @@ static br_status hash_column(const br_hash_context *context, uint32_t key,
     return BR_OK;
 }
 
+br_status br_hash_check(const br_run *run, br_collation collation, br_error *err)
+{
+    br_collator *collator = br_collation_collator(collation);
+    if (collator == NULL || !br_collator_failed(collator)) return BR_OK;
+    return br_run_no_memory(run, "a collation's texts", err);
+}
+
 br_status br_keys_hash(const br_hash_context *context, const br_vector *keys,
                        const br_collation *collations, uint32_t key_count, uint32_t row_count,
                        uint64_t *hashes_out, br_error *err)
@@ -219,6 +229,8 @@ br_status br_keys_hash(const br_hash_context *context, const br_vector *keys,
     for (uint32_t i = 0; key_count > 1 && i < row_count; i++) {
         hashes_out[i] ^= hashes_out[i] >> 32;
     }
+    for (uint32_t k = 0; k < key_count; k++)
+        BR_TRY(br_hash_check(context->run, collations[k], err));
     return BR_OK;
 }
 

@@ -29,6 +29,8 @@ BR_CHECKED br_status br_keys_hash(const br_hash_context *context, const br_vecto
                                   const br_collation *collations, uint32_t key_count,
                                   uint32_t row_count, uint64_t *hashes_out, br_error *err);
 uint64_t br_value_hash(const br_value *value, br_collation collation);
+// After hashing one by one: did the collation have the memory it needed?
+BR_CHECKED br_status br_hash_check(const br_run *run, br_collation collation, br_error *err);
 
 // Sets the bits of rows where any of the keys is NULL; true when there is one. `exempt` (or NULL)
 // names keys whose NULLs do not matter.

@@ -69,9 +69,10 @@ static uint64_t real_bits(double value)
 }
 
 // What the collation looks at: RTRIM at no spaces at the end, NOCASE at nothing behind a NUL (but
-// the size).
+// the size); of what the application compares bytes tell nothing.
 static br_text collated_part(br_text text, br_collation collation)
 {
+    if (br_collation_collator(collation) != NULL) text.size = 0;
     if (collation == BR_COLLATION_NOCASE) {
         const char *nul = text.size == 0 ? NULL : memchr(text.data, 0, text.size);
         if (nul != NULL) text.size = (uint32_t)(nul - text.data);
@@ -126,7 +127,7 @@ static inline uint64_t text_bits(const key_job *job, br_text text, bool *inexact
     for (uint32_t i = 0; i < count; i++) bits = bits << job->char_bits | job->codes[bytes[i]];
     for (uint32_t i = count; i < job->char_count; i++) bits <<= job->char_bits;
     *inexact |= left > job->char_count ||
-                (job->collation == BR_COLLATION_NOCASE && all > text.size);
+                (job->collation != BR_COLLATION_RTRIM && all > text.size);
     return bits;
 }
 

@@ -254,8 +254,8 @@ enum {
 BRAID_API braid_status braid_create_function(braid *db, const char *name, int32_t argument_count,
                                              uint32_t flags, void *context,
                                              braid_function function, braid_destructor destroy);
-// Adds or replaces a collation, with BRAID_FUNCTION_THREAD_SAFE or 0 as flags. Queries that compare
-// with it run in SQLite. BINARY, NOCASE and RTRIM cannot be replaced.
+// Adds or replaces a collation, with BRAID_FUNCTION_THREAD_SAFE or 0 as flags. Both engines compare
+// with it, several threads at once if the flag allows. BINARY, NOCASE and RTRIM cannot be replaced.
 BRAID_API braid_status braid_create_collation(braid *db, const char *name, uint32_t flags,
                                               void *context, braid_collation compare,
                                               braid_destructor destroy);

@@ -178,6 +178,26 @@ bool br_oltp_functions_has(br_oltp_functions *functions, const char *name, uint3
     return is_found;
 }
 
+void *br_oltp_collation_take(br_oltp_functions *functions, const char *name)
+{
+    shared_definition *found = NULL;
+    if (br_oltp_functions_generation(functions) == 0) return NULL;
+    br_lock_take(&functions->lock);
+    for (uint32_t i = 0; i < functions->count && found == NULL; i++) {
+        shared_definition *item = functions->items[i];
+        if (item == NULL || item->given.collation == NULL) continue;
+        if (strcasecmp(item->given.name, name) == 0) found = item;
+    }
+    if (found != NULL) atomic_fetch_add_explicit(&found->references, 1, memory_order_relaxed);
+    br_lock_give(&functions->lock);
+    return found;
+}
+
+void br_oltp_collation_drop(void *held)
+{
+    definition_drop(held);
+}
+
 // ---- calls -----------------------------------------------------------------------------------
 
 static br_value value_of(sqlite3_value *value)
@@ -205,16 +225,20 @@ static void call_function(sqlite3_context *context, int count, sqlite3_value **a
     if (!definition->given.is_thread_safe) br_lock_give(&definition->lock);
 }
 
+int br_oltp_collate(void *held, br_text left, br_text right)
+{
+    shared_definition *definition = held;
+    if (!definition->given.is_thread_safe) br_lock_take(&definition->lock);
+    int order = definition->given.collation(definition->given.context, left, right);
+    if (!definition->given.is_thread_safe) br_lock_give(&definition->lock);
+    return order;
+}
+
 static int call_collation(void *pointer, int left_size, const void *left, int right_size,
                           const void *right)
 {
-    shared_definition *definition = pointer;
-    if (!definition->given.is_thread_safe) br_lock_take(&definition->lock);
-    int order = definition->given.collation(definition->given.context,
-                                            br_text_make(left, (uint32_t)left_size),
-                                            br_text_make(right, (uint32_t)right_size));
-    if (!definition->given.is_thread_safe) br_lock_give(&definition->lock);
-    return order;
+    return br_oltp_collate(pointer, br_text_make(left, (uint32_t)left_size),
+                           br_text_make(right, (uint32_t)right_size));
 }
 
 void *br_oltp_call_context(const br_oltp_call *call)

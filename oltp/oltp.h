@@ -126,6 +126,11 @@ uint32_t br_oltp_functions_generation(const br_oltp_functions *functions);
 // taken back still hides SQLite's.
 bool br_oltp_functions_has(br_oltp_functions *functions, const char *name,
                            uint32_t argument_count);
+// The collation of that name, held: texts are compared with br_oltp_collate, until it is dropped.
+// NULL: there is none.
+void *br_oltp_collation_take(br_oltp_functions *functions, const char *name);
+void br_oltp_collation_drop(void *held);  // NULL is a no-op
+int br_oltp_collate(void *held, br_text left, br_text right);
 // To be called after something ran on the writer.
 void br_oltp_functions_note_writer(br_oltp_functions *functions, const br_oltp *writer);
 // Adds to the connection what has been defined since it was opened; no statement may be running.

@@ -187,6 +187,13 @@ static bool catalog_find_function(void *context, const char *name, uint32_t argu
     return kind != BR_OLTP_FUNCTION_NONE;
 }
 
+static br_status catalog_find_collation(void *context, const char *name, br_collator **out,
+                                        br_error *err)
+{
+    br_catalog_context *catalog = context;
+    return br_plan_collation_find(catalog->statement, name, out, err);
+}
+
 // No sample is no failure: statistics must do.
 static bool catalog_sample(void *context, const br_plan *scan, const br_expr *condition,
                            uint64_t *row_count_out, uint64_t *passed_count_out)
@@ -214,6 +221,7 @@ br_sql_catalog br_catalog_make(br_catalog_context *context)
         .find_source = catalog_find_source,
         .find_function = catalog_find_function,
         .is_redefined = catalog_is_redefined,
+        .find_collation = catalog_find_collation,
         .sample = catalog_sample,
         .context = context,
     };

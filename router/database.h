@@ -66,6 +66,8 @@ struct br_database {
     _Atomic(br_oltp *) running_oltp[BR_RUNNING_MAX]; // release on entry, acquire in interrupt
 };
 
+typedef struct br_plan_collation br_plan_collation;  // collation.c
+
 struct br_statement {
     br_database *database;
     char *sql; // this statement only
@@ -94,6 +96,7 @@ struct br_statement {
     const char *unsupported;          // why the columnar engine does not run it; NULL: it does
     br_status refusal;                // with that: BR_SQL or BR_UNSUPPORTED
     int32_t refusal_offset;           // where in the text; -1: nowhere
+    br_plan_collation *collations;    // of the application, that the plan compares with
     const br_schema_ref *plan_schema; // the schema it was planned under, held
     uint32_t plan_functions;          // how many functions were defined when it was planned
     uint32_t plan_session;            // session_changes then
@@ -184,11 +187,21 @@ void br_database_note_fallback(br_database *database, const char *reason);
 typedef struct br_catalog_context {
     br_arena *arena;
     br_database *database;
+    br_statement *statement;
     const br_schema *schema;
     const br_snapshot *snapshot;
 } br_catalog_context;
 
 br_sql_catalog br_catalog_make(br_catalog_context *context);
+
+// ---- collation.c -----------------------------------------------------------------------------
+
+// The application's collation of that name, which lives as long as the statement's plan; *out is
+// NULL when there is none.
+BR_CHECKED br_status br_plan_collation_find(br_statement *statement, const char *name,
+                                            br_collator **out, br_error *err);
+// Gives back what a run has gathered.
+void br_plan_collations_forget(br_statement *statement);
 
 // ---- cost.c ----------------------------------------------------------------------------------
 

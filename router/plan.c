@@ -11,6 +11,7 @@ void br_statement_forget_plan(br_statement *statement)
     statement->plan_arena = NULL;
     statement->query = NULL;
     statement->unsupported = NULL;
+    statement->collations = NULL;
     if (statement->plan_schema != NULL) br_cdc_schema_drop(statement->plan_schema);
     statement->plan_schema = NULL;
     statement->plan_version = 0;
@@ -48,6 +49,7 @@ static br_status statement_make_plan(br_statement *statement, const br_snapshot 
     br_catalog_context context = {
         .arena = statement->plan_arena,
         .database = statement->database,
+        .statement = statement,
         .schema = schema,
         .snapshot = snapshot,
     };

@@ -323,6 +323,7 @@ br_status br_run_olap(br_statement *statement, br_olap_run *run, br_outcome **ou
     br_quota_init(&outcome->quota, database->query_bytes, &database->quota);
     uint64_t began_ns = br_clock_ns();
     br_status status = run_with_sources(statement, run, outcome, err);
+    br_plan_collations_forget(statement);
     if (run->profile != NULL)
         run->profile->peak_bytes =
             atomic_load_explicit(&outcome->quota.peak_bytes, memory_order_relaxed);

@@ -263,7 +263,8 @@ BR_CHECKED br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_boun
                                      br_error *err);
 BR_CHECKED br_status br_bind_case(br_scope *scope, const br_ast *ast, br_bound *out,
                                   br_error *err);
-BR_CHECKED br_status br_parse_collation(const char *name, br_collation *out, br_error *err);
+BR_CHECKED br_status br_parse_collation(br_binder *binder, const char *name, br_collation *out,
+                                        br_error *err);
 
 // bind_function.c
 BR_CHECKED br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out,

@@ -7,15 +7,21 @@
 
 static const unsigned mask_number = BR_MASK_INT | BR_MASK_REAL;
 
-br_status br_parse_collation(const char *name, br_collation *out, br_error *err)
+br_status br_parse_collation(br_binder *binder, const char *name, br_collation *out, br_error *err)
 {
-    static const char *const names[BR_COLLATION_COUNT] = {"BINARY", "NOCASE", "RTRIM"};
-    for (int i = 0; i < BR_COLLATION_COUNT; i++) {
-        if (!br_name_equal(names[i], name)) continue;
-        *out = (br_collation)i;
+    const br_sql_catalog *catalog = binder->catalog;
+    for (br_collation i = 0; i < BR_COLLATION_COUNT; i++) {
+        if (!br_name_equal(br_collation_name(i), name)) continue;
+        *out = i;
         return BR_OK;
     }
-    return br_fail(err, BR_UNSUPPORTED, "collation '%s' is not native", name);
+    br_collator *collator = NULL;
+    if (catalog->find_collation != NULL)
+        BR_TRY(catalog->find_collation(catalog->context, name, &collator, err));
+    if (collator == NULL) return br_fail(err, BR_SQL, "no such collation sequence: %s", name);
+    *out = (br_collation)collator;
+    binder->query->has_collator = true;
+    return BR_OK;
 }
 
 // An explicit COLLATE counts before a column's own, and left before right.

@@ -228,7 +228,7 @@ br_status br_arms_order(br_binder *binder, const br_ast_select *select, br_arms 
         key->nulls_last = order->nulls == 0 ? order->descending : order->nulls > 0;
         key->collation = plan->columns[column].collation;
         if (order->expression->kind == BR_AST_COLLATE)
-            BR_TRY(br_parse_collation(order->expression->name, &key->collation, err));
+            BR_TRY(br_parse_collation(binder, order->expression->name, &key->collation, err));
     }
     *keys_out = keys;
     *columns_out = columns;

@@ -283,7 +283,7 @@ static br_status bind_cast(br_scope *scope, const br_ast *ast, br_bound *out, br
 static br_status bind_collate(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
     BR_TRY(br_bind_expression(scope, ast->args[0], out, err));
-    BR_TRY(br_parse_collation(ast->name, &out->collation, err));
+    BR_TRY(br_parse_collation(scope->binder, ast->name, &out->collation, err));
     out->source = BR_COLLATED_EXPLICIT;
     return BR_OK;
 }

@@ -70,8 +70,8 @@ static br_status bind_term(br_scope *scope, const br_ast_order *order, uint32_t 
     BR_TRY(br_order_match(scope, ast, "ORDER", index, &term->column, err));
     if (term->column < 0) return br_bind_expression(scope, ast, &term->bound, err);
     term->has_collation = ast->kind == BR_AST_COLLATE;
-    if (term->has_collation) return br_parse_collation(ast->name, &term->collation, err);
-    return BR_OK;
+    if (!term->has_collation) return BR_OK;
+    return br_parse_collation(scope->binder, ast->name, &term->collation, err);
 }
 
 br_status br_expand_order_all(br_binder *binder, const br_ast_select **select,

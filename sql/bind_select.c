@@ -217,7 +217,8 @@ static br_status bind_key(br_scope *scope, const br_ast *ast, uint32_t index, br
     scope->aggregates_allowed = true;
     scope->attach = attach;
     BR_TRY(status);
-    if (ast->kind == BR_AST_COLLATE) BR_TRY(br_parse_collation(ast->name, &key.collation, err));
+    if (ast->kind == BR_AST_COLLATE)
+        BR_TRY(br_parse_collation(scope->binder, ast->name, &key.collation, err));
     if (ast->kind == BR_AST_COLLATE) key.source = BR_COLLATED_EXPLICIT;
     scope->keys[index] = key.expr;
     scope->key_columns[index] = br_column_of(scope->binder, "", &key);

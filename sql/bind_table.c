@@ -62,11 +62,12 @@ static br_status fill_column(br_binder *binder, const br_sql_table *table, uint3
     out->table_column = column->is_rowid ? BR_SCAN_KEY : stored;
     out->base_type = type_of_stats(br_table_view_stats(table->view, stored));
     out->has_collation = !column->is_rowid;
-    br_error ignored;
     br_collation collation = BR_COLLATION_BINARY;
-    if (column->collation != NULL &&
-        br_parse_collation(column->collation, &collation, &ignored) != BR_OK)
-        out->unknown_collation = column->collation;
+    if (column->collation != NULL) {
+        br_status status = br_parse_collation(binder, column->collation, &collation, err);
+        if (status != BR_OK && status != BR_SQL) return status;
+        if (status != BR_OK) out->unknown_collation = column->collation;
+    }
     out->column = (br_plan_column){.id = binder->next_id++, .name = column->name,
                                    .type = out->base_type, .affinity = column->affinity,
                                    .collation = collation};

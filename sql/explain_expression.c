@@ -115,9 +115,9 @@ static void explain_operator(br_explainer *self, const br_expr *expr)
         br_explain_text(self, "%s", is_second ? second : word);
         explain_operand(self, expr->args[i]);
     }
-    static const char *const collations[] = {"", " COLLATE NOCASE", " COLLATE RTRIM"};
     bool compares = expr->operator_ >= BR_OP_EQ && expr->operator_ <= BR_OP_IS_NOT;
-    if (compares) br_explain_text(self, "%s", collations[expr->collation]);
+    if (!compares || expr->collation == BR_COLLATION_BINARY) return;
+    br_explain_text(self, " COLLATE %s", br_collation_name(expr->collation));
 }
 
 static void explain_case(br_explainer *self, const br_expr *expr)

@@ -364,6 +364,7 @@ struct br_query {
     uint32_t parameter_count;    // of the statement
     uint32_t argument_count;     // parameters behind them, which APPLY nodes set
     bool reads_sources;          // has CALL nodes of SQLite's own tables: see br_exec_bridge.read
+    bool has_collator;           // compares with a collation of the application: texts in full
     uint32_t recursion_count;    // RECURSIVE nodes have indexes below
     uint32_t assumption_count;
     br_query_table *assumptions;
@@ -415,6 +416,8 @@ typedef struct br_sql_catalog {
                           bool *is_volatile_out);
     // Does the application have a function of that name? Then it goes before SQLite's.
     bool (*is_redefined)(void *context, const char *name, uint32_t argument_count);
+    // The application's collation of that name, which lives as long as the plan; *out NULL: none.
+    br_status (*find_collation)(void *context, const char *name, br_collator **out, br_error *err);
     // Runs a condition over the columns of a SCAN node on a sample of its table: for how many of
     // how many rows is it true? False: not known. NULL: there are no samples.
     bool (*sample)(void *context, const br_plan *scan, const br_expr *condition,

@@ -48,12 +48,20 @@ static const char *const queries[] = {
     "SELECT m.name, c.name, t.b FROM sqlite_schema m, pragma_table_info(m.name) c JOIN t ON t.id ="
     " c.cid + 1 WHERE m.type = 'table'",
     "SELECT a, median(c), json_group_array(b ORDER BY id) FROM t GROUP BY rollup(a)",
+    "SELECT count(DISTINCT b COLLATE back) FROM t GROUP BY b COLLATE back ORDER BY b COLLATE back",
 };
+
+static int compare_backward(void *context, br_text left, br_text right)
+{
+    (void)context;
+    return br_text_compare(right, left);
+}
 
 // One failure may hit any of these calls; whatever it was, the next call must work as usual.
 static br_status work_with(br_database *database, br_error *err)
 {
-    br_status first = BR_OK;
+    br_oltp_definition back = {.name = "back", .collation = compare_backward};
+    br_status first = br_database_define(database, &back, err);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         br_statement *statement = NULL;
         br_outcome *outcome = NULL;

@@ -220,14 +220,13 @@ static void test_collations_order_and_compare(void)
         const char *sql, *expected;
     } cases[] = {
         {"SELECT s FROM t WHERE s IS NOT NULL ORDER BY s COLLATE back, id", "b;B;ab;a;"},
-        {"SELECT lower(s), count(*) FROM t GROUP BY s COLLATE back", "NULL|1;b|2;ab|1;a|1;"},
+        {"SELECT lower(s), count(*) FROM t GROUP BY s COLLATE back "
+         "ORDER BY s COLLATE back", "NULL|1;b|2;ab|1;a|1;"},
         {"SELECT count(*) FROM (SELECT DISTINCT s COLLATE back FROM t)", "4;"},
         {"SELECT count(*) FROM t WHERE s = 'AB' COLLATE back", "1;"},
         {"SELECT max(s COLLATE back) FROM t", "a;"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        CHECK_TEXT(answer(db, BRAID_ENGINE_OLTP, cases[i].sql), cases[i].expected);
-        CHECK_TEXT(answer(db, BRAID_ENGINE_AUTO, cases[i].sql), cases[i].expected);
-        CHECK_TEXT(answer(db, BRAID_ENGINE_OLAP, cases[i].sql), "collation 'back' is not native");
+        check_both(db, cases[i].sql, cases[i].expected);
     }
     CHECK_INT(braid_exec(db, "CREATE TABLE c(k TEXT COLLATE back PRIMARY KEY, v) WITHOUT ROWID;"
                              "INSERT INTO c VALUES('x', 1), ('Y', 2); DELETE FROM c WHERE k = 'y'"),

@@ -524,8 +524,8 @@ static void test_bind_reasons_for_what_only_sqlite_runs(void)
                 -1, "RIGHT or FULL JOIN with a table-valued function");
     check_error("SELECT * FROM t, (u JOIN json_each(t.b) j)", BR_UNSUPPORTED, -1,
                 "json_each() over columns outside of its join");
-    check_error("SELECT a FROM t WHERE b = 'x' COLLATE other", BR_UNSUPPORTED, -1,
-                "collation 'other' is not native");
+    check_error("SELECT a FROM t WHERE b = 'x' COLLATE other", BR_SQL, -1,
+                "no such collation sequence: other");
 }
 
 // ---- windows ---------------------------------------------------------------------------------
