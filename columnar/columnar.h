@@ -197,4 +197,39 @@ typedef struct br_scan_request {
     uint32_t column_count;
     const br_scan_filter *filters;  // ANDed; evaluated cheapest and most selective first
     uint32_t filter_count;
+    const bool *bounds;  // not NULL: see br_scan_summary; per column: are its bounds wanted?
     bool no_times;  // TEXT comes as texts, never as DATE or DATETIME
+} br_scan_request;
+
+typedef struct br_scan br_scan;  // the state of one worker
+
+// The request and its filters are borrowed until close.
+BR_CHECKED br_status br_scan_open(const br_table_view *view, const br_scan_request *request,
+                                  uint32_t worker, br_quota *quota, br_scan **scan_out,
+                                  br_error *err);
+void br_scan_close(br_scan *scan);
+// Goes to the start of a chunk (morsel). Zones that no row can pass are skipped.
+BR_CHECKED br_status br_scan_seek(br_scan *scan, uint32_t chunk, br_error *err);
+// The next rows of the chunk that are live and pass all filters, dense, in order; row_count 0 at
+// the end of the chunk. Vectors live until the next call of next or seek; dictionaries and text
+// bytes until the next seek. A vector of only NULLs may be of class BR_NULL whatever was asked for.
+BR_CHECKED br_status br_scan_next(br_scan *scan, br_batch *batch_out, br_error *err);
+// Live rows of the chunk that pass all filters, when that can be told without reading pages. A scan
+// that was somewhere must seek again afterwards.
+bool br_scan_count(br_scan *scan, uint32_t chunk, uint64_t *row_count_out);
+// With request->bounds: rows of the chunk sought that br_scan_next does not hand out, because
+// statistics tell all that is wanted of them: how many there are and how many NULLs, and the exact
+// bounds of columns that want them, which hold nothing but INT or nothing but REAL. The statistics
+// (one per column) live until the next seek.
+typedef struct br_scan_sum {
+    uint64_t row_count;
+    const br_zone_stats *columns;
+} br_scan_sum;
+br_scan_sum br_scan_summary(const br_scan *scan);
+// Cumulative, for EXPLAIN ANALYZE.
+typedef struct br_scan_stats {
+    uint64_t rows_read, rows_passed, zones_read, zones_pruned, pages_loaded, bytes_loaded;
+} br_scan_stats;
+br_scan_stats br_scan_get_stats(const br_scan *scan);
+
+#endif

@@ -1,20 +1,15 @@
 // aggregate_list.c - aggregates that put out all their values: group_concat, json_group_array and
 // json_group_object.
 // SPDX-License-Identifier: Apache-2.0
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/hash.h"
 #include "exec/aggregate_state.h"
+#include "exec/json_text.h"
 #include "exec/keys.h"
 #include "exec/sort.h"
 
-enum {
-    NUMBER_TEXT_MAX = 48,  // an integer, or a real as the bridge writes it
-    TEXT_BYTES_MAX = 1000000000,  // SQLite's limit
-};
+enum { TEXT_BYTES_MAX = 1000000000 };  // SQLite's limit
 
 static br_status no_memory(const br_finish_context *context, br_error *err)
 {
@@ -76,20 +71,6 @@ static br_status remove_duplicates(const br_finish_context *context, const br_ag
     return br_hash_check(context->run, aggregate->collation, err);
 }
 
-static br_text text_of_value(const br_finish_context *context, const br_value *value, char *number)
-{
-    const br_exec_bridge *bridge = &context->run->env->bridge;
-    switch (value->class_) {
-    case BR_TEXT:
-    case BR_BLOB: return value->text;
-    case BR_INT:
-        return br_text_make(number, (uint32_t)snprintf(number, NUMBER_TEXT_MAX, "%" PRId64,
-                                                       value->i64));
-    case BR_REAL: return br_text_make(number, bridge->real_to_text(value->f64, number));
-    default: return br_text_make("", 0);
-    }
-}
-
 static br_status ordered_items(const br_finish_context *context, const br_aggregate *aggregate,
                                const br_concat_list *list, br_concat_item ***items_out,
                                uint64_t *count_out, br_error *err)
@@ -109,8 +90,8 @@ static br_status ordered_items(const br_finish_context *context, const br_aggreg
 
 static bool append_text(const br_finish_context *context, br_buffer *out, const br_value *value)
 {
-    char number[NUMBER_TEXT_MAX];
-    br_text text = text_of_value(context, value, number);
+    char number[BR_NUMBER_TEXT_MAX];
+    br_text text = br_plain_text(&context->run->env->bridge, value, number);
     return br_buffer_append(out, text.data, text.size);
 }
 
@@ -127,59 +108,25 @@ static bool concat_items(const br_finish_context *context, br_concat_item *const
 
 // ---- JSON ------------------------------------------------------------------------------------
 
-// As SQLite 3.40 writes strings.
-static bool append_json_string(br_buffer *out, br_text text)
-{
-    static const char short_escapes[] = "--------btn-fr";
-    bool is_built = br_buffer_append(out, "\"", 1);
-    for (uint32_t i = 0; is_built && i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\')
-            is_built = br_buffer_format(out, "\\%c", c);
-        else if (c >= ' ')
-            is_built = br_buffer_append(out, &text.data[i], 1);
-        else if (c < sizeof short_escapes - 1 && short_escapes[c] != '-')
-            is_built = br_buffer_format(out, "\\%c", short_escapes[c]);
-        else
-            is_built = br_buffer_format(out, "\\u%04x", c);
-    }
-    return is_built && br_buffer_append(out, "\"", 1);
-}
-
-static bool append_json_value(const br_finish_context *context, br_buffer *out,
-                              const br_value *value, bool is_json)
-{
-    if (value->class_ == BR_NULL) return br_buffer_append(out, "null", 4);
-    if (value->class_ != BR_TEXT || is_json) return append_text(context, out, value);
-    return append_json_string(out, value->text);
-}
-
 static br_status check_json(br_concat_item *const *items, uint64_t count, bool is_object,
                             br_error *err)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        const br_value *value = is_object ? &items[i]->separator : &items[i]->value;
-        if (value->class_ == BR_BLOB)
-            return br_fail(err, BR_RUNTIME, "JSON cannot hold BLOB values");
-    }
+    for (uint64_t i = 0; i < count; i++)
+        BR_TRY(br_json_check_value(is_object ? &items[i]->separator : &items[i]->value, err));
     return BR_OK;
 }
 
 static bool json_items(const br_finish_context *context, const br_aggregate *aggregate,
                        br_concat_item *const *items, uint64_t count, br_buffer *out)
 {
-    char number[NUMBER_TEXT_MAX];
+    const br_exec_bridge *bridge = &context->run->env->bridge;
     bool is_object = aggregate->kind == BR_AGG_JSON_OBJECT;
     bool is_built = br_buffer_append(out, is_object ? "{" : "[", 1);
     for (uint64_t i = 0; is_built && i < count && out->size_bytes <= TEXT_BYTES_MAX; i++) {
         const br_value *value = is_object ? &items[i]->separator : &items[i]->value;
-        is_built = i == 0 || br_buffer_append(out, ",", 1);
-        const br_value *key = is_object ? &items[i]->value : NULL;
-        if (is_object && key->class_ != BR_NULL)  // SQLite writes nothing for NULL
-            is_built =
-                is_built && append_json_string(out, text_of_value(context, key, number));
-        if (is_object) is_built = is_built && br_buffer_append(out, ":", 1);
-        is_built = is_built && append_json_value(context, out, value, aggregate->is_json);
+        is_built = (i == 0 || br_buffer_append(out, ",", 1)) &&
+                   (!is_object || br_json_put_key(out, bridge, &items[i]->value)) &&
+                   br_json_put(out, bridge, value, aggregate->is_json);
     }
     return is_built && br_buffer_append(out, is_object ? "}" : "]", 1);
 }

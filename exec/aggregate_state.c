@@ -235,7 +235,15 @@ static br_status update_first(const br_state_spec *spec, br_state_array *array,
     return spec->kind == BR_STATE_LAST ? br_state_keep_values(array, rows, err) : BR_OK;
 }
 
-// As SQLite loads bare columns: with each new best, and with each row while all are NULL.
+static bool row_passes(const br_state_spec *spec, const br_state_rows *rows, uint32_t row)
+{
+    if (spec->filter == BR_STATE_NO_ARG) return true;
+    br_value value = br_vector_value(&rows->vectors[spec->filter], row, rows->scratch);
+    return br_value_truth(&value) == 1;
+}
+
+// As SQLite loads bare columns: with each new best, and with each row while all are NULL. Of rows
+// that the filter leaves out only the first counts, as long as no other does.
 static br_status update_arg_best(const br_state_spec *spec, br_state_array *array,
                                  const br_state_rows *rows, br_error *err)
 {
@@ -243,12 +251,16 @@ static br_status update_arg_best(const br_state_spec *spec, br_state_array *arra
     for (uint32_t i = 0; i < rows->row_count; i++) {
         br_arg_best *state = &states[br_state_group(rows, i)];
         br_value order = br_vector_value(&rows->vectors[spec->second_arg], i, rows->scratch);
+        bool passes = row_passes(spec, rows, i);
+        if (!passes && state->has_value) continue;
+        if (!passes) order = br_value_null();
         if (state->best.class_ != BR_NULL &&
             (order.class_ == BR_NULL || !br_state_is_better(spec, &order, &state->best)))
             continue;
         state->best = order;
         state->value = br_vector_value(&rows->vectors[spec->arg], i, rows->scratch);
         state->has_value = true;
+        state->has_passed = passes;
         BR_TRY(br_state_keep_value(rows, &state->best, err));
         BR_TRY(br_state_keep_value(rows, &state->value, err));
     }
@@ -345,7 +357,7 @@ br_status br_state_update(const br_state_spec *spec, br_state_array *array,
 {
     br_state_rows kept;
     const br_state_rows *rows = all_rows;
-    if (spec->filter != BR_STATE_NO_ARG) {
+    if (spec->filter != BR_STATE_NO_ARG && spec->kind != BR_STATE_ARG_BEST) {
         BR_TRY(filter_rows(spec, all_rows, &kept, err));
         rows = &kept;
         if (kept.row_count == 0) return BR_OK;
@@ -409,7 +421,8 @@ static void merge_one(const br_state_spec *spec, void *item, uint8_t *flag, cons
         const br_arg_best *state = from;
         br_arg_best *best = item;
         bool is_new = state->best.class_ == BR_NULL
-                          ? best->best.class_ == BR_NULL
+                          ? best->best.class_ == BR_NULL &&
+                                (!best->has_value || state->has_passed)
                           : br_state_is_better(spec, &state->best, &best->best);
         if (state->has_value && is_new) *best = *state;
         break;

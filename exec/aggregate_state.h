@@ -55,6 +55,7 @@ enum {  // flags of BEST_TEXT
 typedef struct br_arg_best {
     br_value value, best;  // best is BR_NULL as long as every ordering value was
     bool has_value;
+    bool has_passed;  // the filter lets the row through that it is from
 } br_arg_best;
 
 typedef struct br_concat_item {

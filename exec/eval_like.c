@@ -18,7 +18,7 @@ typedef struct like_pattern {
     bool has_pieces;        // the rest is filled in
     bool open_start, open_end;  // begins, ends with a wildcard
     uint32_t piece_count;
-    br_text *pieces;        // between wildcards; in lower case for LIKE
+    br_text *pieces;        // between wildcards; in lower case if case does not matter
     const char *bytes;      // of all pieces
     char *letter_bits;      // for each of them 0x20 when it is a letter whose case does not matter
 } like_pattern;
@@ -28,7 +28,8 @@ static br_pattern_style style_of(const br_node *node)
     bool is_like = node->operator_ == BR_OP_LIKE;
     return (br_pattern_style){.matches_all = is_like ? '%' : '*',
                               .matches_one = is_like ? '_' : '?',
-                              .is_like = is_like};
+                              .is_like = is_like,
+                              .folds_case = is_like && node->collation == BR_COLLATION_NOCASE};
 }
 
 // False when it is not one character.
@@ -105,11 +106,11 @@ static br_status cut_pieces(like_pattern *like, br_arena *arena, br_error *err)
         } else if (is_special) {
             return BR_OK;
         }
-        *end++ = style->is_like ? fold((char)c) : (char)c;
+        *end++ = style->folds_case ? fold((char)c) : (char)c;
     }
     if (end > piece) like->pieces[like->piece_count++] =
                          br_text_make(piece, (uint32_t)(end - piece));
-    for (const char *at = bytes; style->is_like && at < end; at++) {
+    for (const char *at = bytes; style->folds_case && at < end; at++) {
         if (*at >= 'a' && *at <= 'z') like->letter_bits[at - bytes] = 0x20;
     }
     like->open_end = is_wild;
@@ -173,7 +174,7 @@ static bool match_pieces(const like_pattern *like, const br_exec_kernels *kernel
     uint32_t last = like->open_end ? count : count - 1;
     for (uint32_t i = first; i < last; i++) {
         br_text piece = like->pieces[i];
-        at = like->style.is_like
+        at = like->style.folds_case
                  ? kernels->find_bytes_nocase(bytes, size, at, piece.data, piece.size)
                  : kernels->find_bytes(bytes, size, at, piece.data, piece.size);
         if (at == size) return false;

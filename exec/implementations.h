@@ -108,7 +108,8 @@ uint32_t br_utf8_read(const char **at_inout, const char *end);
 
 typedef struct br_pattern_style {
     uint32_t matches_all, matches_one, escape;  // characters; 0: none
-    bool is_like;  // ASCII case does not matter and there are no [sets]
+    bool is_like;      // there are no [sets]
+    bool folds_case;   // ASCII case does not matter
 } br_pattern_style;
 bool br_pattern_matches(const br_pattern_style *style, br_text pattern, br_text text);
 

@@ -74,8 +74,6 @@ static br_status put_call(writer *self, const br_expr *expr, bool is_lazy, br_er
 {
     bool compares = expr->function == BR_FN_MIN || expr->function == BR_FN_MAX ||
                     expr->function == BR_FN_NULLIF;
-    if (compares && expr->collation != BR_COLLATION_BINARY)
-        return br_fail(err, BR_UNSUPPORTED, "%s() of JSON with a collation", expr->function_name);
     self->call->is_volatile = self->call->is_volatile || expr->is_volatile;
     BR_TRY(put_name(self, expr->function_name, err));
     BR_TRY(put(self, "(", err));
@@ -83,6 +81,9 @@ static br_status put_call(writer *self, const br_expr *expr, bool is_lazy, br_er
         if (i > 0) BR_TRY(put(self, ",", err));
         bool is_later = expr->function == BR_FN_COALESCE && i > 0;
         BR_TRY(write_expr(self, expr->args[i], is_lazy || is_later, err));
+        if (i > 0 || !compares || expr->collation == BR_COLLATION_BINARY) continue;
+        BR_TRY(put(self, " COLLATE ", err));
+        BR_TRY(put_name(self, br_collation_name(expr->collation), err));
     }
     return put(self, ")", err);
 }

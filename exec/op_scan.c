@@ -211,3 +211,14 @@ br_status br_produce_scan(br_pipeline *pipeline, const br_plan *plan, br_stage *
     source->request.filters = filters.filters;
     source->request.filter_count = filters.filter_count;
     source->request.no_times = run->expr_env.no_times;
+    if (filters.residual == NULL) source->request.bounds = plan->scan.bounds;
+    if (filters.residual != NULL) {
+        br_layout layout = {.column_count = source->request.column_count, .column_ids = ids};
+        BR_TRY(br_program_compile(&filters.residual, 1, &layout, &run->expr_env, run->arena,
+                                  &source->residual, err));
+    }
+    run->delta_rows += br_table_view_delta_rows(view);
+    br_node_figures *figures = br_run_figures(run, 0, run->node);
+    if (figures != NULL) figures->delta_rows += br_table_view_delta_rows(view);
+    return br_pipeline_add_branch(pipeline, &source->base, next, err);
+}

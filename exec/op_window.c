@@ -241,7 +241,8 @@ static br_status find_included(br_window_node *node, br_window_job *job, uint32_
                                uint32_t worker, br_error *err)
 {
     uint32_t row_count = node->rows.row_count;
-    const br_vector *arg = job->arg_count > 0 ? &job->args[0] : NULL;
+    bool has_arg = job->arg_count > 0 && !br_window_is_json(job->call);
+    const br_vector *arg = has_arg ? &job->args[0] : NULL;
     bool has_nulls = arg != NULL && (arg->class_ == BR_NULL || arg->class_ == BR_ANY ||
                                      arg->validity != NULL);
     if (!has_nulls && filter == BR_WINDOW_NO_COLUMN) return BR_OK;

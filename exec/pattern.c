@@ -37,7 +37,7 @@ static uint32_t fold(uint32_t c)
 
 static bool is_same(const br_pattern_style *style, uint32_t left, uint32_t right)
 {
-    return left == right || (style->is_like && left < 0x80 && fold(left) == fold(right));
+    return left == right || (style->folds_case && left < 0x80 && fold(left) == fold(right));
 }
 
 // Behind a wildcard: tries every place where character c, which the pattern wants next, occurs.

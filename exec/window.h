@@ -23,6 +23,7 @@
 #define BR_EXEC_WINDOW_H
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "exec/rows.h"
 #include "exec/sort.h"
 
@@ -164,6 +165,20 @@ br_status br_window_concat(br_window_work *work, br_error *err);
 // is kept between blocks lies in `arena`. What `keep` got for a block must outlive the next one.
 BR_CHECKED br_status br_window_slide_new(br_window_work *work, br_arena *arena, br_error *err);
 BR_CHECKED br_status br_window_slide_block(br_window_work *work, br_error *err);
+
+// One of the aggregates that give JSON: they take in NULLs.
+static inline bool br_window_is_json(const br_window_call *call)
+{
+    return call->function == BR_WINDOW_AGGREGATE && (call->aggregate.kind == BR_AGG_JSON_ARRAY ||
+                                                     call->aggregate.kind == BR_AGG_JSON_OBJECT);
+}
+static inline const char *br_window_brackets(const br_window_call *call)
+{
+    return call->aggregate.kind == BR_AGG_JSON_OBJECT ? "{}" : "[]";
+}
+// Puts what the row adds to them into `out`; *is_blob_out: nothing, JSON cannot hold it.
+BR_CHECKED br_status br_window_put_json(const br_window_work *work, uint32_t row, br_buffer *out,
+                                        bool *is_blob_out, br_error *err);
 
 // Value of an argument, which may be CONST.
 static inline br_value br_window_argument(const br_window_job *job, uint32_t arg, uint32_t row,

@@ -24,7 +24,9 @@ br_status br_window_evaluate(br_window_work *work, br_error *err)
     case BR_AGG_AVG: return br_window_sum(work, err);
     case BR_AGG_MIN:
     case BR_AGG_MAX: return br_window_best(work, err);
-    case BR_AGG_GROUP_CONCAT: return br_window_concat(work, err);
+    case BR_AGG_GROUP_CONCAT:
+    case BR_AGG_JSON_ARRAY:
+    case BR_AGG_JSON_OBJECT: return br_window_concat(work, err);
     default: return br_fail(err, BR_INTERNAL, "aggregate %d over a window",
                             (int)call->aggregate.kind);
     }
@@ -39,7 +41,9 @@ static br_window_result_kind aggregate_result(const br_window_job *job)
     case BR_AGG_COUNT: return BR_WINDOW_INTS;
     case BR_AGG_MIN:
     case BR_AGG_MAX: return BR_WINDOW_PICKS;
-    case BR_AGG_GROUP_CONCAT: return BR_WINDOW_TEXTS;
+    case BR_AGG_GROUP_CONCAT:
+    case BR_AGG_JSON_ARRAY:
+    case BR_AGG_JSON_OBJECT: return BR_WINDOW_TEXTS;
     case BR_AGG_SUM:
         if (job->args[0].class_ == BR_INT) return BR_WINDOW_INTS;
         return job->args[0].class_ == BR_REAL || job->args[0].class_ == BR_NULL ? BR_WINDOW_REALS

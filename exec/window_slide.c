@@ -57,7 +57,7 @@ static bool is_included(const br_window_work *work, uint32_t row)
                                                work->scratch);
         is_in = br_value_truth(&value) == 1;
     }
-    if (is_in && job->arg_count > 0)
+    if (is_in && job->arg_count > 0 && !br_window_is_json(job->call))
         is_in = br_window_argument(job, 0, row, work->scratch).class_ != BR_NULL;
     br_arena_rewind(work->scratch, mark);
     return is_in;
@@ -281,7 +281,7 @@ static br_status slide_bests(const br_window_work *work, uint32_t at, br_error *
     return BR_OK;
 }
 
-// ---- group_concat ----------------------------------------------------------------------------
+// ---- group_concat and JSON --------------------------------------------------------------------
 
 // Moves the text to where there is room for more; what was put out stays where it is.
 static br_status make_room(const br_window_work *work, size_t added, br_error *err)
@@ -307,6 +307,19 @@ static br_status append(const br_window_work *work, br_text text, br_error *err)
     return BR_OK;
 }
 
+static br_status append_json(const br_window_work *work, uint32_t row, br_error *err)
+{
+    br_buffer json = {0};
+    bool is_blob;
+    br_status status = br_window_put_json(work, row, &json, &is_blob, err);
+    if (status == BR_OK && is_blob)
+        status = br_fail(err, BR_RUNTIME, "JSON cannot hold BLOB values");
+    if (status == BR_OK)
+        status = append(work, br_text_make(json.bytes, (uint32_t)json.size_bytes), err);
+    br_buffer_release(&json);
+    return status;
+}
+
 static br_status append_row(const br_window_work *work, uint32_t row, br_error *err)
 {
     const br_window_job *job = work->job;
@@ -314,14 +327,18 @@ static br_status append_row(const br_window_work *work, uint32_t row, br_error *
     br_arena_mark mark = br_arena_get_mark(work->scratch);
     br_text separator = br_text_make(",", 1);
     if (work->slide->joined.count++ > 0) {
-        if (job->arg_count > 1) {
+        if (job->arg_count > 1 && !br_window_is_json(job->call)) {
             br_value value = br_window_argument(job, 1, row, work->scratch);
             separator = br_value_to_text(&value, bridge, work->scratch);
         }
         BR_TRY(append(work, separator, err));
     }
-    br_value value = br_window_argument(job, 0, row, work->scratch);
-    BR_TRY(append(work, br_value_to_text(&value, bridge, work->scratch), err));
+    if (br_window_is_json(job->call)) {
+        BR_TRY(append_json(work, row, err));
+    } else {
+        br_value value = br_window_argument(job, 0, row, work->scratch);
+        BR_TRY(append(work, br_value_to_text(&value, bridge, work->scratch), err));
+    }
     br_arena_rewind(work->scratch, mark);
     return BR_OK;
 }
@@ -356,6 +373,32 @@ static br_status join_frame(const br_window_work *work, uint32_t i, br_error *er
         joined->starts[p] = frames->starts[p][i];
         joined->ends[p] = frames->ends[p][i];
         BR_TRY(append_rows(work, joined->starts[p], joined->ends[p], err));
+    }
+    return BR_OK;
+}
+
+// The joined values in brackets.
+static br_status put_brackets(const br_window_work *work, br_text *out, br_error *err)
+{
+    const joined_text *joined = &work->slide->joined;
+    const char *brackets = br_window_brackets(work->job->call);
+    char *bytes = br_arena_alloc(work->keep, joined->size + 2, 1);
+    if (bytes == NULL) return br_window_no_memory(work, err);
+    bytes[0] = brackets[0];
+    if (joined->size > 0) memcpy(bytes + 1, joined->bytes, joined->size);
+    bytes[joined->size + 1] = brackets[1];
+    *out = br_text_make(bytes, (uint32_t)joined->size + 2);
+    return BR_OK;
+}
+
+static br_status slide_json(const br_window_work *work, uint32_t at, br_error *err)
+{
+    const br_window_result *result = &work->job->result;
+    if (work->slide->joined.has_text) BR_TRY(make_room(work, 0, err));
+    for (uint32_t i = 0; i < work->frames->count; i++) {
+        BR_TRY(join_frame(work, i, err));
+        BR_TRY(put_brackets(work, &result->texts[at + i], err));
+        result->is_valid[at + i] = true;
     }
     return BR_OK;
 }
@@ -400,6 +443,8 @@ static br_status slide_aggregate(br_window_work *work, br_error *err)
     case BR_AGG_MIN:
     case BR_AGG_MAX: return slide_bests(work, at, err);
     case BR_AGG_GROUP_CONCAT: return slide_texts(work, at, err);
+    case BR_AGG_JSON_ARRAY:
+    case BR_AGG_JSON_OBJECT: return slide_json(work, at, err);
     default: return slide_sums(work, at, err);
     }
 }

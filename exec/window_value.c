@@ -137,9 +137,5 @@ br_status br_window_value(br_window_work *work, br_error *err)
     uint32_t *out = job->result.picks + (work->block - job->result.base);
     if (job->call->function == BR_WINDOW_LAG || job->call->function == BR_WINDOW_LEAD)
         return pick_neighbours(work, out, err);
-    // There SQLite takes the number from the rows of the frame, one after the other.
-    if (job->call->function == BR_WINDOW_NTH_VALUE && job->args[1].kind != BR_VECTOR_CONST &&
-        job->call->frame.exclude != BR_EXCLUDE_NO_OTHERS)
-        return br_fail(err, BR_UNSUPPORTED, "nth_value of a varying number with EXCLUDE");
     return pick_from_frames(work, out, err);
 }

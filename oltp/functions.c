@@ -75,6 +75,7 @@ static shared_definition *definition_new(const br_oltp_definition *given)
 
 static bool replaces(const br_oltp_definition *later, const br_oltp_definition *earlier)
 {
+    if (later->is_like || earlier->is_like) return later->is_like && earlier->is_like;
     bool same_kind = (later->collation != NULL) == (earlier->collation != NULL);
     return same_kind && strcasecmp(later->name, earlier->name) == 0 &&
            (later->collation != NULL || later->argument_count == earlier->argument_count);
@@ -169,13 +170,40 @@ bool br_oltp_functions_has(br_oltp_functions *functions, const char *name, uint3
     br_lock_take(&functions->lock);
     for (uint32_t i = 0; i < functions->count && !is_found; i++) {
         const shared_definition *item = functions->items[i];
-        if (item == NULL || item->given.collation != NULL) continue;
+        if (item == NULL || item->given.collation != NULL || item->given.is_like) continue;
         bool fits = item->given.argument_count < 0 ||
                     item->given.argument_count == (int32_t)argument_count;
         is_found = fits && strcasecmp(item->given.name, name) == 0;
     }
     br_lock_give(&functions->lock);
     return is_found;
+}
+
+bool br_oltp_functions_like_is_case_sensitive(br_oltp_functions *functions)
+{
+    if (br_oltp_functions_generation(functions) == 0) return false;
+    bool is_sensitive = false;
+    br_lock_take(&functions->lock);
+    for (uint32_t i = 0; i < functions->count; i++) {
+        const shared_definition *item = functions->items[i];
+        if (item != NULL && item->given.is_like) is_sensitive = item->given.is_case_sensitive;
+    }
+    br_lock_give(&functions->lock);
+    return is_sensitive;
+}
+
+br_status br_oltp_functions_note_like(br_oltp_functions *functions, br_oltp *writer,
+                                      bool *is_told_out, br_error *err)
+{
+    int64_t ignores_case;
+    *is_told_out = !br_oltp_functions_has(functions, "like", 2) &&
+                   !br_oltp_functions_has(functions, "like", 3);
+    if (!*is_told_out) return BR_OK;  // the pragma may have replaced it, or not have run at all
+    BR_TRY(br_oltp_query_int(writer, "SELECT 'a' LIKE 'A'", 0, &ignores_case, err));
+    bool is_sensitive = ignores_case == 0;
+    if (is_sensitive == br_oltp_functions_like_is_case_sensitive(functions)) return BR_OK;
+    br_oltp_definition like = {.name = "like", .is_like = true, .is_case_sensitive = is_sensitive};
+    return br_oltp_functions_add(functions, &like, err);
 }
 
 void *br_oltp_collation_take(br_oltp_functions *functions, const char *name)
@@ -281,6 +309,12 @@ static int define(sqlite3 *handle, shared_definition *definition)
                                                call_collation, definition_drop);
         if (code != SQLITE_OK) definition_drop(definition);  // unlike for functions, it is ours
         return code;
+    }
+    if (given->is_like) {
+        definition_drop(definition);
+        return sqlite3_exec(handle, given->is_case_sensitive ? "PRAGMA case_sensitive_like = 1"
+                                                             : "PRAGMA case_sensitive_like = 0",
+                            NULL, NULL, NULL);
     }
     int flags = SQLITE_UTF8 | (given->is_deterministic ? SQLITE_DETERMINISTIC : 0);
     return sqlite3_create_function_v2(handle, given->name, given->argument_count, flags,

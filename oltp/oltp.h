@@ -109,6 +109,8 @@ typedef struct br_oltp_definition {
     int32_t argument_count;       // -1: any number; of a function
     bool is_deterministic;        // of a function
     bool is_thread_safe;          // false: calls are made one at a time
+    bool is_like;                 // SQLite's own like(), which LIKE calls
+    bool is_case_sensitive;       // with is_like
     br_oltp_function_code function;    // one of the two; both NULL: the name is taken back, as a
     br_oltp_collation_code collation;  // function
     void *context;
@@ -126,6 +128,11 @@ uint32_t br_oltp_functions_generation(const br_oltp_functions *functions);
 // taken back still hides SQLite's.
 bool br_oltp_functions_has(br_oltp_functions *functions, const char *name,
                            uint32_t argument_count);
+// After PRAGMA case_sensitive_like, which br_oltp_functions_note_like tells of.
+bool br_oltp_functions_like_is_case_sensitive(br_oltp_functions *functions);
+// To be called when that pragma may have run on the writer. False: it cannot be told what LIKE is.
+BR_CHECKED br_status br_oltp_functions_note_like(br_oltp_functions *functions, br_oltp *writer,
+                                                 bool *is_told_out, br_error *err);
 // The collation of that name, held: texts are compared with br_oltp_collate, until it is dropped.
 // NULL: there is none.
 void *br_oltp_collation_take(br_oltp_functions *functions, const char *name);

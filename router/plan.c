@@ -58,6 +58,8 @@ static br_status statement_make_plan(br_statement *statement, const br_snapshot 
         .parameter_masks = statement->parameter_masks,
         .parameter_count = statement->ast.parameter_count,
         .checked_arithmetic = statement->checked_arithmetic,
+        .like_is_case_sensitive =
+            br_oltp_functions_like_is_case_sensitive(statement->database->functions),
         .optimize = !statement->database->plans_plainly,
     };
     br_error problem;

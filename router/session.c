@@ -54,8 +54,12 @@ void br_writer_note_session(br_database *database, const char *sql)
     old = database->temporary_names;
     database->temporary_names = names;
     br_lock_give(&database->cache_lock);
-    // When SQLite does not tell, there may be anything; a dialect stays.
-    if (status != BR_OK || strcasestr(sql, dialect) != NULL)
+    bool is_told = true;
+    if (status == BR_OK && strcasestr(sql, dialect) != NULL)
+        status = br_oltp_functions_note_like(database->functions, database->writer, &is_told,
+                                             &ignored);
+    // When SQLite does not tell, there may be anything.
+    if (status != BR_OK || !is_told)
         atomic_store_explicit(&database->session_alone, true, memory_order_relaxed);
     bool bound = status != BR_OK || attached > 0 || names.size_bytes > 0 ||
                  atomic_load_explicit(&database->session_alone, memory_order_relaxed);

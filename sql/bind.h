@@ -250,6 +250,9 @@ br_expr *br_apply_affinity(br_arena *arena, br_expr *expr, br_affinity affinity)
 // A row value, a subquery of several columns, or the one item of any other expression.
 BR_CHECKED br_status br_bind_row(br_scope *scope, const br_ast *ast, br_bound **items_out,
                                  uint32_t *count_out, br_error *err);
+// May values of each side be numbers and some be texts, where TEXT affinity makes numbers text only
+// beside a text? br_bind_compare decides value by value.
+bool br_compare_is_mixed(const br_expr *left, const br_expr *right, br_affinity affinity);
 // Applies the comparison affinity to both sides, in place.
 BR_CHECKED br_status br_compare_prepare(br_scope *scope, br_expr **left, br_expr **right,
                                         br_affinity affinity, br_error *err);
@@ -271,10 +274,12 @@ BR_CHECKED br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bou
                                       br_error *err);
 // A call of a known function over bound arguments.
 BR_CHECKED br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name,
-                                  const br_bound *args, uint32_t arg_count, br_bound *out,
+                                  br_bound *args, uint32_t arg_count, br_bound *out,
                                   br_error *err);
 // Does the application have a function of that name? Then it goes before SQLite's.
 bool br_is_redefined(const br_binder *binder, const char *name, uint32_t arg_count);
+// The type and the like of a LIKE or GLOB whose arguments are there.
+void br_like_finish(const br_scope *scope, br_expr *expr);
 // Does the expression call an aggregate function (not inside subqueries)?
 bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast);
 BR_CHECKED br_status br_aggregate_check_count(const br_ast *ast, br_aggregate_kind kind,
@@ -317,9 +322,13 @@ BR_CHECKED br_status br_grouping_value(br_scope *scope, const br_grouping_source
 
 // json.c
 br_json_kind br_function_json(const char *name);  // of what the function returns
-// Refuses a function that looks at marks when an argument's may or may not be there.
-BR_CHECKED br_status br_json_check(const char *name, const br_bound *args, uint32_t arg_count,
-                                   br_error *err);
+// For a function that looks at marks: lets values of json_each() tell their own, and refuses what
+// may or may not be marked.
+BR_CHECKED br_status br_json_settle(br_scope *scope, const br_ast *ast, const char *name,
+                                    br_bound *args, uint32_t arg_count, br_error *err);
+// The same for the value of a JSON aggregate, and whether it is JSON already.
+BR_CHECKED br_status br_json_aggregate(br_scope *scope, const br_ast *ast,
+                                       br_aggregate *aggregate, br_error *err);
 
 // functions.c
 const br_function_info *br_function_find(const char *name);

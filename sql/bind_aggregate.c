@@ -98,7 +98,7 @@ bool br_aggregate_equal(const br_aggregate *left, const br_aggregate *right)
     return same;
 }
 
-// SQLite marks its JSON aggregates' values, and min() and bare columns keep a mark or not.
+// SQLite marks its JSON aggregates' values, and min() and bare columns keep the mark.
 static br_json_kind json_of(const br_aggregate *aggregate)
 {
     if (aggregate->kind == BR_AGG_JSON_ARRAY || aggregate->kind == BR_AGG_JSON_OBJECT)
@@ -106,8 +106,7 @@ static br_json_kind json_of(const br_aggregate *aggregate)
     bool passes = aggregate->kind == BR_AGG_MIN || aggregate->kind == BR_AGG_MAX ||
                   aggregate->kind == BR_AGG_FIRST || aggregate->kind == BR_AGG_ARG_MIN ||
                   aggregate->kind == BR_AGG_ARG_MAX;
-    bool may_be = passes && br_expr_json(aggregate->args[0]) != BR_JSON_NOT;
-    return may_be ? BR_JSON_MAYBE : BR_JSON_NOT;
+    return passes ? br_expr_json(aggregate->args[0]) : BR_JSON_NOT;
 }
 
 // The column of the aggregate, which is added unless the query has it already.
@@ -168,14 +167,9 @@ void br_aggregate_simplify(br_aggregate *aggregate)
 static br_status complete(br_scope *scope, const br_ast *ast, br_aggregate *aggregate,
                           br_error *err)
 {
-    const br_expr *value = aggregate->args[aggregate->kind == BR_AGG_JSON_OBJECT ? 1 : 0];
     switch (aggregate->kind) {
     case BR_AGG_JSON_ARRAY:
-    case BR_AGG_JSON_OBJECT:
-        if (br_expr_json(value) == BR_JSON_MAYBE)
-            return br_fail(err, BR_UNSUPPORTED, "%s() of what may be JSON or text", ast->name);
-        aggregate->is_json = br_expr_json(value) == BR_JSON_ALWAYS;
-        break;
+    case BR_AGG_JSON_OBJECT: BR_TRY(br_json_aggregate(scope, ast, aggregate, err)); break;
     case BR_AGG_QUANTILE:
         if (aggregate->arg_count == 1)
             aggregate->args[aggregate->arg_count++] =
@@ -300,8 +294,6 @@ static br_status order_bare_columns(br_scope *scope, br_error *err)
         if (!item->is_bare && is_extreme) extreme = &item->aggregate;
     }
     if (extreme == NULL || !has_bare) return BR_OK;
-    if (extreme->filter != NULL)
-        return br_fail(err, BR_UNSUPPORTED, "bare column beside min() or max() with FILTER");
     for (uint32_t i = 0; i < scope->aggregate_count; i++) {
         br_bound_aggregate *item = &scope->aggregates[i];
         if (!item->is_bare) continue;
@@ -310,6 +302,9 @@ static br_status order_bare_columns(br_scope *scope, br_error *err)
         item->aggregate.args[1] = br_expr_clone(scope->binder->arena, extreme->args[0]);
         BR_NEED(item->aggregate.args[1], err);
         item->aggregate.collation = extreme->collation;
+        if (extreme->filter == NULL) continue;
+        item->aggregate.filter = br_expr_clone(scope->binder->arena, extreme->filter);
+        BR_NEED(item->aggregate.filter, err);
     }
     return BR_OK;
 }

@@ -105,8 +105,6 @@ br_status br_compare_prepare(br_scope *scope, br_expr **left, br_expr **right,
     if (affinity == BR_AFFINITY_TEXT) {
         // SQLite converts numbers only when the other value is text.
         if (((left_mask | right_mask) & BR_MASK_TEXT) == 0) return BR_OK;
-        if ((left_mask & mask_number) != 0 && (right_mask & mask_number) != 0)
-            return br_fail(err, BR_UNSUPPORTED, "comparison of mixed values with text affinity");
     }
     *left = br_apply_affinity(arena, *left, affinity);
     BR_NEED(*left, err);
@@ -122,16 +120,84 @@ static br_collation_source explicit_only(const br_bound *left, const br_bound *r
     return is_explicit ? BR_COLLATED_EXPLICIT : BR_COLLATED_NOT;
 }
 
+static br_status compare_as(br_scope *scope, br_operator operator_, const br_bound *left,
+                            const br_bound *right, br_affinity affinity, br_expr **out,
+                            br_error *err)
+{
+    br_expr *l = left->expr, *r = right->expr;
+    BR_TRY(br_compare_prepare(scope, &l, &r, affinity, err));
+    *out = br_expr_operator(scope->binder->arena, operator_, l, r);
+    BR_NEED(*out, err);
+    (*out)->collation = br_bound_collation(left, right);
+    return BR_OK;
+}
+
+bool br_compare_is_mixed(const br_expr *left, const br_expr *right, br_affinity affinity)
+{
+    unsigned left_mask = left->type.class_mask, right_mask = right->type.class_mask;
+    return affinity == BR_AFFINITY_TEXT && ((left_mask | right_mask) & BR_MASK_TEXT) != 0 &&
+           (left_mask & mask_number) != 0 && (right_mask & mask_number) != 0;
+}
+
+// typeof(a) = 'text' OR typeof(b) = 'text'
+static br_status has_text(br_scope *scope, const br_expr *const *sides, br_expr **out,
+                          br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    br_expr *each[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        br_expr *type = br_expr_new(arena, BR_EXPR_FUNCTION, 1);
+        br_expr *text = br_expr_const(arena, br_value_text(br_text_make("text", 4)));
+        BR_NEED(type, err);
+        BR_NEED(text, err);
+        type->args[0] = br_expr_clone(arena, sides[i]);
+        BR_NEED(type->args[0], err);
+        type->function = BR_FN_TYPEOF;
+        type->function_name = "typeof";
+        type->can_fail = sides[i]->can_fail;
+        type->type = br_function_type(BR_FN_TYPEOF, "typeof", type->args, 1);
+        each[i] = br_expr_operator(arena, BR_OP_EQ, type, text);
+        BR_NEED(each[i], err);
+    }
+    *out = br_expr_operator(arena, BR_OP_OR, each[0], each[1]);
+    BR_NEED(*out, err);
+    return BR_OK;
+}
+
+// Where a number may meet a text as well as a number, each pair of values decides: CASE WHEN one of
+// them is text THEN as texts ELSE as they are END.
+static br_status compare_mixed(br_scope *scope, br_operator operator_, const br_bound *left,
+                               const br_bound *right, br_expr **out, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    const br_expr *sides[] = {left->expr, right->expr};
+    br_expr *either = br_expr_new(arena, BR_EXPR_CASE, 3);
+    BR_NEED(either, err);
+    BR_TRY(has_text(scope, sides, &either->args[0], err));
+    for (uint32_t i = 1; i < 3; i++) {
+        br_bound l = *left, r = *right;
+        l.expr = br_expr_clone(arena, left->expr);
+        r.expr = br_expr_clone(arena, right->expr);
+        BR_NEED(l.expr, err);
+        BR_NEED(r.expr, err);
+        br_affinity affinity = i == 1 ? BR_AFFINITY_TEXT : BR_AFFINITY_NONE;
+        BR_TRY(compare_as(scope, operator_, &l, &r, affinity, &either->args[i], err));
+    }
+    either->can_fail = left->expr->can_fail || right->expr->can_fail;
+    either->type = br_function_type(BR_FN_IIF, "iif", either->args, 3);
+    *out = either;
+    return BR_OK;
+}
+
 br_status br_bind_compare(br_scope *scope, br_operator operator_, br_bound left, br_bound right,
                           br_bound *out, br_error *err)
 {
     br_affinity affinity = br_compare_affinity(left.expr->affinity, right.expr->affinity);
-    br_collation collation = br_bound_collation(&left, &right);
-    BR_TRY(br_compare_prepare(scope, &left.expr, &right.expr, affinity, err));
-    br_expr *expr = br_expr_operator(scope->binder->arena, operator_, left.expr, right.expr);
-    BR_NEED(expr, err);
-    expr->collation = collation;
-    *out = (br_bound){expr, collation, explicit_only(&left, &right)};
+    br_expr *expr;
+    if (br_compare_is_mixed(left.expr, right.expr, affinity))
+        BR_TRY(compare_mixed(scope, operator_, &left, &right, &expr, err));
+    else BR_TRY(compare_as(scope, operator_, &left, &right, affinity, &expr, err));
+    *out = (br_bound){expr, br_bound_collation(&left, &right), explicit_only(&left, &right)};
     return BR_OK;
 }
 
@@ -313,7 +379,8 @@ br_status br_bind_between(br_scope *scope, const br_ast *ast, br_bound *out, br_
     BR_TRY(br_bind_compare(scope, BR_OP_LE, copy, high, &below, err));
     br_expr *expr = br_expr_operator(arena, BR_OP_AND, above.expr, below.expr);
     BR_NEED(expr, err);
-    bool alike = above.collation == below.collation &&
+    bool alike = above.expr->kind == BR_EXPR_OPERATOR && below.expr->kind == BR_EXPR_OPERATOR &&
+                 above.collation == below.collation &&
                  br_expr_equal(above.expr->args[0], below.expr->args[0]);
     if (alike) {
         expr->operator_ = BR_OP_BETWEEN;
@@ -353,15 +420,11 @@ static br_status in_elements(br_scope *scope, const br_ast *ast, br_bound left, 
 {
     br_affinity affinity = left.expr->affinity;
     bool nullable = (left.expr->type.class_mask & BR_MASK_NULL) != 0;
-    bool left_numbers = (left.expr->type.class_mask & mask_number) != 0;
     expr->args[0] = br_apply_affinity(scope->binder->arena, left.expr, affinity);
     BR_NEED(expr->args[0], err);
     expr->can_fail = left.expr->can_fail;
     for (uint32_t i = 1; i < ast->arg_count; i++) {
         br_expr *element = expr->args[i];
-        bool numbers = (element->type.class_mask & mask_number) != 0;
-        if (affinity == BR_AFFINITY_TEXT && left_numbers && numbers)
-            return br_fail(err, BR_UNSUPPORTED, "IN of mixed values with text affinity");
         nullable = nullable || (element->type.class_mask & BR_MASK_NULL) != 0;
         expr->can_fail = expr->can_fail || element->can_fail;
         expr->args[i] = br_apply_affinity(scope->binder->arena, element, affinity);
@@ -369,6 +432,35 @@ static br_status in_elements(br_scope *scope, const br_ast *ast, br_bound left, 
     }
     expr->type = br_type_int(0, 1, nullable);
     return BR_OK;
+}
+
+// Constants go into a set of texts. Others, and up to two, SQLite compares one by one.
+static bool is_compared_singly(const br_expr *expr, const br_bound *left)
+{
+    bool is_constant = true, is_mixed = false;
+    for (uint32_t i = 1; i < expr->arg_count; i++) {
+        is_constant = is_constant && br_expr_is_constant(expr->args[i]);
+        is_mixed = is_mixed || br_compare_is_mixed(left->expr, expr->args[i], left->expr->affinity);
+    }
+    return is_mixed && (!is_constant || expr->arg_count <= 3);
+}
+
+static br_status in_singly(br_scope *scope, const br_ast *ast, const br_bound *left,
+                           const br_expr *list, br_bound *out, br_error *err)
+{
+    br_arena *arena = scope->binder->arena;
+    br_expr *result = NULL;
+    for (uint32_t i = 1; i < list->arg_count; i++) {
+        br_bound value, equal, element = {.expr = list->args[i]};
+        element.expr->affinity = BR_AFFINITY_NONE;
+        BR_TRY(clone_bound(scope, *left, &value, err));
+        BR_TRY(br_bind_compare(scope, BR_OP_EQ, value, element, &equal, err));
+        result = result == NULL ? equal.expr
+                                : br_expr_operator(arena, BR_OP_OR, result, equal.expr);
+        BR_NEED(result, err);
+    }
+    out->expr = result;
+    return negate(scope, ast->negated, out, err);
 }
 
 // (a, b) IN ((c, d), ...) is (a, b) = (c, d) OR ...
@@ -420,6 +512,7 @@ br_status br_bind_in_list(br_scope *scope, const br_ast *ast, br_bound *out, br_
     expr->collation = left.source == BR_COLLATED_NOT ? BR_COLLATION_BINARY : left.collation;
     if (left.source == BR_COLLATED_EXPLICIT) out->source = BR_COLLATED_EXPLICIT;
     out->collation = expr->collation;
+    if (is_compared_singly(expr, &left)) return in_singly(scope, ast, &left, expr, out, err);
     BR_TRY(in_elements(scope, ast, left, expr, err));
     out->expr = expr;
     return negate(scope, ast->negated, out, err);

@@ -256,8 +256,7 @@ static br_status bind_like(br_scope *scope, const br_ast *ast, br_bound *out, br
             expr->args[i] = arg.expr;
             if (arg.source == BR_COLLATED_EXPLICIT) *out = arg;
         }
-        br_type_operator(expr, false);
-        expr->can_fail = expr->can_fail || ast->arg_count > 2;
+        br_like_finish(scope, expr);
         out->expr = expr;
     }
     if (ast->negated) out->expr = br_expr_operator(arena, BR_OP_NOT, out->expr, NULL);

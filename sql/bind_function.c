@@ -8,7 +8,8 @@ bool br_ast_has_aggregate(const br_scope *scope, const br_ast *ast)
 {
     if (ast == NULL) return false;
     if (ast->kind == BR_AST_FUNCTION) {
-        bool is_aggregate = br_aggregate_find(ast->name, ast->arg_count) != BR_AGG_COUNT_;
+        bool is_aggregate = br_aggregate_find(ast->name, ast->arg_count) != BR_AGG_COUNT_ &&
+                            !br_is_redefined(scope->binder, ast->name, ast->arg_count);
         bool is_outer = br_outer_aggregate_find(scope->binder, ast) != NULL;
         if (is_aggregate && ast->window == NULL && !is_outer) return true;
         if (br_ast_has_aggregate(scope, ast->filter)) return true;
@@ -53,6 +54,15 @@ static br_status call_expr(br_scope *scope, const br_ast *ast, br_expr_kind kind
     return BR_OK;
 }
 
+void br_like_finish(const br_scope *scope, br_expr *expr)
+{
+    bool ignores_case =
+        expr->operator_ == BR_OP_LIKE && !scope->binder->options->like_is_case_sensitive;
+    br_type_operator(expr, false);
+    expr->can_fail = expr->can_fail || expr->arg_count > 2;
+    expr->collation = ignores_case ? BR_COLLATION_NOCASE : BR_COLLATION_BINARY;
+}
+
 // like(pattern, text) and glob(pattern, text) are the operators with their operands swapped.
 static br_status call_like(br_scope *scope, const br_ast *ast, br_operator operator_,
                            const br_bound *args, uint32_t arg_count, br_bound *out, br_error *err)
@@ -61,8 +71,7 @@ static br_status call_like(br_scope *scope, const br_ast *ast, br_operator opera
     out->expr->operator_ = operator_;
     out->expr->args[0] = args[1].expr;
     out->expr->args[1] = args[0].expr;
-    br_type_operator(out->expr, false);
-    out->expr->can_fail = out->expr->can_fail || arg_count > 2;
+    br_like_finish(scope, out->expr);
     return BR_OK;
 }
 
@@ -111,7 +120,7 @@ static br_status call_known(br_scope *scope, const br_ast *ast, const br_functio
 
 // The application's functions, and those of SQLite that we have no code for, go over the bridge.
 static br_status call_bridge(br_scope *scope, const br_ast *ast, const char *name,
-                             const br_bound *args, uint32_t arg_count, br_bound *out,
+                             br_bound *args, uint32_t arg_count, br_bound *out,
                              br_error *err)
 {
     const br_sql_catalog *catalog = scope->binder->catalog;
@@ -122,7 +131,7 @@ static br_status call_bridge(br_scope *scope, const br_ast *ast, const char *nam
         return br_fail(err, BR_UNSUPPORTED, "operator %s is not native", name);
     if (!exists) return br_fail_at(err, BR_SQL, ast->offset, "no such function: %s", name);
     bool is_redefined = br_is_redefined(scope->binder, name, arg_count);
-    if (!is_redefined) BR_TRY(br_json_check(name, args, arg_count, err));
+    if (!is_redefined) BR_TRY(br_json_settle(scope, ast, name, args, arg_count, err));
     call_collation(args, arg_count, out);
     BR_TRY(call_expr(scope, ast, BR_EXPR_FUNCTION, args, arg_count, &out->expr, err));
     out->expr->function = BR_FN_BRIDGE;
@@ -145,7 +154,7 @@ bool br_is_redefined(const br_binder *binder, const char *name, uint32_t arg_cou
            catalog->is_redefined(catalog->context, name, arg_count);
 }
 
-br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name, const br_bound *args,
+br_status br_bind_call(br_scope *scope, const br_ast *ast, const char *name, br_bound *args,
                        uint32_t arg_count, br_bound *out, br_error *err)
 {
     *out = (br_bound){.source = BR_COLLATED_NOT};
@@ -198,10 +207,9 @@ br_status br_bind_function(br_scope *scope, const br_ast *ast, br_bound *out, br
     if (ast->window != NULL) return br_bind_window(scope, ast, out, err);
     if (br_name_equal(ast->name, "grouping") && br_has_grouping_sets(scope->core))
         return br_bind_grouping_mark(scope, ast, out, err);
-    br_aggregate_kind kind = br_aggregate_find(ast->name, ast->arg_count);
     bool is_redefined = br_is_redefined(scope->binder, ast->name, ast->arg_count);
-    if (kind != BR_AGG_COUNT_ && is_redefined)
-        return br_fail(err, BR_UNSUPPORTED, "function %s() of the application", ast->name);
+    br_aggregate_kind kind =
+        is_redefined ? BR_AGG_COUNT_ : br_aggregate_find(ast->name, ast->arg_count);
     if (kind != BR_AGG_COUNT_) {
         BR_TRY(br_aggregate_check_count(ast, kind, err));
         return br_bind_aggregate(scope, ast, kind, out, err);

@@ -160,8 +160,6 @@ br_plan_column br_column_of(br_binder *binder, const char *name, const br_bound 
         .id = binder->next_id++,
         .name = name,
         .type = bound->expr->type,
-        // SQLite keeps the mark or not, as it merges the queries or not.
-        .json = br_expr_json(bound->expr) == BR_JSON_NOT ? BR_JSON_NOT : BR_JSON_MAYBE,
         .affinity = bound->expr->affinity,
         .collation = bound->source == BR_COLLATED_NOT ? BR_COLLATION_BINARY : bound->collation,
     };

@@ -222,6 +222,7 @@ static br_status bind_key(br_scope *scope, const br_ast *ast, uint32_t index, br
     if (ast->kind == BR_AST_COLLATE) key.source = BR_COLLATED_EXPLICIT;
     scope->keys[index] = key.expr;
     scope->key_columns[index] = br_column_of(scope->binder, "", &key);
+    scope->key_columns[index].json = br_expr_json(key.expr);
     return br_scope_attach(scope, &joins, err);
 }
 

@@ -123,13 +123,17 @@ const br_plan_column *br_value_column(const br_plan *plan, uint32_t index)
     return &(node->kind == BR_PLAN_SET ? node->right : plan)->columns[index];
 }
 
-// What a plain subquery gives is what it computes, with its mark. Through a sorter or a set of
-// distinct rows marks do not pass.
+// What a plain subquery gives is what it computes, with its mark. Through a sorter marks do not
+// pass; of the rows of UNION ALL each has its own.
 static br_json_kind json_of(const br_ast_select *select, const br_plan *plan)
 {
-    bool is_plain = select->core_count == 1 && select->order_count == 0 &&
-                    !select->cores[0].distinct && plan->kind == BR_PLAN_PROJECT;
-    return is_plain ? br_expr_json(plan->project.expressions[0]) : plan->columns[0].json;
+    bool is_plain = select->order_count == 0;
+    while (plan->kind == BR_PLAN_LIMIT) plan = plan->left;
+    if (select->cores[0].distinct && plan->kind == BR_PLAN_AGGREGATE) plan = plan->left;
+    if (is_plain && plan->kind == BR_PLAN_PROJECT)
+        return br_expr_json(plan->project.expressions[0]);
+    bool is_mixed = is_plain && plan->kind == BR_PLAN_SET && plan->set.set == BR_SET_UNION_ALL;
+    return is_mixed ? BR_JSON_MAYBE : BR_JSON_NOT;
 }
 
 br_status br_bind_slot(br_scope *scope, br_plan *plan, br_expr **out, br_error *err)

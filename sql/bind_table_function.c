@@ -68,19 +68,21 @@ static br_status make_arguments(br_binder *binder, const br_table_call *call, br
     return BR_OK;
 }
 
-static void fill_column(br_binder *binder, const br_table_call *call, uint32_t index,
-                        br_scope_column *out)
+static br_status fill_column(br_binder *binder, const br_table_call *call, uint32_t index,
+                             br_scope_column *out, br_error *err)
 {
     const br_table_function *function = call->function;
     const br_table_function_column *from = &function->columns[index];
     bool is_rowid = index == function->column_count;
-    bool is_json = function->kind == BR_TABLE_FUNCTION_SQLITE && index == 1;
+    bool is_json = index == 1 && (br_name_equal(function->name, "json_each") ||
+                                  br_name_equal(function->name, "json_tree"));
     br_affinity affinity = from->affinity == BR_AFFINITY_NONE ? BR_AFFINITY_BLOB : from->affinity;
     br_collation collation = BR_COLLATION_BINARY;
-    br_error ignored;
-    if (from->collation != NULL &&
-        br_parse_collation(from->collation, &collation, &ignored) != BR_OK)
-        out->unknown_collation = from->collation;
+    if (from->collation != NULL) {
+        br_status status = br_parse_collation(binder, from->collation, &collation, err);
+        if (status != BR_OK && status != BR_SQL) return status;
+        if (status != BR_OK) out->unknown_collation = from->collation;
+    }
     out->name = from->name;
     out->base_type = br_type_of_mask(from->class_mask);
     out->is_hidden = from->is_hidden;
@@ -93,6 +95,7 @@ static void fill_column(br_binder *binder, const br_table_call *call, uint32_t i
                                    .affinity = is_rowid ? BR_AFFINITY_INTEGER : affinity,
                                    .collation = collation,
                                    .json = is_json ? BR_JSON_MAYBE : BR_JSON_NOT};
+    return BR_OK;
 }
 
 // Arguments that are not given: a native function has no column for them, so that who names one is
@@ -107,11 +110,11 @@ static br_status fill_item(br_binder *binder, br_table_call *call, br_error *err
     item->columns = BR_ALLOC(binder->arena, br_scope_column, item->column_count + 1);
     BR_NEED(item->columns, err);
     for (uint32_t i = 0; i < item->column_count; i++)
-        fill_column(binder, call, i, &item->columns[i]);
+        BR_TRY(fill_column(binder, call, i, &item->columns[i], err));
     item->is_call = true;
     if (function->columns[function->column_count].name == NULL) return BR_OK;
     item->rowid = &item->columns[item->column_count];
-    fill_column(binder, call, function->column_count, item->rowid);
+    BR_TRY(fill_column(binder, call, function->column_count, item->rowid, err));
     return BR_OK;
 }
 

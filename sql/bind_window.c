@@ -188,14 +188,19 @@ static bool ignores_frame(br_window_function function)
     return function >= BR_WINDOW_ROW_NUMBER && function <= BR_WINDOW_LEAD;
 }
 
-// SQLite 3.40 forgets the FILTER of min() and max() over frames whose start moves.
-static br_status check_filter(const br_window_call *call, br_error *err)
+// SQLite forgets the FILTER of min() and max() over frames whose start moves, without EXCLUDE.
+static void forget_filter(br_window_call *call)
 {
     br_aggregate_kind kind = call->aggregate.kind;
-    bool moves = call->frame.start != BR_FRAME_UNBOUNDED_PRECEDING;
-    bool is_extreme = kind == BR_AGG_MIN || kind == BR_AGG_MAX;
-    if (call->aggregate.filter == NULL || !is_extreme || !moves) return BR_OK;
-    return br_fail(err, BR_UNSUPPORTED, "min() or max() with FILTER over a moving frame");
+    bool moves = call->frame.start != BR_FRAME_UNBOUNDED_PRECEDING &&
+                 call->frame.exclude == BR_EXCLUDE_NO_OTHERS;
+    if (moves && (kind == BR_AGG_MIN || kind == BR_AGG_MAX)) call->aggregate.filter = NULL;
+}
+
+static bool is_json(const br_window_call *call)
+{
+    return call->function == BR_WINDOW_AGGREGATE && (call->aggregate.kind == BR_AGG_JSON_ARRAY ||
+                                                     call->aggregate.kind == BR_AGG_JSON_OBJECT);
 }
 
 static br_status bind_call(br_scope *scope, const br_ast *ast, const window_terms *terms,
@@ -208,8 +213,10 @@ static br_status bind_call(br_scope *scope, const br_ast *ast, const window_term
     if (call->function == BR_WINDOW_AGGREGATE) {
         BR_TRY(br_bind_arguments(scope, ast, &call->aggregate, &arg, err));
         if (arg.source == BR_COLLATED_EXPLICIT) *out = arg;
+        if (is_json(call)) return br_json_aggregate(scope, ast, &call->aggregate, err);
         br_aggregate_simplify(&call->aggregate);
-        return check_filter(call, err);
+        forget_filter(call);
+        return BR_OK;
     }
     call->arg_count = ast->arg_count;
     for (uint32_t i = 0; i < ast->arg_count; i++) {
@@ -328,7 +335,8 @@ static br_status call_column(br_scope *scope, br_plan *window, const br_window_c
     window->window.call_count = window->column_count = count + 1;
     calls[count] = *call;
     columns[count] = (br_plan_column){
-        .id = scope->binder->next_id++, .name = "", .type = br_type_window(call)};
+        .id = scope->binder->next_id++, .name = "", .type = br_type_window(call),
+        .json = is_json(call) ? BR_JSON_ALWAYS : BR_JSON_NOT};
     *out = &columns[count];
     return BR_OK;
 }
@@ -391,14 +399,13 @@ static br_status refuse(br_scope *scope, const br_ast *ast, br_error *err)
                       ast->name);
 }
 
-// Those that the WINDOW operator computes over frames. SQLite has the JSON ones too.
+// Those that the WINDOW operator computes over frames.
 static br_status check_aggregate(const br_ast *ast, br_aggregate_kind kind, br_error *err)
 {
     BR_TRY(br_aggregate_check_count(ast, kind, err));
-    if (kind <= BR_AGG_GROUP_CONCAT && !br_name_equal(ast->name, "approx_count_distinct"))
-        return BR_OK;
-    if (kind == BR_AGG_JSON_ARRAY || kind == BR_AGG_JSON_OBJECT)
-        return br_fail(err, BR_UNSUPPORTED, "%s() over a window", ast->name);
+    bool is_known = kind <= BR_AGG_GROUP_CONCAT || kind == BR_AGG_JSON_ARRAY ||
+                    kind == BR_AGG_JSON_OBJECT;
+    if (is_known && !br_name_equal(ast->name, "approx_count_distinct")) return BR_OK;
     return br_fail_at(err, BR_SQL, ast->offset, "%s() may not be used as a window function",
                       ast->name);
 }

@@ -95,7 +95,8 @@ struct br_expr {
     br_function function;
     const char *function_name;  // FUNCTION: as SQLite knows it
     br_affinity affinity_to;    // CAST, AFFINITY
-    br_collation collation;     // comparisons, BETWEEN, IN, min/max(), NULLIF: the one to use
+    br_collation collation;     // comparisons, BETWEEN, IN, min/max(), NULLIF: the one to use;
+                                // LIKE: NOCASE unless case matters
     uint32_t column_id, parameter, subquery;
     br_value value;             // CONST
     uint32_t arg_count;
@@ -429,6 +430,7 @@ typedef struct br_plan_options {
     const uint8_t *parameter_masks;  // per parameter, from the bound values
     uint32_t parameter_count;
     bool checked_arithmetic;  // no INT speculation: after a BR_RETYPE
+    bool like_is_case_sensitive;  // PRAGMA case_sensitive_like
     bool optimize;            // false: only what correctness needs (for tests)
 } br_plan_options;
 

@@ -262,7 +262,7 @@ test_pair oracle_operator(test_oracle *oracle, br_operator operator_, br_collati
                     operator_ == BR_OP_BETWEEN || operator_ == BR_OP_IN;
     br_expr *expr = new_expr(oracle, BR_EXPR_OPERATOR, args, count);
     expr->operator_ = operator_;
-    expr->collation = collation;
+    expr->collation = operator_ == BR_OP_LIKE ? BR_COLLATION_NOCASE : collation;
     return (test_pair){expr, operator_sql(oracle, operator_, args, count,
                                      compares ? collates[collation] : "")};
 }

@@ -91,6 +91,8 @@ static void test_texts(void)
                 "ORDER BY n, id ROWS BETWEEN 4 FOLLOWING AND 9 FOLLOWING");
     check_large("group_concat(substr(t, 1, 1), '') FILTER (WHERE n % 500 = 0) OVER w",
                 "ORDER BY n, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW");
+    check_large("json_group_array(n) OVER w, json_group_object(g, t) FILTER (WHERE n > 100) OVER w",
+                "ORDER BY n, id ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW");
     spill_limit_min = before;
 }
 

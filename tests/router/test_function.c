@@ -208,6 +208,30 @@ static void test_functions_are_replaced_and_taken_back(void)
     CHECK_INT(destroyed, 3);
 }
 
+static void test_case_sensitive_like_is_for_both_engines(void)
+{
+    braid *db = open_filled("like");
+    const char *sql = "SELECT group_concat(id) FROM t WHERE s LIKE 'b%'";
+    const char *escaped = "SELECT sum(s LIKE '%B' ESCAPE '!'), sum(like('_B%', s)), sum(s GLOB 'b') "
+                          "FROM t";
+    check_both(db, sql, "1,4;");
+    check_both(db, escaped, "3|1|1;");
+    CHECK_INT(braid_exec(db, "PRAGMA case_sensitive_like = ON"), BRAID_OK);
+    check_both(db, sql, "1;");
+    check_both(db, escaped, "1|0|1;");
+    check_both(db, "SELECT sum(CAST(s AS BLOB) LIKE 'B') FROM t", "0;");
+    braid_result_free(support_query(db, "PRAGMA case_sensitive_like = 0"));
+    check_both(db, sql, "1,4;");
+    check_both(db, escaped, "3|1|1;");
+    support_exec(db, "PRAGMA case_sensitive_like(1)");
+    support_exec(db, "SELECT 'case_sensitive_like'");
+    check_both(db, sql, "1;");
+    // The application's own like() hides it.
+    CHECK_INT(braid_create_function(db, "like", 2, 0, NULL, begins_with, NULL), BRAID_OK);
+    check_both(db, "SELECT group_concat(id) FROM t WHERE s LIKE 'a'", "2,5;");
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 static void test_collations_order_and_compare(void)
 {
     braid *db = open_filled("collation");
@@ -259,6 +283,7 @@ int main(void)
     RUN(test_errors_of_functions_reach_the_caller);
     RUN(test_calls_wait_for_each_other);
     RUN(test_functions_are_replaced_and_taken_back);
+    RUN(test_case_sensitive_like_is_for_both_engines);
     RUN(test_collations_order_and_compare);
     RUN(test_counters_are_those_of_the_handle);
     return support_end();

@@ -512,10 +512,6 @@ static void test_bind_reasons_for_what_only_sqlite_runs(void)
     check_error("SELECT x FROM odd", BR_UNSUPPORTED, -1, "table 'odd' is not mirrored");
     check_error("SELECT * FROM t WHERE s MATCH 'x'", BR_UNSUPPORTED, -1,
                 "MATCH, which is for a virtual table to answer");
-    check_error("SELECT max(a) FILTER (WHERE b) OVER (ROWS 1 PRECEDING) FROM t", BR_UNSUPPORTED, -1,
-                "min() or max() with FILTER over a moving frame");
-    check_error("SELECT json_group_array(a) OVER () FROM t", BR_UNSUPPORTED, -1,
-                "json_group_array() over a window");
     check_error("SELECT quantile(a, b) FROM t", BR_UNSUPPORTED, -1,
                 "quantile() with a fraction that is not constant");
     check_error("SELECT * FROM pragma_table_info('t')", BR_UNSUPPORTED, -1,
