@@ -17,6 +17,10 @@ void br_moments_add(br_moments *moments, double number)
 void br_moments_merge(br_moments *moments, const br_moments *from)
 {
     if (from->count == 0) return;
+    if (moments->count == 0) {  // no infinite distance times 0
+        *moments = *from;
+        return;
+    }
     double count = moments->count + from->count;
     double distance = from->mean - moments->mean;
     moments->squares +=

@@ -48,12 +48,13 @@ static void quantile_step(sqlite3_context *context, int count, sqlite3_value **a
         sqlite3_result_error_nomem(context);
         return;
     }
-    list->fraction = count > 1 ? sqlite3_value_double(arguments[1]) : 0.5;
+    double fraction = count > 1 ? sqlite3_value_double(arguments[1]) : 0.5;
     bool is_null = count > 1 && sqlite3_value_type(arguments[1]) == SQLITE_NULL;
-    if (is_null || !(list->fraction >= 0 && list->fraction <= 1)) {
+    if (is_null || !(fraction >= 0 && fraction <= 1)) {
         sqlite3_result_error(context, "quantile: the fraction must be between 0 and 1", -1);
         return;
     }
+    list->fraction = fraction;  // SQLite finishes after a failure too
     if (sqlite3_value_type(arguments[0]) == SQLITE_NULL) return;
     void *numbers = list->numbers;
     if (!br_heap_grow(&numbers, sizeof *list->numbers, list->count, &list->capacity)) {
