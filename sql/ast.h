@@ -98,6 +98,7 @@ struct br_ast_window {
     int frame_unit;        // 0 RANGE, 1 ROWS, 2 GROUPS
     br_ast_bound start, end;
     br_ast *start_offset, *end_offset;
+    bool has_exclude;      // EXCLUDE is written out
     int exclude;           // 0 NO OTHERS, 1 CURRENT ROW, 2 GROUP, 3 TIES
 };
 

@@ -188,12 +188,12 @@ static bool ignores_frame(br_window_function function)
     return function >= BR_WINDOW_ROW_NUMBER && function <= BR_WINDOW_LEAD;
 }
 
-// SQLite forgets the FILTER of min() and max() over frames whose start moves, without EXCLUDE.
-static void forget_filter(br_window_call *call)
+// SQLite forgets the FILTER of min() and max() over frames whose start moves. With an EXCLUDE, even
+// NO OTHERS, it goes through each frame anew and does not.
+static void forget_filter(const br_ast_window *window, br_window_call *call)
 {
     br_aggregate_kind kind = call->aggregate.kind;
-    bool moves = call->frame.start != BR_FRAME_UNBOUNDED_PRECEDING &&
-                 call->frame.exclude == BR_EXCLUDE_NO_OTHERS;
+    bool moves = call->frame.start != BR_FRAME_UNBOUNDED_PRECEDING && !window->has_exclude;
     if (moves && (kind == BR_AGG_MIN || kind == BR_AGG_MAX)) call->aggregate.filter = NULL;
 }
 
@@ -215,7 +215,7 @@ static br_status bind_call(br_scope *scope, const br_ast *ast, const window_term
         if (arg.source == BR_COLLATED_EXPLICIT) *out = arg;
         if (is_json(call)) return br_json_aggregate(scope, ast, &call->aggregate, err);
         br_aggregate_simplify(&call->aggregate);
-        forget_filter(call);
+        forget_filter(terms->frame, call);
         return BR_OK;
     }
     call->arg_count = ast->arg_count;

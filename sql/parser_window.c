@@ -91,17 +91,18 @@ static br_status parse_bound(br_parser *parser, bool is_end, br_ast_bound *bound
     return br_parser_expect(parser, BR_TOKEN_FOLLOWING);
 }
 
-static br_status parse_exclude(br_parser *parser, int *exclude_out)
+static br_status parse_exclude(br_parser *parser, br_ast_window *window)
 {
     if (!br_parser_accept(parser, BR_TOKEN_EXCLUDE)) return BR_OK;
+    window->has_exclude = true;
     if (br_parser_accept(parser, BR_TOKEN_NO)) return br_parser_expect(parser, BR_TOKEN_OTHERS);
     if (br_parser_accept(parser, BR_TOKEN_CURRENT)) {
-        *exclude_out = 1;
+        window->exclude = 1;
         return br_parser_expect(parser, BR_TOKEN_ROW);
     }
-    *exclude_out = 2;
+    window->exclude = 2;
     if (br_parser_accept(parser, BR_TOKEN_GROUP)) return BR_OK;
-    *exclude_out = 3;
+    window->exclude = 3;
     return br_parser_expect(parser, BR_TOKEN_TIES);
 }
 
@@ -124,7 +125,7 @@ static br_status parse_frame(br_parser *parser, br_ast_window *window)
         BR_TRY(br_parser_expect(parser, BR_TOKEN_AND));
         BR_TRY(parse_bound(parser, true, &window->end, &window->end_offset));
     }
-    BR_TRY(parse_exclude(parser, &window->exclude));
+    BR_TRY(parse_exclude(parser, window));
     bool is_backward =
         (window->start == BR_AST_CURRENT_ROW && window->end == BR_AST_PRECEDING) ||
         (window->start == BR_AST_FOLLOWING &&
