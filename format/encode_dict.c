@@ -80,8 +80,6 @@ static bool assign_codes(br_encoder *encoder, dict_plan *plan, const br_values *
         bool is_early_look = row == EARLY_LOOK_ROWS && encoder->effort == BR_ENCODE_FAST;
         bool is_hopeless = is_early_look && plan->size > EARLY_LOOK_ROWS / 4 * 3;
         if (plan->size <= plan->limit && !is_hopeless) continue;
-        // What is seen so far is all we know: the rest is assumed to be like it.
-        encoder->distinct_estimate = (uint32_t)((uint64_t)plan->size * row_count / (row + 1));
         return false;
     }
     encoder->distinct_estimate = plan->size;

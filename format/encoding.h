@@ -222,6 +222,7 @@ void br_values_traits(const br_values *values, br_traits *traits_out);
 bool br_values_equal(const br_values *values, uint32_t left, uint32_t right);
 // How many different values there are, from a sketch: within a few percent.
 uint32_t br_values_distinct(const br_values *values);
+uint32_t br_exceptions_distinct(const br_exceptions *exceptions);
 uint64_t br_values_hash(const br_values *values, uint32_t row);
 static inline br_text br_values_text(const br_values *values, uint32_t row)
 {

@@ -142,7 +142,7 @@ static uint32_t distinct_of(const br_encoder *encoder, const page_plan *plan, br
     if (encoding == BR_ENCODING_SEQUENCE) return plan->values.row_count;
     uint32_t distinct = encoder->distinct_estimate;
     if (distinct == 0) distinct = br_values_distinct(&plan->values);
-    return distinct + plan->exceptions.count;
+    return distinct + br_exceptions_distinct(&plan->exceptions);
 }
 
 static uint64_t raw_bytes_of(const br_column *column, const page_plan *plan)

@@ -76,21 +76,48 @@ uint64_t br_values_hash(const br_values *values, uint32_t row)
 
 // Linear counting (Whang et al. 1990): the share of bits that no hash hit tells how many hashes
 // there were.
-uint32_t br_values_distinct(const br_values *values)
+static uint32_t sketch_count(const uint64_t *sketch, uint32_t row_count)
 {
-    enum { WORDS = (1 << SKETCH_BITS_LOG2) / 64 };
-    uint64_t *sketch = br_heap_array(WORDS, sizeof *sketch);
-    if (sketch == NULL) return 0;  // unknown
-    for (uint32_t row = 0; row < values->row_count; row++) {
-        if (row > 0 && values->payloads[row] == values->payloads[row - 1]) continue;
-        uint64_t bit = br_values_hash(values, row) >> (64 - SKETCH_BITS_LOG2);
-        sketch[bit >> 6] |= 1ull << (bit & 63);
-    }
     uint32_t used = br_bitmap_count(sketch, 1u << SKETCH_BITS_LOG2);
-    br_heap_free(sketch);
     double total = (double)(1u << SKETCH_BITS_LOG2);
     double estimate = -total * log(1.0 - used / total);
     uint32_t rounded = (uint32_t)(estimate + 0.5);
     if (rounded < used) rounded = used;
-    return rounded < values->row_count ? rounded : values->row_count;
+    return rounded < row_count ? rounded : row_count;
+}
+
+static void sketch_add(uint64_t *sketch, uint64_t hash)
+{
+    uint64_t bit = hash >> (64 - SKETCH_BITS_LOG2);
+    sketch[bit >> 6] |= 1ull << (bit & 63);
+}
+
+uint32_t br_values_distinct(const br_values *values)
+{
+    uint64_t *sketch = br_heap_array((1 << SKETCH_BITS_LOG2) / 64, sizeof *sketch);
+    if (sketch == NULL) return 0;  // unknown
+    for (uint32_t row = 0; row < values->row_count; row++) {
+        if (row > 0 && values->payloads[row] == values->payloads[row - 1]) continue;
+        sketch_add(sketch, br_values_hash(values, row));
+    }
+    uint32_t count = sketch_count(sketch, values->row_count);
+    br_heap_free(sketch);
+    return count;
+}
+
+uint32_t br_exceptions_distinct(const br_exceptions *exceptions)
+{
+    if (exceptions->count < 2) return exceptions->count;
+    uint64_t *sketch = br_heap_array((1 << SKETCH_BITS_LOG2) / 64, sizeof *sketch);
+    if (sketch == NULL) return exceptions->count;
+    for (uint32_t i = 0; i < exceptions->count; i++) {
+        const br_value *value = &exceptions->values[i];
+        bool is_number = value->class_ == BR_INT || value->class_ == BR_REAL;
+        uint64_t hash = is_number ? br_hash_u64((uint64_t)value->i64)
+                                  : br_hash_bytes(value->text.data, value->text.size);
+        sketch_add(sketch, br_hash_combine(hash, value->class_));
+    }
+    uint32_t count = sketch_count(sketch, exceptions->count);
+    br_heap_free(sketch);
+    return count;
 }

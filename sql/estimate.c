@@ -319,36 +319,77 @@ double br_estimate_conjuncts(const br_rewrite *rewrite, const br_conjuncts *cond
 
 // ---- distinct values -------------------------------------------------------------------------
 
-double br_estimate_distinct(const br_rewrite *rewrite, const br_expr *expr, double rows)
+static bool is_number(const br_expr *expr, int64_t number)
+{
+    return expr->kind == BR_EXPR_CONST && expr->value.class_ == BR_INT &&
+           expr->value.i64 == number;
+}
+
+// Of a part of a date: years and months, by the range of the column; 0: it is something else.
+static double distinct_of_dates(const br_rewrite *rewrite, const br_expr *expr)
+{
+    const br_expr *column = NULL;
+    bool is_year = false, is_month = false;
+    if (expr->kind != BR_EXPR_FUNCTION || expr->arg_count < 2) return 0;
+    if (expr->function == BR_FN_STRFTIME && expr->args[0]->value.class_ == BR_TEXT) {
+        br_text format = expr->args[0]->value.text;
+        is_year = br_text_equal(format, br_text_make("%Y", 2));
+        is_month = br_text_equal(format, br_text_make("%Y-%m", 5));
+        column = expr->args[1];
+    } else if (expr->function == BR_FN_SUBSTR && expr->arg_count == 3) {
+        bool is_prefix = is_number(expr->args[1], 1);
+        is_year = is_prefix && is_number(expr->args[2], 4);
+        is_month = is_prefix && is_number(expr->args[2], 7);
+        column = expr->args[0];
+    }
+    const br_column_fact *fact = column == NULL ? NULL : fact_of(rewrite, column);
+    if (fact == NULL || !fact->has_range || fact->scale != BR_SCALE_DATE) return 0;
+    if (is_month) return fact->kept_max - fact->kept_min + 1;
+    return is_year ? floor((fact->kept_max - 1) / 12) - floor((fact->kept_min - 1) / 12) + 1 : 0;
+}
+
+// With `is_kept`, of those that the conditions of scans leave.
+static double distinct_of(const br_rewrite *rewrite, const br_expr *expr, double rows,
+                          bool is_kept)
 {
     if (expr->kind == BR_EXPR_COLUMN) {
-        double distinct = rewrite->facts[expr->column_id].distinct;
+        const br_column_fact *fact = &rewrite->facts[expr->column_id];
+        double distinct = is_kept && fact->kept_distinct > 0 ? fact->kept_distinct : fact->distinct;
         return distinct > 0 && distinct < rows ? distinct : rows;
     }
     bool is_truth = expr->kind == BR_EXPR_OPERATOR && expr->operator_ >= BR_OP_EQ;
     if (is_truth) return 2;
+    double dates = distinct_of_dates(rewrite, expr);
+    if (dates > 0) return clamp(dates, 1, rows);
     if (expr->kind == BR_EXPR_CASE) return clamp(expr->arg_count, 1, rows);
     double distinct = 1;
     for (uint32_t i = 0; i < expr->arg_count; i++)
         if (!br_expr_is_constant(expr->args[i]))
-            distinct *= br_estimate_distinct(rewrite, expr->args[i], rows);
+            distinct *= distinct_of(rewrite, expr->args[i], rows, is_kept);
     // Functions are mostly asked for something coarser than their argument: a year, a prefix.
     if (expr->kind == BR_EXPR_FUNCTION && distinct > 10)
         distinct = distinct > 100 ? sqrt(distinct) : 10;
     return clamp(distinct, 1, rows);
 }
 
-// Groups of rows that agree in all keys; keys from one table have no more than its rows.
-static double group_count(const br_rewrite *rewrite, br_expr *const *keys, uint32_t count,
-                          double rows)
+double br_estimate_distinct(const br_rewrite *rewrite, const br_expr *expr, double rows)
 {
+    return distinct_of(rewrite, expr, rows, false);
+}
+
+// Groups of rows that agree in all keys; keys from one table have no more than its rows, as few as
+// conditions and joins below `input` leave of them.
+static double group_count(const br_rewrite *rewrite, br_expr *const *keys, uint32_t count,
+                          const br_plan *input)
+{
+    double rows = input->rows;
     enum { BASES_MAX = 16 };
     const br_plan *bases[BASES_MAX];
     double shares[BASES_MAX], groups = 1;
     uint32_t base_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const br_column_fact *fact = fact_of(rewrite, keys[i]);
-        double distinct = br_estimate_distinct(rewrite, keys[i], rows);
+        double distinct = distinct_of(rewrite, keys[i], rows, true);
         if (fact == NULL || fact->base == NULL || fact->base_rows <= 0) {
             groups *= distinct;
             continue;
@@ -362,7 +403,8 @@ static double group_count(const br_rewrite *rewrite, br_expr *const *keys, uint3
         if (k == BASES_MAX) continue;
         shares[k] = clamp(shares[k] * distinct, 1, fact->base_rows);
     }
-    for (uint32_t k = 0; k < base_count; k++) groups *= shares[k];
+    for (uint32_t k = 0; k < base_count; k++)
+        groups *= clamp(shares[k], 1, fmax(br_fewest_rows(input, bases[k]), 1));
     return clamp(groups, rows < 1 ? rows : 1, rows < 1 ? 1 : rows);
 }
 
@@ -441,6 +483,9 @@ static br_column_fact scan_fact(const br_plan *scan, uint32_t position,
         fact.distinct = (double)stats->distinct_estimate;
     fact_set_range(&fact, stats);
     fact.distinct = clamp(fact.distinct, 1, rows > 1 ? rows : 1);
+    fact.kept_distinct = fact.distinct;
+    fact.kept_min = fact.min;
+    fact.kept_max = fact.max;
     return fact;
 }
 
@@ -454,6 +499,36 @@ static double sampled_share(const br_rewrite *rewrite, const br_plan *scan)
     return ranges_share(&list);
 }
 
+// What a filter leaves of the values of its column.
+static void narrow_fact(const br_rewrite *rewrite, const br_expr *filter)
+{
+    if (filter->kind != BR_EXPR_OPERATOR || filter->arg_count < 2) return;
+    bool is_swapped = filter->arg_count == 2 && filter->args[0]->kind != BR_EXPR_COLUMN;
+    const br_expr *column = filter->args[is_swapped];
+    br_operator operator_ = filter->operator_;
+    if (column->kind != BR_EXPR_COLUMN) return;
+    for (uint32_t i = 0; i < filter->arg_count; i++)
+        if (i != is_swapped && !br_expr_is_constant(filter->args[i])) return;
+    br_column_fact *fact = &rewrite->facts[column->column_id];
+    double distinct = fact->kept_distinct, most = distinct;
+    if (operator_ == BR_OP_EQ || operator_ == BR_OP_IS) most = 1;
+    if (operator_ == BR_OP_IN) most = filter->arg_count - 1;
+    if (is_range(operator_) || operator_ == BR_OP_BETWEEN)
+        most = fmax(distinct * br_estimate_condition(rewrite, filter), 1);
+    fact->kept_distinct = fmin(distinct, most);
+    if (!is_range(operator_) && operator_ != BR_OP_BETWEEN) return;
+    bool is_lower = operator_ == BR_OP_GT || operator_ == BR_OP_GE;
+    known_number number;
+    for (uint32_t i = 0; i < filter->arg_count; i++) {
+        bool is_min = operator_ == BR_OP_BETWEEN ? i == 1 : is_lower != is_swapped;
+        if (i == is_swapped || !fact->has_range || !number_of(filter->args[i], &number) ||
+            number.scale != fact->scale)
+            continue;
+        if (is_min) fact->kept_min = fmin(fmax(fact->kept_min, number.value), fact->kept_max);
+        else fact->kept_max = fmax(fmin(fact->kept_max, number.value), fact->kept_min);
+    }
+}
+
 static void estimate_scan(br_rewrite *rewrite, br_plan *scan)
 {
     const br_sql_table *table = br_scan_table(rewrite, scan);
@@ -463,6 +538,7 @@ static void estimate_scan(br_rewrite *rewrite, br_plan *scan)
     br_conjuncts filters = {.items = scan->scan.filters, .count = scan->scan.filter_count};
     scan->rows = rows * (scan->scan.sampled_share > 0 ? sampled_share(rewrite, scan)
                                                       : br_estimate_conjuncts(rewrite, &filters));
+    for (uint32_t i = 0; i < filters.count; i++) narrow_fact(rewrite, filters.items[i]);
 }
 
 static br_column_fact expression_fact(const br_rewrite *rewrite, const br_plan *plan,
@@ -500,6 +576,9 @@ static void fact_set_moments(const br_rewrite *rewrite, const br_plan *plan,
     fact->has_mean = true;
     fact->mean = size * mean;
     fact->deviation = sqrt(size * square);
+    // Nearly all whole numbers lie within three deviations.
+    if ((fact->class_mask & ~(unsigned)BR_MASK_NULL) == BR_MASK_INT)
+        fact->distinct = 1 + 6 * fact->deviation;
 }
 
 static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
@@ -507,7 +586,7 @@ static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
     uint32_t key_count = plan->aggregate.key_count;
     plan->rows = key_count == 0
                      ? 1
-                     : group_count(rewrite, plan->aggregate.keys, key_count, plan->left->rows);
+                     : group_count(rewrite, plan->aggregate.keys, key_count, plan->left);
     for (uint32_t i = 0; i < plan->column_count; i++) {
         const br_aggregate *aggregate =
             i < key_count ? NULL : &plan->aggregate.aggregates[i - key_count];
@@ -517,8 +596,7 @@ static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
         br_column_fact fact = {.class_mask = plan->columns[i].type.class_mask};
         if (key != NULL) fact = expression_fact(rewrite, plan, key, plan->rows);
         else fact_set_moments(rewrite, plan, aggregate, &fact);
-        if (key == NULL || fact.distinct > plan->rows || fact.distinct <= 0)
-            fact.distinct = plan->rows;
+        if (fact.distinct > plan->rows || fact.distinct <= 0) fact.distinct = plan->rows;
         fact.base = plan;
         fact.base_rows = plan->rows;
         fact.is_unique = key_count == 1 && i == 0;
@@ -540,6 +618,7 @@ static void estimate_set(br_rewrite *rewrite, br_plan *plan)
         double other = rewrite->facts[plan->right->columns[i].id].distinct;
         fact.distinct = clamp(fact.distinct > other ? fact.distinct : other, 1, plan->rows + 1);
         fact.has_range = fact.is_unique = false;
+        fact.kept_distinct = 0;
         fact.base = plan;
         fact.base_rows = plan->rows;
         rewrite->facts[plan->columns[i].id] = fact;
@@ -585,10 +664,8 @@ static double limited_rows(const br_expr *limit, double rows)
 static double first_rows(const br_expr *limit, const br_expr *offset, bool is_partial, double rows)
 {
     double count = limited_rows(limit, rows);
-    bool is_known = offset != NULL && offset->kind == BR_EXPR_CONST &&
-                    offset->value.class_ == BR_INT && offset->value.i64 > 0;
-    if (!is_partial || !is_known || limit == NULL) return count;
-    return fmin(rows, count + (double)offset->value.i64);
+    if (!is_partial || offset == NULL || limit == NULL) return count;
+    return count + limited_rows(offset, rows - count);
 }
 
 static void set_rows(br_rewrite *rewrite, br_plan *plan, double rows)
@@ -637,7 +714,7 @@ static void estimate_window(br_rewrite *rewrite, br_plan *plan)
     plan->rows = plan->left->rows;
     uint32_t keys = plan->window.partition_count, calls = plan->window.call_count;
     double groups =
-        keys == 0 ? 1 : group_count(rewrite, plan->window.partitions, keys, plan->rows);
+        keys == 0 ? 1 : group_count(rewrite, plan->window.partitions, keys, plan->left);
     for (uint32_t i = 0; i < calls; i++) {
         const br_plan_column *column = &plan->columns[plan->column_count - calls + i];
         br_column_fact fact = call_fact(plan, &plan->window.calls[i], groups);

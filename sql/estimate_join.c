@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <math.h>
+
 #include "sql/rewrite.h"
 
 enum { KEYS_MAX = 16 };  // further keys are taken to follow from these
@@ -129,4 +131,13 @@ void br_estimate_join(br_rewrite *rewrite, br_plan *join)
         br_column_fact *fact = &rewrite->facts[join->right->columns[i].id];
         if (fact->null_fraction < unmatched) fact->null_fraction = unmatched;
     }
+}
+
+double br_fewest_rows(const br_plan *plan, const br_plan *base)
+{
+    if (plan == base) return plan->rows;
+    double rows = INFINITY;
+    if (plan->left != NULL) rows = br_fewest_rows(plan->left, base);
+    if (plan->right != NULL && rows == INFINITY) rows = br_fewest_rows(plan->right, base);
+    return rows != INFINITY && plan->rows < rows ? plan->rows : rows;
 }

@@ -9,11 +9,12 @@ static const char page_head[] =
     "body{font:14px/1.45 system-ui,sans-serif;margin:2em;color:#222;background:#fff}\n"
     "pre{background:#f4f4f1;padding:.8em;border-radius:4px;white-space:pre-wrap}\n"
     "table{border-collapse:collapse;width:100%}\n"
-    "th{text-align:left;font-weight:600;border-bottom:2px solid #999}\n"
+    "th{text-align:left;font-weight:600;border-bottom:2px solid #999;white-space:nowrap}\n"
+    "th.n{text-align:right}\n"
     "th,td{padding:.25em .6em;vertical-align:top}\n"
     "tr+tr td{border-top:1px solid #e4e4e0}\n"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
-    "td.x{color:#666}\n"
+    "td.x{color:#666;min-width:17em}\n"
     "code{font:13px ui-monospace,monospace}\n"
     ".off{background:#ffd9c7}\n"
     "h2{font-size:1em;margin:1.2em 0 .3em}\n"
@@ -91,8 +92,9 @@ static void html_table(br_explainer *self, const char *title, uint32_t index, co
     if (title != NULL) br_explain_text(self, "<h2>%s %u</h2>\n", title, index);
     br_explain_text(self, "<table><tr><th>operator</th>%s</tr>\n",
                     self->profile == NULL
-                        ? "<th>estimated rows</th>"
-                        : "<th>rows</th><th>estimated</th><th>CPU ms</th><th>share</th><th></th>");
+                        ? "<th class=\"n\">estimated rows</th>"
+                        : "<th class=\"n\">rows</th><th class=\"n\">estimated</th>"
+                          "<th class=\"n\">CPU ms</th><th>share</th><th></th>");
     html_plan(self, plan, 0);
     br_explain_text(self, "</table>\n");
 }
@@ -133,8 +135,6 @@ void br_explain_html(br_explainer *self, const br_explanation *what)
         html_table(self, "shared", i, query->shared[i]);
     for (uint32_t i = 0; query != NULL && i < query->subquery_count; i++)
         html_table(self, "subquery", i, query->subqueries[i]);
-    for (uint32_t i = 0; query != NULL && i < query->applied_count; i++)
-        html_table(self, "applied", i, query->applied[i]);
     for (uint32_t i = 0; query != NULL && i < query->applied_count; i++)
         html_table(self, "applied", i, query->applied[i]);
     br_explain_text(self, "</body></html>\n");

@@ -38,6 +38,9 @@ typedef struct br_column_fact {
     double base_rows;      // rows where it comes from
     const br_plan *base;   // the node it comes from
     double min, max;       // when has_range
+    // What the conditions of the scan leave of these, each by itself: for the number of groups.
+    // (Joins account for conditions that both sides share in a way of their own.)
+    double kept_distinct, kept_min, kept_max;
     br_fact_scale scale;
     bool has_range;
     bool has_mean;         // of values that spread as the normal distribution does
@@ -226,6 +229,9 @@ typedef struct br_key_pair {
 // The share of the pairs of rows that agree in all keys.
 double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uint32_t count,
                         double left_rows, double right_rows);
+// The fewest rows that there are anywhere between `base` and `plan` above it; INFINITY: base is not
+// below.
+double br_fewest_rows(const br_plan *plan, const br_plan *base);
 double br_estimate_join_rows(const br_rewrite *rewrite, const br_plan *join);
 // Fills its rows, and how many NULLs it adds to columns.
 void br_estimate_join(br_rewrite *rewrite, br_plan *join);

@@ -687,6 +687,23 @@ class TestEstimates(Case):
             source = f"FROM f LEFT JOIN d ON f.id = d.k * 2 WHERE {where}"
             self.check(f"SELECT sum(f.skew) {source}", "filter", f"SELECT count(*) {source}", 1.5)
 
+    def test_estimates_of_groups_of_text_dates_and_mixed_values(self):
+        self.sqlite(
+            "CREATE TABLE g(id INTEGER PRIMARY KEY, day TEXT, code TEXT, mixed);"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000) "
+            "INSERT INTO g SELECT i, date('2019-01-01', (i * 7919 % 1461) || ' days'), "
+            "printf('%08x', (i * i + i / 7 * 7919) % 60013 * 65599 % 2147483647), "
+            "CASE WHEN i % 3 = 0 THEN 'k' || i % 50 ELSE i % 7 END FROM n")
+        for key, limit in [("substr(day, 1, 4)", 1.1), ("strftime('%Y-%m', day)", 1.5), ("code", 1.3),
+                           ("mixed", 1.3)]:
+            self.check(f"SELECT {key}, count(*) FROM g GROUP BY 1", "aggregate",
+                       f"SELECT count(DISTINCT {key}) FROM g", limit)
+        self.check("SELECT substr(day, 1, 4), count(*) FROM g WHERE day >= '2021-01-01' GROUP BY 1",
+                   "aggregate", "SELECT 2", 1.1)
+        self.check("SELECT n, count(*) FROM (SELECT k, count(*) AS n FROM f GROUP BY k) GROUP BY n",
+                   "aggregate by #", "SELECT count(DISTINCT n) FROM"
+                   " (SELECT count(*) AS n FROM f GROUP BY k)", 8)
+
 
 class TestAdmin(Case):
     def test_status(self):

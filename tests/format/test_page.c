@@ -407,6 +407,33 @@ static void test_page_dictionaries_have_their_own_ids(void)
     br_column_release(&column);
 }
 
+// Too many for a dictionary, and of several classes.
+static void test_page_counts_distinct_values(void)
+{
+    br_error err = {0};
+    br_column texts, mixed;
+    fixture_page page;
+    MUST(br_column_init(&texts, NULL, &err), err);
+    MUST(br_column_init(&mixed, NULL, &err), err);
+    for (uint32_t i = 0; i < BR_CHUNK_ROWS; i++) {
+        char text[16];
+        int size = snprintf(text, sizeof text, "%08x", i * 2654435761u % 30011);
+        br_value value = br_value_text(br_text_make(text, (uint32_t)size));
+        MUST(br_column_append(&texts, &value, &err), err);
+        value = i % 3 == 0 ? br_value_text(br_text_make("several", i / 3 % 7 + 1))
+                           : br_value_int(i % 5);
+        MUST(br_column_append(&mixed, &value, &err), err);
+    }
+    fixture_open(&texts, BR_ENCODE_FAST, br_format_kernels_for(BR_ISA_SCALAR), &page);
+    CHECK(page.entry.stats.distinct_estimate > 26000 && page.entry.stats.distinct_estimate < 30012);
+    fixture_close(&page);
+    fixture_open(&mixed, BR_ENCODE_FAST, br_format_kernels_for(BR_ISA_SCALAR), &page);
+    CHECK_INT(page.entry.stats.distinct_estimate, 12);
+    fixture_close(&page);
+    br_column_release(&texts);
+    br_column_release(&mixed);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) seed = strtoull(argv[1], NULL, 10);
@@ -418,5 +445,6 @@ int main(int argc, char **argv)
     RUN(test_page_open_respects_quota);
     RUN(test_page_with_too_little_memory);
     RUN(test_page_dictionaries_have_their_own_ids);
+    RUN(test_page_counts_distinct_values);
     return test_result();
 }

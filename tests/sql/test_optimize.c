@@ -794,6 +794,12 @@ static void test_estimates_follow_the_statistics(void)
                2500);
     check_rows("SELECT id FROM big QUALIFY ntile(4) OVER (ORDER BY b) = 1", 4000, 6000);
     check_rows("SELECT DISTINCT max(b) OVER (PARTITION BY a) FROM big", 80, 120);
+    check_rows("SELECT DISTINCT a, t FROM big WHERE a IN (1, 2, 3) AND t = '1995-02'", 1, 3);
+    check_rows("SELECT DISTINCT a FROM big WHERE a < 10", 8, 12);
+    check_rows("SELECT n, count(*) FROM (SELECT b, count(*) AS n FROM big GROUP BY b) GROUP BY n", 5,
+               20);
+    check_rows("SELECT small.t, count(*) FROM small JOIN tiny ON small.id = tiny.id GROUP BY 1", 4,
+               6);
 }
 
 static void test_optimize_reports_no_memory(void)
