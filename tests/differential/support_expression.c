@@ -75,7 +75,8 @@ static void leaf(test_world *self, const query_scope *scope, sql_text *out)
 
 // ---- functions ---------------------------------------------------------------------------------
 
-// A pattern of a call: E is an expression, C a column or literal, N a small number.
+// A pattern of a call, itself in small letters: E is an expression, C a column or literal, N a small
+// number.
 static void pattern_fill(test_world *self, const query_scope *scope, int depth, const char *pattern,
                          sql_text *out)
 {
@@ -117,7 +118,7 @@ static const char *const text_calls[] = {"substr(C, N)",
                                          "replace(E, C, 'z')",
                                          "hex(E)",
                                          "printf('%x %c', C, C)",
-                                         "C REGEXP '^[a-n]+[0-9 ]*'",
+                                         "C regexp '^[a-n]+[0-9 ]*'",
                                          "regexp_replace(C, '([a-z])(.)', '\\2<\\1>')",
                                          "regexp_replace(C, '[aeiou]', C, 'gi')",
                                          "regexp_extract(C, '([0-9]+)-?([0-9]*)', 1 + (N > 0))",

@@ -208,7 +208,10 @@ static compare_query query_make(test_world *world, sql_text *out)
     case 3:
     case 4: joined(world, out); break;
     case 5: subquery(world, out); break;
-    case 6: ranked(world, out); break;
+    case 6:
+        ranked(world, out);
+        query.equal = true;
+        break;
     default:
         text_add(out, "SELECT a.id, "), operand(world, 'a', out);
         text_add(out, " FROM t%u AS a", world_below(world, TABLES));
