@@ -125,9 +125,11 @@ static void note_bound(top_stage *stage, top_worker *state, const br_rows *rows,
         const br_vector *column = &rows->columns[stage->spec.width + k];
         br_value value = br_vector_value(column, row, scratch);
         bool is_long = has_bytes(&value) && value.text.size > BOUND_TEXT_MAX;
-        bool has_word = column->class_ == BR_INT || br_is_time_kind(column->kind);
-        if (!is_long)
-            set_key(&state->best.keys[k], &value, column->kind, has_word ? column->i64[row] : 0);
+        // A column of mixed classes may meet one of INT.
+        int64_t word = value.class_ == BR_INT            ? value.i64
+                       : br_is_time_kind(column->kind) ? column->i64[row]
+                                                         : 0;
+        if (!is_long) set_key(&state->best.keys[k], &value, column->kind, word);
         state->best.is_set = !is_long;
         if (is_long) break;
     }
