@@ -178,6 +178,15 @@ static br_status unary_test(br_scope *scope, br_operator operator_, const br_ast
     return BR_OK;
 }
 
+// TRUE or FALSE as a word. SQLite's parser takes IN with an empty list for the same word.
+static bool is_truth(const br_binder *binder, const br_ast *ast, bool value)
+{
+    bool is_empty_in =
+        ast->kind == BR_AST_IN && ast->arg_count == 1 && ast->select == NULL && ast->name == NULL;
+    return is_empty_in ? ast->negated == value
+                       : br_ast_is_keyword(binder, ast, value ? "true" : "false");
+}
+
 // x IS NULL, x IS TRUE and the like are no comparisons.
 static br_status bind_is(br_scope *scope, const br_ast *ast, br_bound *out, br_error *err)
 {
@@ -185,9 +194,9 @@ static br_status bind_is(br_scope *scope, const br_ast *ast, br_bound *out, br_e
     bool negated = ast->operator_ == BR_AST_OP_IS_NOT;
     const br_ast *left = ast->args[0], *right = ast->args[1], *word = right;
     while (word->kind == BR_AST_COLLATE) word = word->args[0];  // as SQLite does
-    if (br_ast_is_keyword(binder, word, "true"))
+    if (is_truth(binder, word, true))
         return unary_test(scope, negated ? BR_OP_IS_NOT_TRUE : BR_OP_IS_TRUE, left, out, err);
-    if (br_ast_is_keyword(binder, word, "false"))
+    if (is_truth(binder, word, false))
         return unary_test(scope, negated ? BR_OP_IS_NOT_FALSE : BR_OP_IS_FALSE, left, out, err);
     bool is_row = left->kind == BR_AST_ROW;
     if (right->kind == BR_AST_LITERAL && right->value.class_ == BR_NULL && !is_row)
