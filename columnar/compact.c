@@ -104,13 +104,19 @@ static void put_texts(const br_text *texts, uint32_t count, uint64_t *payloads, 
     }
 }
 
-static void put_value(br_column *column, uint32_t row, const br_value *value)
+// Texts of mixed values may have been made while decoding (dates), so they are copied.
+static br_status put_value(br_column *column, uint32_t row, const br_value *value,
+                           br_arena *texts, br_error *err)
 {
     column->classes[row] = value->class_;
     if (value->class_ == BR_INT) column->payloads[row] = (uint64_t)value->i64;
-    else if (value->class_ == BR_REAL) memcpy(&column->payloads[row], &value->f64, 8);
-    else if (value->class_ != BR_NULL)
-        put_texts(&value->text, 1, &column->payloads[row], &column->sizes[row]);
+    if (value->class_ == BR_REAL) memcpy(&column->payloads[row], &value->f64, 8);
+    if (value->class_ != BR_TEXT && value->class_ != BR_BLOB) return BR_OK;
+    const char *data = br_arena_copy_text(texts, value->text.data, value->text.size);
+    if (data == NULL) return br_fail(err, BR_NOMEM, "no memory to merge segments");
+    column->payloads[row] = (uint64_t)(uintptr_t)data;
+    column->sizes[row] = value->text.size;
+    return BR_OK;
 }
 
 // NULLs have neither payload nor size, whatever lies behind them in the vector.
@@ -133,7 +139,8 @@ static br_status put_vector(br_column *column, const br_vector *vector, uint32_t
     bool is_time = vector->kind == BR_VECTOR_DATE || vector->kind == BR_VECTOR_DATETIME;
     BR_TRY(br_vector_flatten(vector, count, is_time ? image->texts : image->scratch, &flat, err));
     if (flat.class_ == BR_ANY) {
-        for (uint32_t i = 0; i < count; i++) put_value(column, first + i, &flat.any[i]);
+        for (uint32_t i = 0; i < count; i++)
+            BR_TRY(put_value(column, first + i, &flat.any[i], image->texts, err));
     } else if (flat.class_ != BR_NULL) {
         memset(column->classes + first, flat.class_, count);
         if (flat.class_ == BR_INT || flat.class_ == BR_REAL)

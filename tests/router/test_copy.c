@@ -294,6 +294,25 @@ static void test_status_is_json(void)
 
 // ---- keeping the copy ------------------------------------------------------------------------
 
+// Dates, which segments keep as numbers, with values of another class among them.
+static void test_compact_keeps_dates_among_other_values(void)
+{
+    braid *db = support_open("mixed_dates.db");
+    uint64_t rows;
+    support_exec(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, at)");
+    for (int i = 0; i < 3; i++) {
+        support_exec(db, "WITH RECURSIVE q(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM q WHERE i < 5000) "
+                         "INSERT INTO t(at) SELECT CASE WHEN i % 1000 = 7 THEN i ELSE "
+                         "datetime('1993-05-05', '+' || i || ' hours') END FROM q");
+        CHECK_INT(braid_checkpoint(db), BRAID_OK);
+    }
+    support_exec(db, "DELETE FROM t WHERE id % 3 = 0");
+    CHECK_INT(braid_compact(db), BRAID_OK);
+    CHECK_INT(braid_check(db, &rows), BRAID_OK);
+    CHECK_INT(rows, 10000);
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 static void test_check_rebuild_and_compact(void)
 {
     braid *db = open_with_rows("keep.db");
@@ -387,6 +406,7 @@ int main(void)
     RUN(test_explain_tells_engine_reason_and_costs);
     RUN(test_status_is_json);
     RUN(test_check_rebuild_and_compact);
+    RUN(test_compact_keeps_dates_among_other_values);
     RUN(test_folder_can_be_removed_at_any_time);
     RUN(test_detach_leaves_nothing);
     RUN(test_two_handles_on_one_file);
