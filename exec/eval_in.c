@@ -2,17 +2,20 @@
 //
 // A list of constants becomes a set when the program is compiled: a hash table of the values, and
 // for INT besides it a bitmap when they lie close together. The set knows values of all classes;
-// numbers that are equal (1 and 1.0) are one member.
+// numbers that are equal (1 and 1.0) are one member, and so are texts that SQLite's NOCASE or RTRIM
+// takes for the same. Under a collation of the application the list is searched from its start.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/hash.h"
 #include "exec/implementations.h"
+#include "exec/keys.h"
 
 enum { DENSE_SPAN_MAX = 1 << 16 };
 
 typedef struct in_set {
+    br_collation collation;
     bool has_null;
     uint32_t mask;           // slots of the table - 1
     br_value *table;         // open addressing; an empty slot is NULL
@@ -20,7 +23,8 @@ typedef struct in_set {
     int64_t dense_first;     // when dense_bits: bit i for the INT dense_first + i
     uint64_t dense_span;
     uint64_t *dense_bits;
-    uint64_t text_filter;    // one bit per hash of a TEXT member's size and first bytes
+    uint64_t text_filter;    // one bit per hash of a TEXT member's size and first bytes; all bits
+                             // under a collation, where equal texts differ in them
 } in_set;
 
 // SQLite's rule: an empty list is false even for NULL; a NULL on either side makes "not found"
@@ -61,8 +65,9 @@ static bool equal_int(const br_value *value, int64_t *out)
 }
 
 // Equal values have equal hashes: a REAL that is an INT has the hash of the INT.
-static uint64_t hash_member(const br_value *value)
+static uint64_t hash_member(const in_set *set, const br_value *value)
 {
+    if (set->collation != BR_COLLATION_BINARY) return br_value_hash(value, set->collation);
     if (value->class_ == BR_TEXT || value->class_ == BR_BLOB)
         return hash_text(value->text, value->class_);
     int64_t whole;
@@ -77,9 +82,9 @@ static unsigned text_filter_bit(br_text text)
 
 static bool set_has(const in_set *set, const br_value *value)
 {
-    uint32_t at = (uint32_t)hash_member(value) & set->mask;
+    uint32_t at = (uint32_t)hash_member(set, value) & set->mask;
     for (; set->table[at].class_ != BR_NULL; at = (at + 1) & set->mask) {
-        if (br_value_compare(&set->table[at], value, BR_COLLATION_BINARY) == 0) return true;
+        if (br_value_compare(&set->table[at], value, set->collation) == 0) return true;
     }
     return false;
 }
@@ -92,7 +97,7 @@ static void set_add(in_set *set, const br_value *value)
     }
     set->class_mask |= 1u << value->class_;
     if (value->class_ == BR_TEXT) set->text_filter |= 1ull << text_filter_bit(value->text);
-    uint32_t at = (uint32_t)hash_member(value) & set->mask;
+    uint32_t at = (uint32_t)hash_member(set, value) & set->mask;
     while (set->table[at].class_ != BR_NULL) at = (at + 1) & set->mask;
     set->table[at] = *value;
 }
@@ -122,7 +127,7 @@ static br_status set_make_dense(in_set *set, br_arena *arena, br_error *err)
 
 br_status br_prepare_in(br_node *node, br_arena *arena, br_error *err)
 {
-    if (node->collation != BR_COLLATION_BINARY) return BR_OK;
+    if (br_collation_collator(node->collation) != NULL) return BR_OK;
     for (uint32_t i = 1; i < node->arg_count; i++) {
         if (node->args[i]->kind != BR_EXPR_CONST) return BR_OK;
     }
@@ -131,6 +136,8 @@ br_status br_prepare_in(br_node *node, br_arena *arena, br_error *err)
     uint32_t slots = 4;
     while (slots < node->arg_count * 2) slots *= 2;
     set->mask = slots - 1;
+    set->collation = node->collation;
+    if (set->collation != BR_COLLATION_BINARY) set->text_filter = UINT64_MAX;
     set->table = BR_ALLOC(arena, br_value, slots);
     if (set->table == NULL) return br_evaluate_no_memory(err);
     for (uint32_t i = 1; i < node->arg_count; i++) {

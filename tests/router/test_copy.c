@@ -301,8 +301,8 @@ static void test_compact_keeps_dates_among_other_values(void)
     uint64_t rows;
     support_exec(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, at)");
     for (int i = 0; i < 3; i++) {
-        support_exec(db, "WITH RECURSIVE q(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM q WHERE i < 5000) "
-                         "INSERT INTO t(at) SELECT CASE WHEN i % 1000 = 7 THEN i ELSE "
+        support_exec(db, "WITH RECURSIVE q(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM q "
+                         "WHERE i < 5000) INSERT INTO t(at) SELECT CASE WHEN i % 1000 = 7 THEN i ELSE "
                          "datetime('1993-05-05', '+' || i || ' hours') END FROM q");
         CHECK_INT(braid_checkpoint(db), BRAID_OK);
     }
