@@ -81,8 +81,8 @@ static void put_expr(reading *self, const br_expr *expr)
     if (expr->can_fail || expr->is_volatile) self->is_fit = false;
     put(self, (uint64_t)expr->kind << 32 | expr->arg_count);
     put(self, (uint64_t)expr->operator_ << 32 | (uint64_t)expr->function);
-    put(self, (uint64_t)expr->affinity_to << 32 | (uint64_t)expr->collation);
-    put(self, expr->assumes_no_overflow);
+    put(self, (uint64_t)expr->affinity_to << 1 | (uint64_t)expr->assumes_no_overflow);
+    put(self, expr->collation);
     put_text(self, expr->function_name);
     if (expr->kind == BR_EXPR_CONST) put_value(self, &expr->value);
     if (expr->kind == BR_EXPR_COLUMN) put_column(self, expr->column_id);
@@ -107,16 +107,18 @@ static void put_collations(reading *self, const br_collation *collations, uint32
 static void put_sort_keys(reading *self, const br_sort_key *keys, uint32_t count)
 {
     put(self, count);
-    for (uint32_t i = 0; i < count; i++)
-        put(self, (uint64_t)keys[i].descending | (uint64_t)keys[i].nulls_last << 1 |
-                      (uint64_t)keys[i].collation << 2);
+    for (uint32_t i = 0; i < count; i++) {
+        put(self, (uint64_t)keys[i].descending | (uint64_t)keys[i].nulls_last << 1);
+        put(self, keys[i].collation);
+    }
 }
 
 static void put_aggregate(reading *self, const br_aggregate *aggregate)
 {
     put(self, (uint64_t)aggregate->kind << 8 | (uint64_t)aggregate->distinct |
                   (uint64_t)aggregate->is_json << 1 | (uint64_t)(aggregate->filter != NULL) << 2);
-    put(self, (uint64_t)aggregate->collation << 32 | aggregate->arg_count);
+    put(self, aggregate->collation);
+    put(self, aggregate->arg_count);
     put_sort_keys(self, aggregate->order_by, aggregate->order_count);
 }
 

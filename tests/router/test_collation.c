@@ -138,6 +138,11 @@ static const char *const queries[] = {
     "SELECT count(*) FROM t WHERE date(d, '+1 day') COLLATE last >= '2020-01-05'",
     "SELECT count(*), min(id) FROM t GROUP BY date(d, '+1 day') COLLATE last ORDER BY 2",
     "SELECT count(*) FROM t NATURAL JOIN (SELECT d, min(id) AS id FROM t GROUP BY d)",
+    // Alike but for the collation: nothing to be computed once.
+    "SELECT a.c, b.c FROM (SELECT count(*) AS c FROM (SELECT 1 FROM t GROUP BY s COLLATE last)) a, "
+    "(SELECT count(*) AS c FROM (SELECT 1 FROM t GROUP BY s COLLATE digits)) b",
+    "SELECT a.c, b.c FROM (SELECT count(DISTINCT s COLLATE last) AS c FROM t) a, "
+    "(SELECT count(DISTINCT s COLLATE digits) AS c FROM t) b",
 };
 
 static void check_all(braid *db)
