@@ -226,6 +226,51 @@ struct ArrowArrayStream;
 BRAID_API braid_status braid_result_export_arrow(braid *db, braid_result *result,
                                                  struct ArrowArrayStream *stream);
 
+// ---- many statements, many rows --------------------------------------------------------------
+
+// Runs `count` texts in one transaction, discarding rows: all or nothing. Inside an open transaction
+// of the handle they are all or nothing of it. BEGIN, COMMIT, SAVEPOINT and their kin in a text are
+// BRAID_MISUSE. After a failure *failed_out (may be NULL) is the index, from 0, of the text that
+// failed, or `count` when it was the commit; the message names it too.
+BRAID_API braid_status braid_exec_batch(braid *db, const char *const *statements, size_t count,
+                                        size_t *failed_out);
+// Runs a prepared INSERT, UPDATE, DELETE or other write once per row of the chunk, whose column i is
+// parameter i + 1: in one transaction, as above, with the index of the row. The chunk may have any
+// number of rows and is only read; what braid_bind_* bound to the statement stays.
+BRAID_API braid_status braid_run_batch(braid_statement *statement, const braid_chunk *rows,
+                                       size_t *failed_out);
+
+// An appender loads many rows into one table: as fast as SQLite takes them, and the columnar copy is
+// up to date when they are flushed. Rows are kept until there are 65,536 (or 16 MiB of texts), then
+// written in one transaction, or as a part of the handle's open one; so are those that a flush finds.
+// A row that violates a constraint fails, whatever ON CONFLICT the table declares; the failure
+// undoes that transaction, the message names the row, counted from 0 since the appender was opened,
+// and the appender goes on without these rows. braid_changes and braid_last_rowid are not for them.
+//
+// Threads: one; the handle may be used by others meanwhile. Close appenders before their handle.
+typedef struct braid_appender braid_appender;
+
+// `columns`, ended by NULL, are those to be given, the others get their defaults; NULL: all columns
+// of the table but generated ones, in its order.
+BRAID_API braid_status braid_appender_open(braid *db, const char *table,
+                                           const char *const *columns,
+                                           braid_appender **appender_out);
+// The next value, column by column; the last column ends the row. Bytes are copied.
+BRAID_API braid_status braid_append_null(braid_appender *appender);
+BRAID_API braid_status braid_append_int64(braid_appender *appender, int64_t value);
+BRAID_API braid_status braid_append_double(braid_appender *appender, double value);
+BRAID_API braid_status braid_append_text(braid_appender *appender, const char *text,
+                                         size_t size_bytes);
+BRAID_API braid_status braid_append_blob(braid_appender *appender, const void *blob,
+                                         size_t size_bytes);
+// Whole rows: as many columns as the appender has, and any number of rows.
+BRAID_API braid_status braid_append_chunk(braid_appender *appender, const braid_chunk *rows);
+// Writes what has been appended, and brings the copy up to date with it.
+BRAID_API braid_status braid_appender_flush(braid_appender *appender);
+BRAID_API uint64_t braid_appender_row_count(const braid_appender *appender);  // written so far
+// Flushes; the appender is gone whatever is returned. A row that was begun is BRAID_MISUSE.
+BRAID_API braid_status braid_appender_close(braid_appender *appender);
+
 // ---- functions and collations of the application ---------------------------------------------
 
 // A function of the application can be called in every statement on the handle, on either engine,

@@ -93,6 +93,25 @@ BR_CHECKED br_status br_oltp_fill(br_oltp_statement *statement, br_column *colum
                                   uint32_t *row_count_out, br_error *err);
 bool br_oltp_is_readonly(const br_oltp_statement *statement);
 bool br_oltp_is_explain(const br_oltp_statement *statement);
+// BEGIN, COMMIT, END, ROLLBACK, SAVEPOINT or RELEASE.
+bool br_oltp_is_transaction_control(const br_oltp_statement *statement);
+
+// ---- inserting many rows --------------------------------------------------------------------
+
+// INSERTs into one table of main, without capture's triggers where they would do nothing. A row
+// that violates a constraint fails, whatever ON CONFLICT the table declares.
+typedef struct br_oltp_inserter br_oltp_inserter;
+
+// `columns` NULL: all that can be inserted, in order; else ended by NULL.
+BR_CHECKED br_status br_oltp_inserter_new(br_oltp *oltp, const char *table,
+                                          const char *const *columns,
+                                          br_oltp_inserter **inserter_out, br_error *err);
+void br_oltp_inserter_free(br_oltp_inserter *inserter);  // NULL is a no-op
+uint32_t br_oltp_inserter_columns(const br_oltp_inserter *inserter);
+// Inserts all rows of the columns; to be called inside a write transaction. *done_out: how many
+// rows are in, also after a failure.
+BR_CHECKED br_status br_oltp_insert(br_oltp_inserter *inserter, const br_column *columns,
+                                    uint32_t *done_out, br_error *err);
 
 // ---- functions of the application ------------------------------------------------------------
 

@@ -1,5 +1,8 @@
 // statement.c - statements as values in and out.
 // SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/heap.h"
 #include "oltp/handle.h"
@@ -151,4 +154,35 @@ bool br_oltp_is_readonly(const br_oltp_statement *statement)
 bool br_oltp_is_explain(const br_oltp_statement *statement)
 {
     return sqlite3_stmt_isexplain(statement->handle) != 0;
+}
+
+// Behind white space and comments.
+static const char *first_word(const char *sql)
+{
+    while (true) {
+        if (isspace((unsigned char)*sql)) {
+            sql++;
+        } else if (sql[0] == '-' && sql[1] == '-') {
+            sql += strcspn(sql, "\n");
+        } else if (sql[0] == '/' && sql[1] == '*') {
+            const char *end = strstr(sql + 2, "*/");
+            sql = end == NULL ? sql + strlen(sql) : end + 2;
+        } else {
+            return sql;
+        }
+    }
+}
+
+bool br_oltp_is_transaction_control(const br_oltp_statement *statement)
+{
+    static const char *const words[] = {"BEGIN",    "COMMIT",    "END",
+                                        "ROLLBACK", "SAVEPOINT", "RELEASE"};
+    // Once it has been compiled, no name can stand first.
+    const char *word = first_word(sqlite3_sql(statement->handle));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t size = strlen(words[i]);
+        if (sqlite3_strnicmp(word, words[i], (int)size) == 0 && !isalnum((unsigned char)word[size]))
+            return true;
+    }
+    return false;
 }

@@ -147,6 +147,7 @@ static const char *update_event(builder *b)
 
 static void add_key_triggers(builder *b)
 {
+    // insert.c leaves this one out where its condition cannot hold.
     add(b, "insert", "AFTER INSERT", at_or_below_hi(b, "NEW"), log_row(b, "NEW"));
     add(b, "update", "AFTER UPDATE", at_or_below_hi(b, "OLD"), log_row(b, "OLD"));
     // A second trigger is cheaper than a second statement in the first: it seldom runs.

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/heap.h"
+#include "router/api.h"
 #include "router/result.h"
 #include "router/router.h"
 
@@ -138,6 +139,27 @@ static br_status handle_begin(braid *db)
     if (db->database == NULL) return br_fail(error, BR_MISUSE, "the database did not open");
     error_clear(error);
     return BR_OK;
+}
+
+br_status br_api_begin(braid *db, br_error **err_out)
+{
+    *err_out = error_of(db);
+    return handle_begin(db);
+}
+
+braid_status br_api_status(br_status status)
+{
+    return status_of(status);
+}
+
+braid *br_api_handle(const braid_statement *statement)
+{
+    return statement->db;
+}
+
+br_statement *br_api_statement(const braid_statement *statement)
+{
+    return statement->statement;
 }
 
 // ---- opening -----------------------------------------------------------------------------------

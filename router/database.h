@@ -134,6 +134,25 @@ void br_writer_note_transaction(br_database *database);
 uint32_t br_running_begin(br_database *database, br_oltp *oltp);
 void br_running_end(br_database *database, uint32_t slot);
 
+// ---- batch.c: several writes as one ------------------------------------------------------------
+
+// Writes on the writer connection, under its lock, that happen all or not at all: a transaction, or
+// a part of the one that is open.
+typedef struct br_write_scope {
+    br_database *database;
+    bool is_nested;
+    uint32_t slot;  // of br_running_begin
+} br_write_scope;
+
+// On success the lock is held until the scope ends.
+BR_CHECKED br_status br_write_scope_begin(br_database *database, br_write_scope *scope_out,
+                                          br_error *err);
+// Keeps what was written if `status` is BR_OK, undoes it otherwise; returns `status`, or why it
+// could not be kept.
+BR_CHECKED br_status br_write_scope_end(br_write_scope *scope, br_status status, br_error *err);
+// Puts "WHAT INDEX: " in front of the message of a failure.
+void br_error_blame(br_error *err, const char *what, uint64_t index);
+
 // ---- session.c: what only the writer connection sees -------------------------------------------
 
 // Could the text make or end something that only the connection it runs on sees?

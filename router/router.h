@@ -68,6 +68,11 @@ BR_CHECKED br_status br_database_exec(br_database *database, const char *sql, br
 int64_t br_database_changes(br_database *database);
 int64_t br_database_last_rowid(br_database *database);
 
+// Runs the texts in one transaction: all or nothing. *failed_out tells which failed; `count`: the
+// commit.
+BR_CHECKED br_status br_database_exec_batch(br_database *database, const char *const *statements,
+                                            size_t count, size_t *failed_out, br_error *err);
+
 // Makes a function or collation known to every connection. A failure calls its destructor.
 BR_CHECKED br_status br_database_define(br_database *database, const br_oltp_definition *definition,
                                         br_error *err);
@@ -107,6 +112,17 @@ void br_statement_set_timeout(br_statement *statement, uint32_t timeout_ms);
 // `outcome_out` may be NULL: nobody wants the rows.
 BR_CHECKED br_status br_statement_run(br_statement *statement, br_outcome **outcome_out,
                                       br_error *err);
+// Rows from outside.
+typedef struct br_rows {
+    uint32_t row_count, column_count;  // any number of rows
+    const br_vector *columns;          // FLAT
+} br_rows;
+
+// Runs a write once per row, in one transaction, column i as parameter i + 1. *failed_out tells
+// which row failed; row_count: the commit.
+BR_CHECKED br_status br_statement_run_batch(br_statement *statement, const br_rows *rows,
+                                            size_t *failed_out, br_error *err);
+
 typedef struct br_explain_request {
     br_explain_format format;
     bool analyze;  // run it too; EXPLAIN ANALYZE as the statement's text says so by itself
@@ -128,5 +144,20 @@ struct br_outcome {
     double run_ms;
 };
 void br_outcome_free(br_outcome *outcome);
+
+// ---- appenders -------------------------------------------------------------------------------
+
+typedef struct br_appender br_appender;
+
+// `columns` NULL: all; else ended by NULL. Threads: one.
+BR_CHECKED br_status br_appender_open(br_database *database, const char *table,
+                                      const char *const *columns, br_appender **appender_out,
+                                      br_error *err);
+BR_CHECKED br_status br_appender_add(br_appender *appender, const br_value *value, br_error *err);
+BR_CHECKED br_status br_appender_add_rows(br_appender *appender, const br_rows *rows,
+                                          br_error *err);
+BR_CHECKED br_status br_appender_flush(br_appender *appender, br_error *err);
+uint64_t br_appender_row_count(const br_appender *appender);
+void br_appender_free(br_appender *appender);  // what is not flushed is lost
 
 #endif

@@ -57,6 +57,20 @@ static int compare_backward(void *context, br_text left, br_text right)
     return br_text_compare(right, left);
 }
 
+static br_status append_to(br_database *database, br_error *err)
+{
+    br_appender *appender;
+    static const char *const columns[] = {"a", "b", NULL};
+    BR_TRY(br_appender_open(database, "t", columns, &appender, err));
+    br_status status = BR_OK;
+    br_value values[] = {br_value_int(7), br_value_text(br_text_make("appended", 8))};
+    for (int i = 0; i < 2 * 1100 && status == BR_OK; i++)
+        status = br_appender_add(appender, &values[i % 2], err);
+    if (status == BR_OK) status = br_appender_flush(appender, err);
+    br_appender_free(appender);
+    return status;
+}
+
 // One failure may hit any of these calls; whatever it was, the next call must work as usual.
 static br_status work_with(br_database *database, br_error *err)
 {
@@ -82,6 +96,12 @@ static br_status work_with(br_database *database, br_error *err)
     if (first == BR_OK) first = status;
     status = br_database_exec(database, "INSERT INTO t(a, b) SELECT count(*), b FROM t GROUP BY b",
                               err);
+    if (first == BR_OK) first = status;
+    static const char *const batch[] = {"DELETE FROM t WHERE id = 6", "INSERT INTO t(a) VALUES(2)"};
+    size_t failed;
+    status = br_database_exec_batch(database, batch, 2, &failed, err);
+    if (first == BR_OK) first = status;
+    status = append_to(database, err);
     if (first == BR_OK) first = status;
     status = br_database_compact(database, err);
     if (first == BR_OK) first = status;
