@@ -25,6 +25,14 @@
 
 typedef struct br_cdc br_cdc;
 
+// How far long work is.
+typedef struct br_cdc_work {
+    const char *what;     // "mirroring", "verifying", "compacting"
+    const char *table;    // NULL: none in particular
+    uint64_t rows_done, rows_total;  // the total is an estimate; 0: unknown
+    bool is_done;         // the last call about this work
+} br_cdc_work;
+
 typedef struct br_cdc_config {
     const char *path;  // the SQLite file
     uint32_t busy_timeout_ms;
@@ -32,6 +40,10 @@ typedef struct br_cdc_config {
     br_store_config store;       // how to open the columnar folder (path + "-braid")
     const char *const *exclude;  // tables not to mirror, NULL-terminated; may be NULL
     br_oltp_functions *functions;  // of the application, which tables may use; may be NULL
+    // Called every few thousand rows of long work, by one thread at a time and with locks held;
+    // false ends the work with BR_INTERRUPTED. NULL: nobody asks.
+    bool (*go_on)(void *context, const br_cdc_work *work);
+    void *go_on_context;
 } br_cdc_config;
 
 typedef struct br_cdc_status {

@@ -86,6 +86,7 @@ static br_status sum_oltp(const comparison *at, sum *sum_out, br_error *err)
         if (status != BR_OK || !has_row) break;
         take_row(at, at->values);
         sum_row(sum_out, at->values, at->column_count);
+        status = br_cdc_work_advance(at->cdc, at->mirror->table->name, 1, err);
     }
     br_oltp_reset(at->mirror->range);
     return status;
@@ -127,6 +128,8 @@ static br_status visit_chunks(const visit *v, br_error *err)
             br_arena_reset(v->arena);
             BR_TRY(br_scan_next(v->scan, &batch, err));
             BR_TRY(visit_batch(v, &batch, err));
+            BR_TRY(br_cdc_work_advance(v->at->cdc, v->at->mirror->table->name, batch.row_count,
+                                       err));
         } while (batch.row_count > 0);
     }
     return BR_OK;
@@ -292,8 +295,13 @@ static br_status check_all(br_pass *pass, uint64_t *rows, br_error *err)
     BR_TRY(br_store_check(cdc->store, err));
     br_snapshot *snapshot = br_snapshot_acquire(cdc->store);
     br_status status = BR_OK;
+    uint64_t expected = 0;
+    for (uint32_t i = 0; i < br_snapshot_table_count(snapshot); i++)
+        expected += br_table_view_rows(br_snapshot_table_at(snapshot, i));
+    br_cdc_work_begin(cdc, "verifying", 2 * expected);  // once on each side
     for (uint32_t i = 0; i < cdc->set.count && status == BR_OK; i++)
         status = check_mirror(cdc, &cdc->set.items[i], snapshot, rows, err);
+    br_cdc_work_end(cdc);
     br_snapshot_drop(snapshot);
     return status;
 }

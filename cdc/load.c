@@ -103,6 +103,8 @@ static br_status read_alone(br_pass *pass, br_mirror *mirror, chunk *c, br_load 
         status = chunk_fill(c, mirror->range, mirror->key != NULL, &number, err);
         if (status == BR_OK && c->row_count > 0) status = place_chunk(pass, mirror, c, load, err);
         pass->rows_read += c->row_count;
+        if (status == BR_OK)
+            status = br_cdc_work_advance(pass->cdc, mirror->table->name, c->row_count, err);
     } while (status == BR_OK && c->row_count == BR_CHUNK_ROWS);
     br_oltp_reset(mirror->range);
     pass->chunks_loaded += chunks_before;
@@ -180,7 +182,9 @@ static br_status load_pieces(loader *at, br_oltp_statement *range, br_oltp_state
         br_lock_take(&at->lock);
         at->rows_read += c->row_count;
         bool is_done = at->is_done;
-        if (!is_done) status = cut_piece(at, next, &p, err);
+        if (!is_done)
+            status = br_cdc_work_advance(at->pass->cdc, at->mirror->table->name, c->row_count, err);
+        if (!is_done && status == BR_OK) status = cut_piece(at, next, &p, err);
         if (status != BR_OK) at->is_done = true;
         br_lock_give(&at->lock);
         if (is_done || status != BR_OK) return status;

@@ -261,9 +261,12 @@ static br_status apply_all(br_pass *pass, br_error *err)
     br_cdc *cdc = pass->cdc;
     BR_TRY(br_apply_begin(cdc->next_store, &pass->apply, err));
     BR_TRY(drop_tables(pass, err));
-    for (uint32_t i = 0; i < cdc->set.count; i++)
-        BR_TRY(br_pass_apply_mirror(pass, &cdc->set.items[i], err));
-    return BR_OK;
+    br_cdc_work_begin(cdc, "mirroring", br_pass_expected_rows(pass));
+    br_status status = BR_OK;
+    for (uint32_t i = 0; i < cdc->set.count && status == BR_OK; i++)
+        status = br_pass_apply_mirror(pass, &cdc->set.items[i], err);
+    br_cdc_work_end(cdc);
+    return status;
 }
 
 static void note_published(br_pass *pass)

@@ -145,6 +145,18 @@ bool br_mirror_is_big(const br_mirror *mirror)
            range_above(mirror, first) >= BIG_RANGE_MIN;
 }
 
+uint64_t br_pass_expected_rows(const br_pass *pass)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < pass->cdc->set.count; i++) {
+        const br_mirror *mirror = &pass->cdc->set.items[i];
+        if (mirror->key == NULL) continue;
+        if (!mirror->must_reload) rows += mirror->key_count + range_above(mirror, mirror->hi);
+        else rows += range_above(mirror, mirror->max_key_now > 0 ? 0 : INT64_MIN);
+    }
+    return rows;
+}
+
 static int compare_keys(const void *left, const void *right)
 {
     int64_t l = *(const int64_t *)left, r = *(const int64_t *)right;
@@ -222,6 +234,7 @@ static br_status append_row(br_pass *pass, br_mirror *mirror, br_value *values, 
     for (uint32_t i = 0; i < column_count; i++) values[i] = br_oltp_column(mirror->range, i);
     int64_t key = mirror->key == NULL ? 0 : br_oltp_column(mirror->range, column_count).i64;
     pass->rows_read++;
+    BR_TRY(br_cdc_work_advance(pass->cdc, mirror->table->name, 1, err));
     return br_apply_append(pass->apply, mirror->table_id, key, values, err);
 }
 

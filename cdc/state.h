@@ -102,6 +102,8 @@ struct br_cdc {
     uint32_t last_table_id;
     int64_t last_key;
     br_retired *retired;  // stores that readers may still be using
+    br_cdc_work work;     // what go_on was last told; `what` NULL: no long work
+    uint64_t work_unasked;  // rows since
 
     br_lock publish_lock;
     br_store *store;        // publish_lock
@@ -182,10 +184,20 @@ BR_CHECKED br_status br_pass_prepare(br_cdc *cdc, br_error *err);
 // Learns what changed from _braid_table, the log and the largest keys. *usable_out is false when
 // the copy cannot be brought up to date from them.
 BR_CHECKED br_status br_pass_read_changes(br_pass *pass, bool *usable_out, br_error *err);
+// How many rows the pass will read, roughly.
+uint64_t br_pass_expected_rows(const br_pass *pass);
 // Brings the rows of one mirror into the apply.
 BR_CHECKED br_status br_pass_apply_mirror(br_pass *pass, br_mirror *mirror, br_error *err);
 bool br_mirror_is_big(const br_mirror *mirror);  // worth all threads
 BR_CHECKED br_status br_pass_load(br_pass *pass, br_mirror *mirror, br_error *err);
+
+// ---- work.c: long work that can be watched and stopped ---------------------------------------
+
+void br_cdc_work_begin(br_cdc *cdc, const char *what, uint64_t rows_total);
+// So many rows more are done. BR_INTERRUPTED: stop.
+BR_CHECKED br_status br_cdc_work_advance(br_cdc *cdc, const char *table, uint64_t rows,
+                                         br_error *err);
+void br_cdc_work_end(br_cdc *cdc);  // without a beginning nothing happens
 
 // ---- checkpoint.c ---------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ extern const cli_command cli_command_import;
 extern const cli_command cli_command_sync;
 extern const cli_command cli_command_status;
 extern const cli_command cli_command_explain;
-extern const cli_command cli_command_check;
+extern const cli_command cli_command_verify;
 extern const cli_command cli_command_rebuild;
 extern const cli_command cli_command_detach;
 extern const cli_command cli_command_checkpoint;

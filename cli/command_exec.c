@@ -1,7 +1,6 @@
 // `braid exec`: runs statements in SQLite, for what they change.
 // SPDX-License-Identifier: Apache-2.0
 #include "cli.h"
-#include "interrupt.h"
 #include "script.h"
 
 #include <string.h>
@@ -11,14 +10,6 @@ static int exec_step(void *context, const cli_script *script)
     braid *db = context;
     braid_status status = braid_exec(db, script->statement.data);
     return status == BRAID_OK ? CLI_OK : cli_report_error(db, script, status);
-}
-
-static bool has_option(const cli_items *items, const char *name)
-{
-    for (uint32_t i = 0; i < items->count; i++) {
-        if (items->items[i].name != NULL && strcmp(items->items[i].name, name) == 0) return true;
-    }
-    return false;
 }
 
 static int exec_atomically(braid *db, const cli_items *items)
@@ -45,8 +36,7 @@ static int exec_run(const cli_command *command, const cli_items *items)
     braid *db;
     code = cli_open(path, &settings.config, &db);
     if (code != CLI_OK) return code;
-    cli_interrupt_install(db, false);
-    code = has_option(items, "atomic") ? exec_atomically(db, items)
+    code = cli_has_option(items, "atomic") ? exec_atomically(db, items)
                                        : cli_run_scripts(items, exec_step, db);
     return cli_close(db, path, code);
 }

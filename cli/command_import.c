@@ -69,7 +69,7 @@ static int check_rows(import *self, cli_csv *csv)
         outcome = next_row(csv, &self->table);
         if (outcome == CLI_CSV_RECORD) cli_import_table_infer(&self->table, csv);
         if (rows % LOOK_ROUND_ROWS != 0) continue;
-        cli_progress_show(&progress, cli_byte_source_progress(csv->source), rows);
+        cli_progress_show(&progress, NULL, cli_byte_source_progress(csv->source), rows);
         if (cli_interrupt_pending()) outcome = CLI_CSV_FAILED;
     }
     cli_progress_end(&progress);
@@ -116,7 +116,7 @@ static int insert_rows(import *self, cli_csv *csv, cli_import_batch *batch)
         code = cli_import_batch_add(batch, csv);
         rows++;
         if (rows % LOOK_ROUND_ROWS == 0) {
-            cli_progress_show(&progress, cli_byte_source_progress(csv->source), rows);
+            cli_progress_show(&progress, NULL, cli_byte_source_progress(csv->source), rows);
             if (code == CLI_OK && cli_interrupt_pending()) code = failure_code();
         }
         if (code != CLI_OK || rows % TRANSACTION_ROWS != 0) continue;
@@ -160,7 +160,12 @@ static int import_into(import *self)
     if (code == CLI_OK) code = insert_file(self);
     if (code != CLI_OK) return code;
     braid_status status = braid_sync(self->db);
-    if (status != BRAID_OK) return cli_report_failure(self->db, "columnar copy", status);
+    if (status != BRAID_OK) {
+        code = cli_report_failure(self->db, "columnar copy", status);
+        fprintf(stderr, "  all %llu rows were imported; the copy follows with the next query\n",
+                (unsigned long long)self->committed_rows);
+        return code;
+    }
     double seconds = (cli_clock_ms() - began_ms) / 1e3;
     printf("%llu rows into %s table %s in %.1f s\n", (unsigned long long)self->committed_rows,
            exists ? "the" : "a new", self->table.name, seconds);
@@ -204,7 +209,6 @@ static int import_run(const cli_command *command, const cli_items *items)
     settings.config.create = 1;
     if (code == CLI_OK) code = cli_open(path, &settings.config, &self.db);
     if (code == CLI_OK) {
-        cli_interrupt_install(self.db, false);
         code = import_into(&self);
         code = cli_close(self.db, path, code);
     }

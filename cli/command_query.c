@@ -88,7 +88,6 @@ static int query_run(const cli_command *command, const cli_items *items)
     const char *path = cli_positional(items, 0);
     code = cli_open(path, &self.settings.config, &self.db);
     if (code != CLI_OK) return code;
-    cli_interrupt_install(self.db, false);
     self.ms = cli_allocate(self.settings.repeat * sizeof *self.ms);
     code = cli_run_scripts(items, query_step, &self);
     free(self.ms);

@@ -31,6 +31,11 @@ void cli_interrupt_install(braid *db, bool at_prompt)
     sigaction(SIGINT, &action, NULL);
 }
 
+void cli_interrupt_set_handle(braid *db)
+{
+    interrupt_db = db;
+}
+
 void cli_interrupt_remove(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};

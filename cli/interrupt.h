@@ -13,7 +13,8 @@
 
 #include "braid.h"
 
-void cli_interrupt_install(braid *db, bool at_prompt);
+void cli_interrupt_install(braid *db, bool at_prompt);  // `db` may be NULL
+void cli_interrupt_set_handle(braid *db);  // keeps what was pressed before
 void cli_interrupt_remove(void);  // before the handle is closed
 bool cli_interrupt_pending(void);
 void cli_interrupt_clear(void);

@@ -85,8 +85,12 @@ static int parse_option(const cli_command *command, int argc, char **argv, int *
     if (option == NULL) return cli_usage_error(command, "unknown option '%s'", argument);
     if (option->value == NULL && value != NULL)
         return cli_usage_error(command, "option --%s takes no value", option->name);
-    if (option->value != NULL && value == NULL) {
-        if (*index + 1 >= argc)
+    bool is_optional = option->value != NULL && option->value[0] == '[';
+    bool has_next = *index + 1 < argc;
+    if (is_optional && value == NULL && has_next && strchr("0123456789.", argv[*index + 1][0]))
+        value = argv[++*index];
+    if (option->value != NULL && value == NULL && !is_optional) {
+        if (!has_next)
             return cli_usage_error(command, "option --%s needs a value: %s", option->name,
                                    option->value);
         value = argv[++*index];
@@ -151,12 +155,22 @@ const char *cli_positional(const cli_items *items, uint32_t index)
     return NULL;
 }
 
+bool cli_has_option(const cli_items *items, const char *name)
+{
+    for (uint32_t i = 0; i < items->count; i++) {
+        if (items->items[i].name != NULL && strcmp(items->items[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
 // ---- settings ----------------------------------------------------------------------------------
 
 void cli_settings_init(cli_settings *settings)
 {
     *settings = (cli_settings){.format = CLI_FORMAT_TABLE, .repeat = 1};
     braid_config_init(&settings->config);
+    settings->config.progress = cli_progress_handle;
+    settings->config.progress_context = &settings->progress;
 }
 
 static const char *const engine_names[] = {"auto", "olap", "oltp"};

@@ -16,11 +16,14 @@
 
 #include "braid.h"
 #include "output.h"
+#include "progress.h"
 
 typedef struct cli_option {
     const char *name;   // without the dashes; NULL ends a table
     char letter;        // 0: none
-    const char *value;  // how the value is called in the help; NULL: the option has none
+    // How the value is called in the help; NULL: the option has none. In brackets: it may be left
+    // out, and is a number, so that it can be told from the next argument.
+    const char *value;
     const char *help;
 } cli_option;
 
@@ -52,6 +55,7 @@ struct cli_command {
 int cli_parse(const cli_command *command, int argc, char **argv, cli_items *items_out);
 void cli_items_release(cli_items *items);
 const char *cli_positional(const cli_items *items, uint32_t index);  // NULL: not so many
+bool cli_has_option(const cli_items *items, const char *name);
 void cli_print_command_help(const cli_command *command, FILE *file);
 // Prints the message and where to read more; returns CLI_USAGE.
 int cli_usage_error(const cli_command *command, const char *format, ...)
@@ -59,8 +63,10 @@ int cli_usage_error(const cli_command *command, const char *format, ...)
 
 // ---- settings ----------------------------------------------------------------------------------
 
+// May not be moved once it was initialised: the configuration points to the progress.
 typedef struct cli_settings {
     braid_config config;
+    cli_progress progress;
     cli_format format;
     uint32_t repeat;
     bool timing;

@@ -239,7 +239,8 @@ static void print_hint(braid_status status)
     else if (status == BRAID_NOMEM)
         fputs("  --memory sets the budget\n", stderr);
     else if (status == BRAID_CORRUPT)
-        fputs("  'braid check' tells more; 'braid rebuild' makes the columnar copy anew\n", stderr);
+        fputs("  'braid verify' tells more; 'braid rebuild' makes the columnar copy anew\n",
+              stderr);
 }
 
 int cli_report_error(const braid *db, const cli_script *script, braid_status status)
@@ -283,18 +284,6 @@ int cli_report_failure(const braid *db, const char *what, braid_status status)
 
 // ---- handles -----------------------------------------------------------------------------------
 
-// The first copy of a large file takes a while; a person wants to know what is going on.
-static void announce_first_copy(const char *path, off_t size_bytes)
-{
-    enum { WORTH_A_WORD_BYTES = 64 << 20 };
-    cli_text folder = {0};
-    struct stat found;
-    cli_text_format(&folder, "%s-braid", path);
-    if (size_bytes > WORTH_A_WORD_BYTES && isatty(STDERR_FILENO) && stat(folder.data, &found) != 0)
-        fprintf(stderr, "braid: making the columnar copy %s ...\n", folder.data);
-    cli_text_release(&folder);
-}
-
 int cli_open(const char *path, const braid_config *config, braid **db_out)
 {
     struct stat found = {0};
@@ -305,10 +294,11 @@ int cli_open(const char *path, const braid_config *config, braid **db_out)
         if (is_missing) fputs("  'braid exec' and 'braid import' make new databases\n", stderr);
         return CLI_FAILED;
     }
-    announce_first_copy(path, found.st_size);
     braid *db;
+    cli_interrupt_install(NULL, false);  // the first copy of a large file takes a while
     braid_status status = braid_open(path, config, &db);
     if (status == BRAID_OK) {
+        cli_interrupt_set_handle(db);
         *db_out = db;
         return CLI_OK;
     }
@@ -316,6 +306,7 @@ int cli_open(const char *path, const braid_config *config, braid **db_out)
     cli_text_format(&what, "cannot open '%s'", path);
     int code = cli_report_failure(db, what.data, status);
     cli_text_release(&what);
+    cli_interrupt_remove();
     braid_close(db);
     return code;
 }

@@ -47,7 +47,7 @@ int cli_run_scripts(const cli_items *items, cli_script_step step, void *context)
 
 // ---- handles -----------------------------------------------------------------------------------
 
-// Opens or prints why not. The handle is NULL on failure.
+// Opens or prints why not. The handle is NULL on failure. From here to cli_close Ctrl-C interrupts.
 int cli_open(const char *path, const braid_config *config, braid **db_out);
 // Closes; a failure is printed and becomes the exit code where that was CLI_OK.
 int cli_close(braid *db, const char *path, int code);

@@ -6,17 +6,6 @@
 #include "json_reader.h"
 #include "text.h"
 
-// 1234567 as 1,234,567: what people can read.
-static void append_count(cli_text *out, double number)
-{
-    char digits[CLI_NUMBER_MAX];
-    size_t size = cli_integer_text((int64_t)number, digits);
-    for (size_t i = 0; i < size; i++) {
-        if (i > 0 && (size - i) % 3 == 0 && digits[i - 1] != '-') cli_text_byte(out, ',');
-        cli_text_byte(out, digits[i]);
-    }
-}
-
 static void append_bytes(cli_text *out, double bytes)
 {
     static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
@@ -40,9 +29,9 @@ static void make_row(const char *table, cli_text cells[STATUS_COLUMNS])
     double stored = cli_json_number(cli_json_member(table, "stored_bytes"));
     for (int i = 0; i < STATUS_COLUMNS; i++) cli_text_reset(&cells[i]);
     cli_json_string(cli_json_member(table, "name"), &cells[0]);
-    append_count(&cells[1], cli_json_number(cli_json_member(table, "rows")));
-    append_count(&cells[2], cli_json_number(cli_json_member(table, "delta_rows")));
-    append_count(&cells[3], cli_json_number(cli_json_member(table, "segments")));
+    cli_text_add_count(&cells[1], cli_json_number(cli_json_member(table, "rows")));
+    cli_text_add_count(&cells[2], cli_json_number(cli_json_member(table, "delta_rows")));
+    cli_text_add_count(&cells[3], cli_json_number(cli_json_member(table, "segments")));
     append_bytes(&cells[4], raw);
     append_bytes(&cells[5], stored);
     if (stored > 0) cli_text_format(&cells[6], "%.1fx", raw / stored);
@@ -98,7 +87,7 @@ static void append_copy(cli_text *out, const char *json)
         return;
     }
     cli_text_add(out, "commit point ");
-    append_count(out, cli_json_number(cli_json_member(json, "seq")));
+    cli_text_add_count(out, cli_json_number(cli_json_member(json, "seq")));
     double lag_ms = cli_json_number(cli_json_member(json, "lag_ms"));
     cli_text_format(out, ", looked at %.1f ms ago", lag_ms);
     if (!cli_json_true(cli_json_member(json, "maintainer")))

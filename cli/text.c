@@ -134,6 +134,16 @@ size_t cli_integer_text(int64_t value, char text_out[CLI_NUMBER_MAX])
     return size;
 }
 
+void cli_text_add_count(cli_text *text, double number)
+{
+    char digits[CLI_NUMBER_MAX];
+    size_t size = cli_integer_text((int64_t)number, digits);
+    for (size_t i = 0; i < size; i++) {
+        if (i > 0 && (size - i) % 3 == 0 && digits[i - 1] != '-') cli_text_byte(text, ',');
+        cli_text_byte(text, digits[i]);
+    }
+}
+
 // Fewest digits first. Fifteen always suffice for what was written with fifteen or fewer, and %g
 // drops zeros at the end, so only numbers too small to have full precision begin below.
 static void real_digits(double value, char text_out[CLI_NUMBER_MAX])

@@ -34,6 +34,8 @@ void cli_text_flush(cli_text *text, FILE *file);  // writes and empties
 // "name" with its quotes doubled, as SQL wants it.
 void cli_text_add_name(cli_text *text, const char *name);
 
+void cli_text_add_count(cli_text *text, double number);  // 1234567.8 as 1,234,567
+
 enum { CLI_NUMBER_MAX = 40 };  // bytes of any number as text, NUL included
 size_t cli_integer_text(int64_t value, char text_out[CLI_NUMBER_MAX]);
 // The fewest digits that read back as the same double, always with a point or an exponent; infinity

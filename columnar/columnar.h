@@ -79,7 +79,7 @@ BR_CHECKED br_status br_store_open(const br_store_config *config, br_store **sto
                                    br_error *err);
 void br_store_close(br_store *store);  // without a checkpoint; NULL is a no-op
 // Tests the invariants above on the published versions, by reading every key: for tests and for
-// `braid check`. BR_INTERNAL tells which is broken.
+// `braid verify`. BR_INTERNAL tells which is broken.
 BR_CHECKED br_status br_store_check(br_store *store, br_error *err);
 br_watermark br_store_watermark(const br_store *store);  // of the published versions
 

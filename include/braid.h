@@ -77,6 +77,19 @@ typedef enum braid_engine {
 #define BRAID_FRESH_STRICT 0
 #define BRAID_FRESH_ANY (-1)
 
+// How far long work is: making the copy, bringing it up to date, checking, compacting.
+typedef struct braid_progress {
+    const char *what;     // "mirroring", "verifying", "compacting"
+    const char *table;    // NULL: none in particular
+    uint64_t rows_done;   // read, of both sides when verifying
+    uint64_t rows_total;  // an estimate; 0: unknown
+    int is_done;          // the last call about this work
+} braid_progress;
+// Called every few thousand rows, by one thread at a time, but not always the one that made the call;
+// may not use the handle, but for braid_interrupt. Not 0 stops the work, which then fails with
+// BRAID_INTERRUPTED: also braid_open, which braid_interrupt cannot reach.
+typedef int (*braid_progress_handler)(void *context, const braid_progress *progress);
+
 typedef struct braid_config {
     size_t size;                // sizeof(braid_config)
     int create;                 // make the SQLite file when it does not exist
@@ -89,6 +102,8 @@ typedef struct braid_config {
     const char *isa;            // NULL: the best; "scalar", "avx2", "avx512" (BRAID_ISA also sets it)
     const char *io;             // NULL: the best; "uring", "pread" (BRAID_IO also sets it)
     const char *const *exclude; // tables to leave to SQLite, ended by NULL; may be NULL
+    braid_progress_handler progress;  // NULL: nobody wants to know
+    void *progress_context;
 } braid_config;
 
 // Sets every field to its default.

@@ -22,6 +22,8 @@ typedef struct thread_error {
 
 struct braid {
     br_database *database;          // NULL: opening failed, the handle only tells why
+    braid_progress_handler progress;
+    void *progress_context;
     thread_error opener;            // of the thread that opened the handle
     _Atomic(thread_error *) others; // newest first, until close: released by who adds, acquired
 };
@@ -170,6 +172,19 @@ void braid_config_init(braid_config *config)
     config->size = sizeof *config;
 }
 
+static bool go_on(void *context, const br_cdc_work *work)
+{
+    const braid *db = context;
+    braid_progress progress = {
+        .what = work->what,
+        .table = work->table,
+        .rows_done = work->rows_done,
+        .rows_total = work->rows_total,
+        .is_done = work->is_done,
+    };
+    return db->progress(db->progress_context, &progress) == 0;
+}
+
 static br_database_config config_of(const char *path, const braid_config *config)
 {
     return (br_database_config){
@@ -201,6 +216,10 @@ braid_status braid_open(const char *path, const braid_config *given, braid **db_
     *db_out = db;
     if (path == NULL) return status_of(br_fail(error_of(db), BR_MISUSE, "no path given"));
     br_database_config internal = config_of(path, &config);
+    db->progress = config.progress;
+    db->progress_context = config.progress_context;
+    internal.go_on = config.progress == NULL ? NULL : go_on;
+    internal.go_on_context = db;
     return status_of(br_database_open(&internal, &db->database, error_of(db)));
 }
 

@@ -143,7 +143,7 @@ br_status br_appender_flush(br_appender *appender, br_error *err)
         atomic_load_explicit(&database->in_transaction, memory_order_relaxed))
         return BR_OK;
     syncer_join(appender);
-    BR_TRY(br_cdc_sync(database->cdc, err));
+    BR_TRY(br_database_sync(database, err));
     appender->is_synced = true;
     return BR_OK;
 }

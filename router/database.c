@@ -24,6 +24,17 @@ static br_io_mode io_mode_of(const char *name)
     return BR_IO_AUTO;
 }
 
+// May long work go on? An interrupt counts while something runs that it can be meant for.
+static bool database_goes_on(void *context, const br_cdc_work *work)
+{
+    br_database *database = context;
+    bool is_stopped = atomic_load_explicit(&database->running, memory_order_relaxed) > 0 &&
+                      atomic_load_explicit(&database->cancelled, memory_order_relaxed);
+    bool wants_more =
+        database->go_on == NULL || database->go_on(database->go_on_context, work);
+    return wants_more && !is_stopped;
+}
+
 // Opens the columnar side. Whatever keeps it from being there (a folder that cannot be made, a full
 // disk) leaves a database that answers everything from SQLite and says why.
 static br_status database_open_copy(br_database *database, const br_database_config *config,
@@ -40,6 +51,8 @@ static br_status database_open_copy(br_database *database, const br_database_con
         .read_only = config->read_only,
         .exclude = config->exclude,
         .functions = database->functions,
+        .go_on = database_goes_on,
+        .go_on_context = database,
         .store =
             {
                 .folder = folder,
@@ -56,7 +69,8 @@ static br_status database_open_copy(br_database *database, const br_database_con
     if (status == BR_OK) return BR_OK;
     database->cdc = NULL;
     database->cdc_problem = br_heap_copy_text(problem.message);
-    if (database->cdc_problem == NULL || status == BR_NOT_DATABASE || status == BR_BUSY) {
+    if (database->cdc_problem == NULL || status == BR_NOT_DATABASE || status == BR_BUSY ||
+        status == BR_INTERRUPTED) {
         if (err != NULL) *err = problem;
         return status;
     }
@@ -128,6 +142,8 @@ br_status br_database_open(const br_database_config *given, br_database **databa
     database->io_mode = io_mode_of(config.io);
     database->engine = config.engine;
     database->freshness = config.freshness;
+    database->go_on = config.go_on;
+    database->go_on_context = config.go_on_context;
     database->read_only = config.read_only;
 
     br_status status = database_open_parts(database, &config, err);
@@ -277,36 +293,79 @@ static br_status copy_required(const br_database *database, br_error *err)
                    database->cdc_problem);
 }
 
-br_status br_database_sync(br_database *database, br_error *err)
+typedef br_status (*copy_work)(br_database *database, void *context, br_error *err);
+
+// Does the work so that an interrupt can stop it.
+static br_status copy_run(br_database *database, copy_work work, void *context, br_error *err)
 {
     BR_TRY(copy_required(database, err));
+    uint32_t slot = br_running_begin(database, NULL);
+    br_status status = work(database, context, err);
+    br_running_end(database, slot);
+    return status;
+}
+
+static br_status copy_sync(br_database *database, void *context, br_error *err)
+{
+    (void)context;
     return br_cdc_sync(database->cdc, err);
+}
+
+br_status br_database_sync(br_database *database, br_error *err)
+{
+    return copy_run(database, copy_sync, NULL, err);
+}
+
+static br_status copy_checkpoint(br_database *database, void *context, br_error *err)
+{
+    BR_TRY(copy_sync(database, context, err));
+    return br_cdc_checkpoint(database->cdc, err);
 }
 
 br_status br_database_checkpoint(br_database *database, br_error *err)
 {
-    BR_TRY(copy_required(database, err));
-    BR_TRY(br_cdc_sync(database->cdc, err));
-    return br_cdc_checkpoint(database->cdc, err);
+    return copy_run(database, copy_checkpoint, NULL, err);
+}
+
+static br_status copy_compact(br_database *database, void *context, br_error *err)
+{
+    BR_TRY(copy_checkpoint(database, context, err));
+    br_cdc_work work = {.what = "compacting"};
+    br_status status = BR_OK;
+    for (bool did_work = true; did_work && status == BR_OK;) {
+        if (!database_goes_on(database, &work))
+            status = br_fail(err, BR_INTERRUPTED, "interrupted");
+        if (status == BR_OK) status = br_cdc_compact(database->cdc, &did_work, err);
+    }
+    work.is_done = true;
+    (void)database_goes_on(database, &work);
+    return status;
 }
 
 br_status br_database_compact(br_database *database, br_error *err)
 {
-    BR_TRY(br_database_checkpoint(database, err));
-    for (bool did_work = true; did_work;) BR_TRY(br_cdc_compact(database->cdc, &did_work, err));
-    return BR_OK;
+    return copy_run(database, copy_compact, NULL, err);
+}
+
+static br_status copy_check(br_database *database, void *rows_out, br_error *err)
+{
+    return br_cdc_check(database->cdc, rows_out, err);
 }
 
 br_status br_database_check(br_database *database, uint64_t *rows_out, br_error *err)
 {
-    BR_TRY(copy_required(database, err));
-    return br_cdc_check(database->cdc, rows_out, err);
+    return copy_run(database, copy_check, rows_out, err);
+}
+
+static br_status copy_rebuild(br_database *database, void *context, br_error *err)
+{
+    (void)context;
+    return br_cdc_rebuild(database->cdc, err);
 }
 
 br_status br_database_rebuild(br_database *database, br_error *err)
 {
-    BR_TRY(copy_required(database, err));
-    return br_cdc_rebuild(database->cdc, err);
+    return copy_run(database, copy_rebuild, NULL, err);
 }
 
 void br_database_note_fallback(br_database *database, const char *reason)

@@ -35,6 +35,8 @@ struct br_database {
     char *cdc_problem; // why there is none
     br_quota quota;
     const br_file_hook *hook; // for tests; NULL
+    bool (*go_on)(void *context, const br_cdc_work *work);  // NULL: nobody asks
+    void *go_on_context;
     size_t query_bytes; // what a single query may take of it
     char *spill_folders[BR_SPILL_FOLDERS_MAX]; // where its rows go beyond that
     br_io_mode io_mode;                        // how files are read

@@ -45,6 +45,9 @@ typedef struct br_database_config {
     const char *io;
     const char *const *exclude;
     const br_file_hook *hook; // for tests; NULL
+    // Told how far long work is; false ends it, as an interrupt does. NULL: nobody asks.
+    bool (*go_on)(void *context, const br_cdc_work *work);
+    void *go_on_context;
 } br_database_config;
 
 // ---- database --------------------------------------------------------------------------------

@@ -320,12 +320,15 @@ br_status br_statement_run_olap(br_statement *statement, uint64_t deadline_ns,
                                 br_outcome **outcome_out, br_error *err)
 {
     br_olap_run run = {.deadline_ns = deadline_ns};
+    // From here on an interrupt is meant for it, also while the copy is brought up to date.
+    uint32_t slot = br_running_begin(statement->database, NULL);
     br_status status = run_fresh(statement, statement->freshness, &run, outcome_out, err);
     // What SQLite reads is as fresh as can be, so the snapshot has to be too.
     for (uint32_t i = 0; run.is_stale && i < SOURCE_TRIES; i++) {
         run.is_stale = false;
         status = run_fresh(statement, BR_FRESH_STRICT, &run, outcome_out, err);
     }
+    br_running_end(statement->database, slot);
     return status;
 }
 

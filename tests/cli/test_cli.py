@@ -79,7 +79,7 @@ class Case(unittest.TestCase):
 
 
 class TestUsage(Case):
-    commands = ["query", "exec", "shell", "import", "explain", "status", "sync", "check",
+    commands = ["query", "exec", "shell", "import", "explain", "status", "sync", "verify",
                 "checkpoint", "compact", "rebuild", "detach"]
 
     def test_help(self):
@@ -578,7 +578,7 @@ class TestImport(Case):
             tables = self.sqlite("SELECT name FROM sqlite_schema WHERE name = 'n'", "n.db")
             count = self.sqlite("SELECT count(*) FROM n", "n.db")[0][0] if tables else 0
             if process.returncode == 130:
-                reported = re.search(r"the first (\d+) rows were imported", err)
+                reported = re.search(r"(?:the first|all) (\d+) rows were imported", err)
                 self.assertEqual(count, int(reported[1]) if reported else 0, err)
             self.assertEqual(count % 200000, 0 if count != 500000 else 100000)
 
@@ -827,10 +827,95 @@ class TestAdmin(Case):
         for command in ["sync", "checkpoint", "compact", "rebuild"]:
             self.sqlite(f"INSERT INTO t(b) VALUES ('{command}')")
             self.assertEqual(self.braid(command, "t.db"), ("", ""))
-            out, _ = self.braid("check", "t.db")
-            self.assertRegex(out, r"^ok: every checksum, and \d+ rows equal on both sides\n$")
+            out, err = self.braid("verify", "t.db")
+            self.assertRegex(out, r"^ok: every checksum, and \d+ rows equal on both sides, in "
+                                  r"\d+\.\d s \([\d,]+ rows/s\)\n$")
+            self.assertEqual(err, "")
             self.braid(command, "missing.db", code=1)
         self.assertIn("and 7 rows equal", out)
+
+    def test_sync_of_several_databases(self):
+        os.mkdir(self.path("f"))
+        for name in ["a.db", "b.db", "plain.db"]:
+            self.sqlite("CREATE TABLE t(a); INSERT INTO t VALUES (1)", "f/" + name)
+        self.assertEqual(self.braid("sync", "t.db", "f/a.db", "f/b.db"), ("", ""))
+        for name in ["a.db", "b.db"]:
+            self.sqlite("INSERT INTO t VALUES (2); INSERT INTO t VALUES (3)", "f/" + name)
+        os.mkdir(self.path("f/gone.db-braid"))
+        self.assertEqual(self.braid("sync", "--all", "f", "t.db"), ("", ""))
+        self.assertFalse(os.path.exists(self.path("f/plain.db-braid")))
+        for name in ["a.db", "b.db"]:
+            out, _ = self.braid("query", "f/" + name, "SELECT count(*) FROM t", "--freshness", "any",
+                                "--engine", "olap", "--format", "csv")
+            self.assertEqual(out, "count(*)\n3\n")
+        self.write("f/b.db", "x" * 5000)
+        _, err = self.braid("sync", "f", "--all", code=1)
+        self.assertIn("cannot open 'f/b.db'", err)
+        _, err = self.braid("sync", "f", code=1)
+        self.assertIn("cannot open 'f'", err)
+
+    def test_watching_the_status(self):
+        process = subprocess.Popen([BRAID, "status", "t.db", "--watch", "0.05", "--format", "json"],
+                                   cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        text = ""
+        while '"rows": 4,' not in text:
+            line = process.stdout.readline()
+            self.assertNotEqual(line, "")
+            if '"rows": 3,' in line and '"rows": 3,' not in text:
+                self.sqlite("INSERT INTO t(a) VALUES (4)")
+            text += line
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, err), (130, ""))
+        for wrong in ["--watch=x", "--watch=0", "--watch=1e9"]:
+            self.braid("status", "t.db", wrong, code=2)
+
+    def make_big(self):
+        self.sqlite("CREATE TABLE big(id INTEGER PRIMARY KEY, a, b);"
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1500000) "
+                    "INSERT INTO big(a, b) SELECT i % 1000, 'text ' || i FROM n", "big.db")
+
+    def run_on_terminal(self, pattern, *arguments):
+        """Runs with stderr on a terminal; Ctrl-C once the pattern was seen. Code and what it said."""
+        import pty
+        import select
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([BRAID, *arguments], cwd=self.folder, stdout=subprocess.PIPE,
+                                   stderr=theirs)
+        os.close(theirs)
+        said, is_stopped = "", False
+        while process.poll() is None:
+            if select.select([ours], [], [], 0.05)[0]:
+                try:
+                    said += os.read(ours, 4096).decode()
+                except OSError:
+                    break
+            if pattern is not None and not is_stopped and re.search(pattern, said):
+                process.send_signal(signal.SIGINT)
+                is_stopped = True
+        process.communicate(timeout=60)
+        os.close(ours)
+        return process.returncode, said
+
+    def test_long_work_shows_its_progress_and_can_be_stopped(self):
+        self.make_big()
+        bar = r"%s: \[#*-*\] \d+ %%, \d+ s left, [\d,]+ rows, [\d,]+ rows/s"
+        code, said = self.run_on_terminal("mirroring", "sync", "big.db")
+        self.assertRegex(said, bar % "mirroring big")
+        self.assertEqual(code, 130, said)
+        self.assertTrue(said.endswith("\r\033[Kbraid: interrupted\r\n"), said)
+        self.assertIn("and 1,500,000 rows equal", self.braid("verify", "big.db")[0])
+        for command, what in [("verify", "verifying"), ("rebuild", "mirroring")]:
+            code, said = self.run_on_terminal(what, command, "big.db")
+            self.assertEqual(code, 130, said)
+            self.assertRegex(said, bar % (what + " big"))
+        code, said = self.run_on_terminal(None, "rebuild", "big.db")
+        self.assertEqual(code, 0, said)
+        self.assertRegex(said, bar % "mirroring big")
+        self.assertTrue(said.endswith("\r\033[K"), said)
+        self.assertEqual(self.braid("rebuild", "big.db"), ("", ""))
+        self.assertIn("and 1,500,000 rows equal", self.braid("verify", "big.db")[0])
 
     def test_detach(self):
         self.rows("SELECT count(*) FROM t", "--engine", "olap")
