@@ -66,14 +66,6 @@ void br_cdc_snapshot(br_cdc *cdc, br_snapshot **snapshot_out, const br_schema_re
     br_lock_give(&cdc->publish_lock);
 }
 
-br_store *br_cdc_store(br_cdc *cdc)
-{
-    br_lock_take(&cdc->publish_lock);
-    br_store *store = cdc->store;
-    br_lock_give(&cdc->publish_lock);
-    return store;
-}
-
 br_cdc_status br_cdc_get_status(br_cdc *cdc)
 {
     br_lock_take(&cdc->publish_lock);

@@ -63,7 +63,6 @@ typedef struct br_cdc_status {
 BR_CHECKED br_status br_cdc_open(const br_cdc_config *config, br_cdc **cdc_out, br_error *err);
 // Checkpoints (when maintainer) and closes the store.
 void br_cdc_close(br_cdc *cdc);
-br_store *br_cdc_store(br_cdc *cdc);
 
 // Brings the store up to everything committed before the call. Cheap when nothing has changed.
 BR_CHECKED br_status br_cdc_sync(br_cdc *cdc, br_error *err);

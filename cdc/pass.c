@@ -369,11 +369,26 @@ static bool wants_checkpoint(const br_cdc *cdc)
            br_clock_ns() - cdc->checkpointed_ns >= CHECKPOINT_NS;
 }
 
+// What only a checkpoint takes out of the deltas, dead rows above all, stays in a follower's memory
+// until it opens the folder again.
+static bool wants_reopening(br_cdc *cdc)
+{
+    if (br_cdc_is_maintainer(cdc)) return false;
+    bool is_big = br_store_wants_checkpoint(cdc->store);
+    if (cdc->has_reopened) cdc->reopened_bytes = br_store_delta_bytes(cdc->store);
+    cdc->has_reopened = false;
+    return is_big && br_store_delta_bytes(cdc->store) / 2 >= cdc->reopened_bytes;
+}
+
 static br_status run_and_end(br_cdc *cdc, bool wait, br_error *err)
 {
     br_pass pass = {.cdc = cdc};
     BR_TRY(br_pass_run(&pass, wait, err));
     br_pass_end(&pass);
+    if (wants_reopening(cdc)) {
+        cdc->is_fresh = false;
+        return br_cdc_open_store(cdc, err);
+    }
     if (pass.chunks_loaded == 0 && !wants_checkpoint(cdc)) return BR_OK;
     // A checkpoint that fails leaves the copy as it is, in memory; a later one may do better.
     uint64_t now = br_clock_ns();
@@ -381,6 +396,14 @@ static br_status run_and_end(br_cdc *cdc, bool wait, br_error *err)
     if (br_cdc_checkpoint_locked(cdc, false, NULL) != BR_OK)
         cdc->checkpoint_not_before_ns = now + CHECKPOINT_RETRY_NS;
     return BR_OK;
+}
+
+// Deltas that leave no memory for a pass go to disk, or a follower begins with those of the folder.
+static bool make_room(br_cdc *cdc)
+{
+    if (cdc->store == NULL || br_store_delta_bytes(cdc->store) == 0) return false;
+    if (br_cdc_is_maintainer(cdc)) return br_cdc_checkpoint_locked(cdc, false, NULL) == BR_OK;
+    return br_cdc_open_store(cdc, NULL) == BR_OK;
 }
 
 // A follower becomes the maintainer when there is none any more.
@@ -412,6 +435,7 @@ br_status br_cdc_sync_locked(br_cdc *cdc, bool force, br_error *err)
     BR_TRY(br_oltp_refresh(cdc->reader, err));
     if (cdc->writer != NULL) BR_TRY(br_oltp_refresh(cdc->writer, err));
     br_status status = run_and_end(cdc, force, err);
+    if (status == BR_NOMEM && make_room(cdc)) status = run_and_end(cdc, force, err);
     if (status != BR_CORRUPT || cdc->must_reload_all) return status;
     // A damaged segment: its rows are all in SQLite. Damage there shows again, and is reported.
     cdc->must_reload_all = true;

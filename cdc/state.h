@@ -96,6 +96,8 @@ struct br_cdc {
     uint8_t checkpoint_id[16];  // of the durable copy; zeros: there is none
     uint64_t checkpointed_version, checkpointed_seq, checkpointed_ns;
     uint64_t checkpoint_not_before_ns;  // after one that failed
+    uint64_t reopened_bytes;            // of a follower's deltas, after it last opened the folder
+    bool has_reopened;                  // and these are still to be counted
     br_capture_entry *entries;          // of the set, in its schema's arena
     uint32_t entry_count;
     uint64_t last_seq;  // the newest log record seen, and what it said

@@ -87,6 +87,7 @@ br_status br_cdc_open_store(br_cdc *cdc, br_error *err)
     cdc->checkpointed_version = 0;
     cdc->checkpointed_seq = watermark.seq;
     cdc->checkpointed_ns = br_clock_ns();
+    cdc->has_reopened = true;
     return BR_OK;
 }
 
@@ -107,8 +108,24 @@ static void empty_store(br_store *store)
     (void)status;  // it only keeps memory for longer
 }
 
+// Closes the stores whose last reader has gone.
+static void close_deserted(br_cdc *cdc)
+{
+    for (br_retired **link = &cdc->retired; *link != NULL;) {
+        br_retired *retired = *link;
+        if (!br_store_is_deserted(retired->store)) {
+            link = &retired->next;
+            continue;
+        }
+        *link = retired->next;
+        br_store_close(retired->store);
+        br_heap_free(retired);
+    }
+}
+
 void br_cdc_retire(br_cdc *cdc, br_store *store)
 {
+    close_deserted(cdc);
     br_retired *retired = br_heap_zalloc(sizeof *retired);
     empty_store(store);
     // Without memory for the note the store is never closed, which readers do not notice.

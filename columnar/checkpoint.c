@@ -180,19 +180,31 @@ br_status br_store_checkpoint(br_store *store, const uint8_t checkpoint_id[16], 
     return status;
 }
 
-bool br_store_wants_checkpoint(const br_store *store)
+static uint64_t delta_bytes(const br_version *version)
 {
-    uint64_t rows = 0, bytes = 0;
+    uint64_t bytes = (uint64_t)version->delta_rows * br_version_columns(version) * ROW_BYTES;
+    for (uint32_t c = 0; c < version->spec.column_count; c++) {
+        for (uint32_t chunk = 0; chunk < br_delta_chunks(version->delta_rows); chunk++)
+            bytes += br_delta_column(version->delta, chunk, c)->text_bytes;
+    }
+    return bytes;
+}
+
+uint64_t br_store_delta_bytes(const br_store *store)
+{
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < store->current->table_count; i++) {
         const br_version *version = store->current->tables[i];
-        if (version->delta_rows == 0) continue;
-        rows += version->delta_rows;
-        bytes += (uint64_t)version->delta_rows * br_version_columns(version) * ROW_BYTES;
-        for (uint32_t c = 0; c < version->spec.column_count; c++) {
-            for (uint32_t chunk = 0; chunk < br_delta_chunks(version->delta_rows); chunk++)
-                bytes += br_delta_column(version->delta, chunk, c)->text_bytes;
-        }
+        if (version->delta_rows > 0) bytes += delta_bytes(version);
     }
+    return bytes;
+}
+
+bool br_store_wants_checkpoint(const br_store *store)
+{
+    uint64_t rows = 0, bytes = br_store_delta_bytes(store);
+    for (uint32_t i = 0; i < store->current->table_count; i++)
+        rows += store->current->tables[i]->delta_rows;
     size_t limit_bytes = store->config.quota == NULL ? SIZE_MAX : store->config.quota->limit_bytes;
     return rows >= WANTED_DELTA_ROWS || bytes >= WANTED_DELTA_BYTES || bytes >= limit_bytes / 4;
 }

@@ -78,6 +78,8 @@ typedef struct br_table br_table;
 BR_CHECKED br_status br_store_open(const br_store_config *config, br_store **store_out,
                                    br_error *err);
 void br_store_close(br_store *store);  // without a checkpoint; NULL is a no-op
+// Has it no table left, and does no snapshot use what it had?
+bool br_store_is_deserted(br_store *store);
 // Tests the invariants above on the published versions, by reading every key: for tests and for
 // `braid verify`. BR_INTERNAL tells which is broken.
 BR_CHECKED br_status br_store_check(br_store *store, br_error *err);
@@ -145,6 +147,7 @@ BR_CHECKED br_status br_store_checkpoint(br_store *store, const uint8_t checkpoi
 BR_CHECKED br_status br_store_compact(br_store *store, bool *did_work_out, br_error *err);
 // True when deltas are big enough that a checkpoint pays.
 bool br_store_wants_checkpoint(const br_store *store);
+uint64_t br_store_delta_bytes(const br_store *store);  // memory that all deltas take, about
 
 // ---- snapshots -------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ typedef struct br_page_cache {
     br_quota *quota;
     br_io_mode io_mode;
     size_t limit_bytes;
+    _Atomic uint32_t segment_count;  // that use it; release on leaving, acquire before the end
     br_lock lock;
     // Guarded by the lock:
     size_t used_bytes;

@@ -186,12 +186,15 @@ static br_status segment_fill(br_segment *segment, br_error *err)
 
 static void segment_free(br_segment *segment)
 {
+    br_page_cache *cache = segment->cache;
     if (segment->slots != NULL) br_page_cache_forget(segment->cache, segment);
     if (segment->reader != NULL) br_segment_reader_close(segment->reader);
     br_heap_free(segment->slots);
     br_heap_free(segment->stats);
     br_heap_free(segment->path);
     br_heap_free(segment);
+    // Release pairs with the acquire of br_store_is_deserted: nothing uses the cache after this.
+    atomic_fetch_sub_explicit(&cache->segment_count, 1, memory_order_release);
 }
 
 br_status br_segment_open(const br_segment_source *source, bool is_named,
@@ -204,6 +207,8 @@ br_status br_segment_open(const br_segment_source *source, bool is_named,
     segment->keep_file = source->keep_file;
     segment->segment_id = source->segment_id;
     segment->cache = source->cache;
+    // Relaxed: whoever opens is the writer.
+    atomic_fetch_add_explicit(&source->cache->segment_count, 1, memory_order_relaxed);
     segment->hook = source->hook;
     segment->path = br_segment_path(source->folder, source->segment_id);
     br_status status = segment->path != NULL

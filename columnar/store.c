@@ -346,6 +346,13 @@ br_status br_store_open(const br_store_config *config, br_store **store_out, br_
     return BR_OK;
 }
 
+bool br_store_is_deserted(br_store *store)
+{
+    // Acquire pairs with the release of the last segment's end.
+    return store->table_count == 0 &&
+           atomic_load_explicit(&store->cache.segment_count, memory_order_acquire) == 0;
+}
+
 void br_store_close(br_store *store)
 {
     if (store == NULL) return;

@@ -97,12 +97,15 @@ br_status br_database_status(br_database *database, br_buffer *out, br_error *er
                                              : json_text(out, database->cdc_problem));
     if (!ok) return br_fail(err, BR_NOMEM, "status text");
     if (database->cdc != NULL) {
-        br_snapshot *snapshot = br_snapshot_acquire(br_cdc_store(database->cdc));
+        br_snapshot *snapshot;
+        const br_schema_ref *schema;
+        br_cdc_snapshot(database->cdc, &snapshot, &schema);
         br_arena *arena = br_arena_new(&database->quota);
         br_status status = arena == NULL ? br_fail(err, BR_NOMEM, "status text")
                                          : status_copy(database, snapshot, arena, out, err);
         br_arena_free(arena);
         br_snapshot_drop(snapshot);
+        br_cdc_schema_drop(schema);
         BR_TRY(status);
     }
     if (!br_buffer_append(out, ",\"fallbacks\":[", 14))
