@@ -1,7 +1,7 @@
 // hash.h - hashing of keys and checksums of pages.
 //
-// In-memory hashes may change between versions; checksums are part of the file format (XXH3,
-// 64 bit, seed 0).
+// br_hash_u64 and checksums (XXH3, 64 bit, seed 0) are part of the file format; other hashes live
+// in memory only and may change between versions.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_BASE_HASH_H
 #define BR_BASE_HASH_H

@@ -36,11 +36,11 @@ static void bench_page(const fixture_shape *shape, const br_format_kernels *kern
         uint64_t start = br_clock_ns();
         br_buffer_clear(&page.bytes);
         if (round < 3)
-            MUST(br_page_encode(&column, BR_ENCODE_SMALL, &page.bytes, &page.entry, &err), err);
+            MUST(br_page_encode(&column, BR_ENCODE_SMALL, &page.bytes, &page.entry, NULL, &err), err);
         small = round < 3 ? best_of(small, start, rows) : small;
         br_buffer_clear(&page.bytes);
         start = br_clock_ns();
-        MUST(br_page_encode(&column, BR_ENCODE_FAST, &page.bytes, &page.entry, &err), err);
+        MUST(br_page_encode(&column, BR_ENCODE_FAST, &page.bytes, &page.entry, NULL, &err), err);
         encode = best_of(encode, start, rows);
         start = br_clock_ns();
         MUST(br_page_open(page.bytes.bytes, page.entry.stored_bytes, &page.entry, kernels, "bench",

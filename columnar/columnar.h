@@ -174,6 +174,9 @@ uint64_t br_table_view_stored_bytes(const br_table_view *view);
 // Statistics of a column over all rows, dead ones included (so bounds may be wide, never narrow).
 // `column` == column_count is the key. distinct_estimate is over the table.
 const br_zone_stats *br_table_view_stats(const br_table_view *view, uint32_t column);
+// The most frequent values of a column, among the rows that are in segments (row_count of it; dead
+// ones included).
+const br_common_values *br_table_view_common(const br_table_view *view, uint32_t column);
 // Bytes stored of a column, and a text like "bitpack 40, rle 2" for status output.
 uint64_t br_table_view_column_bytes(const br_table_view *view, uint32_t column);
 BR_CHECKED br_status br_table_view_encodings(const br_table_view *view, uint32_t column,

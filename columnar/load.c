@@ -131,8 +131,7 @@ static br_status encode(const br_load *load, const br_column *columns, br_encode
     BR_TRY(br_encoded_init(encoded, load->column_count, 1, err));
     br_status status = BR_OK;
     for (uint32_t i = 0; i < load->column_count && status == BR_OK; i++)
-        status = br_page_encode(&columns[i], BR_ENCODE_FAST, &encoded->pages[i],
-                                &encoded->entries[i], err);
+        status = br_encoded_page(encoded, i, &columns[i], BR_ENCODE_FAST, err);
     if (status != BR_OK) br_encoded_release(encoded);
     return status;
 }

@@ -86,9 +86,11 @@ static double distinct_of_samples(double distinct, double row_count)
     return high;
 }
 
-// Parts have no value in common where their ranges do not overlap (in a sorted column neighbours
-// share one value at most); where they do they are taken for samples of the same set.
-uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_count)
+// Without a sketch: parts have no value in common where their ranges do not overlap (in a sorted
+// column neighbours share one value at most); where they do they are taken for samples of the same
+// set.
+uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_count,
+                           const br_sketch *sketch)
 {
     double sum = 0, largest = 0, row_count = 0;
     double overlaps = 0;
@@ -100,7 +102,10 @@ uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_coun
         if (i > 0) overlaps += ranges_overlap(parts[i - 1], parts[i]);
     }
     double estimate = sum;
-    if (part_count > 1 && overlaps > 0 && sum > 0) {
+    if (part_count > 1 && sketch != NULL) {
+        // Counts of single pages are nearer to the truth than sketches are, and bound the union.
+        estimate = fmin(fmax(br_sketch_distinct(sketch), largest), sum);
+    } else if (part_count > 1 && overlaps > 0 && sum > 0) {
         double shared = distinct_of_samples(sum / part_count, row_count / part_count);
         if (shared > sum) shared = sum;
         if (shared < largest) shared = largest;
@@ -128,7 +133,8 @@ static br_status segment_merge_stats(br_segment *segment, br_error *err)
             parts[chunk] = &entry->stats;
             segment->raw_bytes += entry->raw_bytes;
         }
-        stats->distinct_estimate = br_distinct_merge(parts, segment->chunk_count);
+        stats->distinct_estimate =
+            br_distinct_merge(parts, segment->chunk_count, br_segment_sketch(segment, column));
     }
     br_heap_free(parts);
     const br_zone_stats *key = &segment->stats[segment->column_count - 1];

@@ -66,6 +66,12 @@ static inline const br_page_entry *br_segment_entry(const br_segment *segment, u
 {
     return br_segment_reader_entry(segment->reader, column, chunk);
 }
+// NULL: nothing is known.
+static inline const br_sketch *br_segment_sketch(const br_segment *segment, uint32_t column)
+{
+    const br_sketch *sketch = br_segment_reader_sketch(segment->reader, column);
+    return sketch == NULL || sketch->common.row_count == 0 ? NULL : sketch;
+}
 static inline uint32_t br_segment_chunk_rows(const br_segment *segment, uint32_t chunk)
 {
     return br_segment_reader_chunk_rows(segment->reader, chunk);
@@ -73,7 +79,9 @@ static inline uint32_t br_segment_chunk_rows(const br_segment *segment, uint32_t
 // First chunk whose keys reach up to `key`; chunk_count when there is none.
 uint32_t br_segment_find_chunk(const br_segment *segment, int64_t key);
 
-// Estimate of the distinct values in the union of sets with these statistics.
-uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_count);
+// Estimate of the distinct values in the union of sets with these statistics. `sketch` is of the
+// union; NULL: there is none.
+uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_count,
+                           const br_sketch *sketch);
 
 #endif

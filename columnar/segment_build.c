@@ -67,7 +67,9 @@ br_status br_encoded_init(br_encoded *encoded, uint32_t column_count, uint32_t c
     *encoded = (br_encoded){.column_count = column_count, .chunk_count = chunk_count};
     encoded->pages = br_heap_array(page_count, sizeof *encoded->pages);
     encoded->entries = br_heap_array(page_count, sizeof *encoded->entries);
-    if (encoded->pages != NULL && encoded->entries != NULL) return BR_OK;
+    encoded->sketches = br_heap_array(page_count, sizeof *encoded->sketches);
+    if (encoded->pages != NULL && encoded->entries != NULL && encoded->sketches != NULL)
+        return BR_OK;
     br_encoded_release(encoded);
     return br_fail(err, BR_NOMEM, "no memory for %zu pages", page_count);
 }
@@ -79,7 +81,16 @@ void br_encoded_release(br_encoded *encoded)
         br_buffer_release(&encoded->pages[i]);
     br_heap_free(encoded->pages);
     br_heap_free(encoded->entries);
+    br_heap_free(encoded->sketches);
     *encoded = (br_encoded){0};
+}
+
+br_status br_encoded_page(br_encoded *encoded, size_t page, const br_column *values,
+                          br_encode_effort effort, br_error *err)
+{
+    bool is_key = page % encoded->column_count == encoded->column_count - 1;
+    return br_page_encode(values, effort, &encoded->pages[page], &encoded->entries[page],
+                          is_key ? NULL : &encoded->sketches[page], err);
 }
 
 // ---- files -----------------------------------------------------------------------------------
@@ -92,7 +103,7 @@ static br_status write_chunks(br_segment_writer *writer, br_encoded *parts, uint
         for (uint32_t chunk = 0; chunk < part->chunk_count; chunk++) {
             size_t first = (size_t)chunk * part->column_count;
             BR_TRY(br_segment_writer_add_chunk(writer, part->pages + first, part->entries + first,
-                                               err));
+                                               part->sketches + first, err));
         }
         br_encoded_release(part);
     }
@@ -180,8 +191,7 @@ static br_status encode_chunk(building *at, uint32_t column, uint32_t chunk,
         values = scratch;
     }
     size_t page = (size_t)chunk * at->encoded.column_count + column;
-    return br_page_encode(values, at->rows.effort, &at->encoded.pages[page],
-                          &at->encoded.entries[page], err);
+    return br_encoded_page(&at->encoded, page, values, at->rows.effort, err);
 }
 
 static br_status encode_column_with(building *at, uint32_t column, const br_column **chunks,

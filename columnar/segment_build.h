@@ -46,10 +46,14 @@ typedef struct br_encoded {
     uint32_t chunk_count;
     br_buffer *pages;
     br_page_entry *entries;
+    br_sketch *sketches;  // none of the keys, which are all different
 } br_encoded;
 
 BR_CHECKED br_status br_encoded_init(br_encoded *encoded, uint32_t column_count,
                                      uint32_t chunk_count, br_error *err);
+// `page` is the place in the arrays.
+BR_CHECKED br_status br_encoded_page(br_encoded *encoded, size_t page, const br_column *values,
+                                     br_encode_effort effort, br_error *err);
 void br_encoded_release(br_encoded *encoded);  // accepts a zeroed one
 
 // Writes the pages of several encoded parts, one after the other, as a segment; fsynced and opened.

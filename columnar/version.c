@@ -57,6 +57,7 @@ static br_stats_set *stats_new(uint32_t column_count)
     if (set == NULL) return NULL;
     atomic_init(&set->refs, 1);
     set->column_count = column_count;
+    set->common = NULL;
     return set;
 }
 
@@ -68,8 +69,38 @@ static br_stats_set *stats_acquire(br_stats_set *set)
 
 static void stats_drop(br_stats_set *set)
 {
-    if (set != NULL && atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) == 1)
-        br_heap_free(set);
+    if (set == NULL || atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    br_heap_free(set->common);
+    br_heap_free(set);
+}
+
+// The sketch of a column over all segments; false: a segment has none.
+static bool sketch_of_segments(const br_version *version, uint32_t column, br_sketch *sketch)
+{
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        const br_sketch *part = br_segment_sketch(version->segments[i].segment, column);
+        if (part == NULL) return false;
+        if (i == 0) *sketch = *part;
+        else br_sketch_merge(sketch, part);
+    }
+    return version->segment_count > 0;
+}
+
+static void merge_segments(const br_version *version, uint32_t column,
+                           const br_zone_stats **parts, br_stats_set *set)
+{
+    br_zone_stats *stats = &set->stats[column];
+    br_sketch sketch;
+    br_zone_stats_init(stats);
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        parts[i] = &version->segments[i].segment->stats[column];
+        br_zone_stats_merge(stats, parts[i]);
+    }
+    bool is_known = sketch_of_segments(version, column, &sketch);
+    stats->distinct_estimate =
+        br_distinct_merge(parts, version->segment_count, is_known ? &sketch : NULL);
+    if (is_known) set->common[column] = sketch.common;
 }
 
 // Statistics of all rows of the segments, or NULL when there is no memory.
@@ -78,20 +109,14 @@ static br_stats_set *stats_of_segments(const br_version *version)
     uint32_t column_count = br_version_columns(version);
     br_stats_set *set = stats_new(column_count);
     const br_zone_stats **parts = br_heap_array(version->segment_count, sizeof *parts);
-    if (set == NULL || parts == NULL) {
+    if (set != NULL) set->common = br_heap_array(column_count, sizeof *set->common);
+    if (set == NULL || parts == NULL || set->common == NULL) {
         stats_drop(set);
         br_heap_free(parts);
         return NULL;
     }
-    for (uint32_t column = 0; column < column_count; column++) {
-        br_zone_stats *stats = &set->stats[column];
-        br_zone_stats_init(stats);
-        for (uint32_t i = 0; i < version->segment_count; i++) {
-            parts[i] = &version->segments[i].segment->stats[column];
-            br_zone_stats_merge(stats, parts[i]);
-        }
-        stats->distinct_estimate = br_distinct_merge(parts, version->segment_count);
-    }
+    for (uint32_t column = 0; column < column_count; column++)
+        merge_segments(version, column, parts, set);
     br_heap_free(parts);
     return set;
 }

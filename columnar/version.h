@@ -30,6 +30,7 @@ typedef struct br_table_texts {
 typedef struct br_stats_set {
     _Atomic uint32_t refs;
     uint32_t column_count;
+    br_common_values *common;  // by column; of segments only, NULL of others
     br_zone_stats stats[];
 } br_stats_set;
 

@@ -39,6 +39,12 @@ const br_zone_stats *br_table_view_stats(const br_table_view *view, uint32_t col
     return &view->stats->stats[column];
 }
 
+const br_common_values *br_table_view_common(const br_table_view *view, uint32_t column)
+{
+    br_assert(column <= view->spec.column_count);
+    return &view->segment_stats->common[column];
+}
+
 static uint64_t delta_bytes(const br_table_view *view, uint32_t column)
 {
     return view->delta_rows == 0 ? 0

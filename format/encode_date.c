@@ -110,9 +110,6 @@ static br_status datetime_estimate(br_encoder *encoder, const br_values *values,
 static br_status date_encode(br_encoder *encoder, const br_values *values,
                              const br_estimate *estimate, br_error *err)
 {
-    br_values numbers = {
-        .class_ = BR_INT, .row_count = values->row_count, .payloads = estimate->plan};
-    encoder->distinct_estimate = br_values_distinct(&numbers);
     return br_node_encode_integers(encoder, estimate->plan, values->row_count, err);
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 #include "base/thread.h"
-#include "format/encoding.h"
+#include "format/sketch.h"
 
 enum {
     SORT_ALWAYS_MAX = 1024,   // sorting so few costs nothing against hashing the rows
@@ -186,6 +186,18 @@ static br_status encode_codes(br_encoder *encoder, const dict_plan *plan,
     return br_node_encode_as(encoder, &values, BR_ENCODING_BITPACK, &estimate, err);
 }
 
+// Spares a pass over the rows.
+static void sketch_entries(br_encoder *encoder, const dict_plan *plan, const br_values *values)
+{
+    for (uint32_t entry = 0; encoder->sketch != NULL && entry < plan->size; entry++) {
+        uint32_t row = plan->first_rows[entry];
+        uint32_t size = values->sizes == NULL ? 0 : values->sizes[row];
+        uint64_t hash = br_payload_hash(values->class_, values->payloads[row], size);
+        br_sketch_add(encoder->sketch, hash);
+    }
+    encoder->sketch = NULL;
+}
+
 static br_status dict_encode(br_encoder *encoder, const br_values *values,
                              const br_estimate *estimate, br_error *err)
 {
@@ -197,6 +209,7 @@ static br_status dict_encode(br_encoder *encoder, const br_values *values,
     br_store_u32(head, plan->size);
     BR_TRY(br_append(encoder->out, head, sizeof head, err));
     BR_TRY(encode_entries(encoder, plan, values, items, err));
+    if (values == encoder->page_values) sketch_entries(encoder, plan, values);
     return encode_codes(encoder, plan, stored_codes, values->row_count, err);
 }
 

@@ -69,6 +69,8 @@ typedef struct br_encoder {
     br_buffer *out;
     uint32_t depth;
     uint32_t distinct_estimate;  // of the page's values, when something counted them on the way
+    const br_values *page_values;  // of the root node
+    br_sketch *sketch;           // NULL: not wanted, or something has added all of page_values
 } br_encoder;
 
 // What becomes a MIXED node: main values and the rows that have another class.
@@ -221,7 +223,8 @@ void br_node_header_append(uint8_t header_out[BR_NODE_HEADER_BYTES], br_encoding
 void br_values_traits(const br_values *values, br_traits *traits_out);
 bool br_values_equal(const br_values *values, uint32_t left, uint32_t right);
 // How many different values there are, from a sketch: within a few percent.
-uint32_t br_values_distinct(const br_values *values);
+// Counts and adds them to the sketch, which may be NULL. 0: unknown, for want of memory.
+uint32_t br_values_distinct(const br_values *values, br_sketch *sketch);
 uint32_t br_exceptions_distinct(const br_exceptions *exceptions);
 uint64_t br_values_hash(const br_values *values, uint32_t row);
 static inline br_text br_values_text(const br_values *values, uint32_t row)

@@ -4,7 +4,8 @@
 //                    56 u64 checksum of bytes 0..55
 // Footer:            header of 64 bytes: 0 u64 segment_id  8 u32 columns  12 u32 chunks
 //                        16 u64 rows  24 u32 bytes of a page entry  28 u32 bytes of a zone entry
-//                        32 zeros
+//                        32 u64 offset, 40 u64 bytes and 48 u64 checksum of the sketches
+//                        56 zeros
 //                    u32 rows[chunks], zeros up to a multiple of 8
 //                    page entries [columns][chunks]
 //                    zone entries [columns][chunks][8]
@@ -172,6 +173,9 @@ br_status br_segment_footer_append(const br_segment_footer *footer, br_buffer *o
     br_store_u64(bytes + 16, footer->row_count);
     br_store_u32(bytes + 24, PAGE_ENTRY_BYTES);
     br_store_u32(bytes + 28, ZONE_ENTRY_BYTES);
+    br_store_u64(bytes + 32, footer->sketches.offset);
+    br_store_u64(bytes + 40, footer->sketches.size_bytes);
+    br_store_u64(bytes + 48, footer->sketches.checksum);
     BR_TRY(br_append(out, bytes, FOOTER_HEADER_BYTES, err));
     size_t rows_bytes = footer->chunk_count * sizeof(uint32_t);
     BR_TRY(br_append(out, footer->chunk_rows, rows_bytes, err));
@@ -209,6 +213,9 @@ static br_status read_counts(const uint8_t *bytes, const br_segment_tail *tail,
     footer->column_count = br_load_u32(bytes + 8);
     footer->chunk_count = br_load_u32(bytes + 12);
     footer->row_count = br_load_u64(bytes + 16);
+    footer->sketches = (br_segment_extra){.offset = br_load_u64(bytes + 32),
+                                          .size_bytes = br_load_u64(bytes + 40),
+                                          .checksum = br_load_u64(bytes + 48)};
     if (footer->segment_id != tail->segment_id)
         return br_segment_corrupt(path, err, "segment id", footer->segment_id, tail->segment_id);
     if (footer->column_count > BR_SEGMENT_COLUMNS_MAX)

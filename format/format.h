@@ -51,6 +51,32 @@ void br_zone_stats_init(br_zone_stats *stats);
 void br_zone_stats_merge(br_zone_stats *stats, const br_zone_stats *other);
 uint64_t br_text_bound(br_text text);  // the 8 bytes that text_min and text_max hold
 
+// How many different values there are in a set of rows and which are frequent, known by their
+// hashes: estimates that can be merged for any union of sets (sketch.c). They guide the optimiser
+// and decide no answer.
+enum { BR_SKETCH_BITS = 10, BR_SKETCH_REGISTERS = 1 << BR_SKETCH_BITS, BR_COMMON_MAX = 32 };
+
+typedef struct br_common_value {
+    uint64_t hash, rows;
+} br_common_value;
+
+typedef struct br_common_values {
+    uint64_t row_count;  // of the set, NULLs included; 0: nothing is known
+    uint32_t count;
+    br_common_value items[BR_COMMON_MAX];  // the most frequent first
+} br_common_values;
+
+typedef struct br_sketch {
+    uint8_t registers[BR_SKETCH_REGISTERS];
+    br_common_values common;
+} br_sketch;
+
+// The same for values that SQLite's = finds equal under BINARY, so also for 1 and 1.0; not of NULL.
+uint64_t br_sketch_hash(const br_value *value);
+void br_sketch_merge(br_sketch *sketch, const br_sketch *other);
+double br_sketch_distinct(const br_sketch *sketch);
+uint64_t br_common_rows(const br_common_values *common, uint64_t hash);  // 0: not a common value
+
 // ---- filters ---------------------------------------------------------------------------------
 
 typedef enum br_compare { BR_EQ, BR_NE, BR_LT, BR_LE, BR_GT, BR_GE } br_compare;
@@ -127,9 +153,11 @@ typedef enum br_encode_effort {
     BR_ENCODE_SMALL,  // compaction: all candidates, zstd level 3
 } br_encode_effort;
 
-// Appends the encoded rows 0..row_count-1 of `column` to `out` and fills the entry (but offset).
+// Appends the encoded rows 0..row_count-1 of `column` to `out` and fills the entry (but offset) and
+// the sketch, which may be NULL.
 BR_CHECKED br_status br_page_encode(const br_column *column, br_encode_effort effort,
-                                    br_buffer *out, br_page_entry *entry_out, br_error *err);
+                                    br_buffer *out, br_page_entry *entry_out,
+                                    br_sketch *sketch_out, br_error *err);
 
 typedef struct br_page br_page;
 
@@ -186,9 +214,11 @@ typedef struct br_segment_writer br_segment_writer;
 BR_CHECKED br_status br_segment_writer_open(const char *path, uint64_t segment_id,
                                             uint32_t column_count, const br_file_hook *hook,
                                             br_segment_writer **writer_out, br_error *err);
-// Pages of the next chunk, one per column, as br_page_encode made them.
+// Pages of the next chunk, one per column, as br_page_encode made them. A file has sketches when
+// all its chunks come with them; `sketches` may be NULL.
 BR_CHECKED br_status br_segment_writer_add_chunk(br_segment_writer *writer, const br_buffer *pages,
-                                                 const br_page_entry *entries, br_error *err);
+                                                 const br_page_entry *entries,
+                                                 const br_sketch *sketches, br_error *err);
 // Writes footer, fsyncs file and folder. The writer is of no further use but to be closed.
 BR_CHECKED br_status br_segment_writer_finish(br_segment_writer *writer, uint64_t *size_bytes_out,
                                               br_error *err);
@@ -208,6 +238,8 @@ uint32_t br_segment_reader_columns(const br_segment_reader *reader);
 uint32_t br_segment_reader_chunk_rows(const br_segment_reader *reader, uint32_t chunk);
 const br_page_entry *br_segment_reader_entry(const br_segment_reader *reader, uint32_t column,
                                              uint32_t chunk);
+// Of a column over all chunks; NULL: the file has none, or they are damaged.
+const br_sketch *br_segment_reader_sketch(const br_segment_reader *reader, uint32_t column);
 br_file *br_segment_reader_file(const br_segment_reader *reader);
 
 #endif

@@ -5,6 +5,7 @@
 // aligned, since opening a page copies what must be.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/hash.h"
+#include "format/sketch.h"
 #include "format/zone_map.h"
 
 typedef struct page_plan {
@@ -141,8 +142,25 @@ static uint32_t distinct_of(const br_encoder *encoder, const page_plan *plan, br
     if (encoding == BR_ENCODING_CONSTANT) return 1;
     if (encoding == BR_ENCODING_SEQUENCE) return plan->values.row_count;
     uint32_t distinct = encoder->distinct_estimate;
-    if (distinct == 0) distinct = br_values_distinct(&plan->values);
+    if (distinct == 0) distinct = br_values_distinct(&plan->values, NULL);
     return distinct + br_exceptions_distinct(&plan->exceptions);
+}
+
+// What the encodings have not added to the sketch on the way. A page whose values are (nearly) all
+// different has no common ones.
+static br_status fill_sketch(const br_column *column, br_encoder *encoder, const page_plan *plan,
+                             br_sketch *sketch, br_error *err)
+{
+    sketch->common.row_count = column->row_count;
+    if (plan->main_class == BR_NULL) return BR_OK;
+    if (encoder->sketch != NULL) {
+        uint32_t distinct = br_values_distinct(&plan->values, sketch);
+        if (encoder->distinct_estimate == 0) encoder->distinct_estimate = distinct;
+    }
+    for (uint32_t i = 0; i < plan->exceptions.count; i++)
+        br_sketch_add(sketch, br_sketch_hash(&plan->exceptions.values[i]));
+    if (encoder->distinct_estimate >= column->row_count * 0.98) return BR_OK;
+    return br_sketch_sample(sketch, column, encoder->arena, err);
 }
 
 static uint64_t raw_bytes_of(const br_column *column, const page_plan *plan)
@@ -155,9 +173,12 @@ static uint64_t raw_bytes_of(const br_column *column, const page_plan *plan)
 }
 
 static br_status encode_page(const br_column *column, br_encoder *encoder,
-                             br_page_entry *entry_out, br_error *err)
+                             br_page_entry *entry_out, br_sketch *sketch_out, br_error *err)
 {
     page_plan plan = {0};
+    br_sketch sketch = {0};
+    if (sketch_out != NULL) encoder->sketch = &sketch;
+    encoder->page_values = &plan.values;
     br_encoding encoding;
     br_page_entry entry = {.row_count = column->row_count};
     size_t start = encoder->out->size_bytes;
@@ -172,13 +193,15 @@ static br_status encode_page(const br_column *column, br_encoder *encoder,
     entry.raw_bytes = raw_bytes_of(column, &plan);
     entry.encoding = (uint8_t)encoding;
     entry.checksum = br_checksum(encoder->out->bytes + start, stored_bytes);
+    if (sketch_out != NULL) BR_TRY(fill_sketch(column, encoder, &plan, &sketch, err));
     entry.stats.distinct_estimate = distinct_of(encoder, &plan, encoding);
     *entry_out = entry;
+    if (sketch_out != NULL) *sketch_out = sketch;
     return BR_OK;
 }
 
 br_status br_page_encode(const br_column *column, br_encode_effort effort, br_buffer *out,
-                         br_page_entry *entry_out, br_error *err)
+                         br_page_entry *entry_out, br_sketch *sketch_out, br_error *err)
 {
     if (column->row_count == 0 || column->row_count > BR_CHUNK_ROWS)
         return br_fail(err, BR_MISUSE, "page of %u rows, want 1 to %u", column->row_count,
@@ -186,7 +209,7 @@ br_status br_page_encode(const br_column *column, br_encode_effort effort, br_bu
     br_encoder encoder = {.effort = effort, .arena = br_arena_new(NULL), .out = out};
     if (encoder.arena == NULL) return br_fail_nomem(err, 0);
     size_t start = out->size_bytes;
-    br_status status = encode_page(column, &encoder, entry_out, err);
+    br_status status = encode_page(column, &encoder, entry_out, sketch_out, err);
     if (status != BR_OK) out->size_bytes = start;
     br_arena_free(encoder.arena);
     return status;

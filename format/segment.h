@@ -4,6 +4,7 @@
 //     ...              columns one after the other; one of 4 KiB or more starts at a multiple of
 //                      4 KiB, a smaller one at a multiple of 64; in it the pages of its chunks,
 //                      each at a multiple of 64
+//     ...              sketches, when there are any: sketch.h
 //     footer_offset    footer (at a multiple of 64): header, rows per chunk, page entries, zones
 //     size - 64        tail, 64 bytes
 //
@@ -37,12 +38,19 @@ typedef struct br_segment_tail {
     uint64_t segment_id;
 } br_segment_tail;
 
+// A block behind the pages that a reader may do without: its place is not checked by the footer's
+// reader. Size 0: there is none.
+typedef struct br_segment_extra {
+    uint64_t offset, size_bytes, checksum;
+} br_segment_extra;
+
 // What the footer says, in memory.
 typedef struct br_segment_footer {
     uint64_t segment_id, row_count;
     uint32_t column_count, chunk_count;
     uint32_t *chunk_rows;
     br_page_entry *entries;  // [column * chunk_count + chunk]
+    br_segment_extra sketches;
 } br_segment_footer;
 
 void br_segment_header_write(const br_segment_header *header,

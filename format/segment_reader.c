@@ -3,7 +3,9 @@
 // The layout is described with the writer (segment.h, footer.c).
 // SPDX-License-Identifier: Apache-2.0
 #include "base/heap.h"
+#include "base/hash.h"
 #include "format/segment.h"
+#include "format/sketch.h"
 
 enum { TAIL_READ_BYTES = 64 * 1024 };  // holds the footer of some 200 pages
 
@@ -11,7 +13,10 @@ struct br_segment_reader {
     br_file *file;
     uint64_t size_bytes;
     br_segment_footer footer;
+    br_sketch *sketches;  // by column; NULL: none
 };
+
+enum { SKETCH_BYTES_MAX = 2048 };  // of one column
 
 // The last bytes of the file, from `first` on.
 typedef struct file_end {
@@ -31,6 +36,40 @@ static br_status read_end(br_segment_reader *reader, uint64_t first, file_end *e
     return br_file_read(reader->file, first, end->bytes, size_bytes, err);
 }
 
+// True when these are the bytes that were written, and they make sense for the file.
+static bool sketches_fit(const br_segment_footer *footer, const uint8_t *bytes,
+                         br_sketch *sketches)
+{
+    const br_segment_extra *place = &footer->sketches;
+    bool fits = br_checksum(bytes, place->size_bytes) == place->checksum &&
+                br_sketches_read(bytes, place->size_bytes, sketches, footer->column_count);
+    for (uint32_t i = 0; i < footer->column_count && fits; i++)
+        fits = sketches[i].common.row_count == 0 ||
+               sketches[i].common.row_count == footer->row_count;
+    return fits;
+}
+
+// Damage here costs better plans and nothing else: there are no sketches then.
+static br_status read_sketches(br_segment_reader *reader, uint64_t block_end, file_end *end,
+                               br_error *err)
+{
+    const br_segment_footer *footer = &reader->footer;
+    const br_segment_extra *place = &footer->sketches;
+    bool is_there = place->size_bytes > 0 && place->offset < block_end &&
+                    place->size_bytes <= block_end - place->offset &&
+                    place->size_bytes <= (uint64_t)SKETCH_BYTES_MAX * footer->column_count;
+    if (!is_there) return BR_OK;
+    if (place->offset < end->first) BR_TRY(read_end(reader, place->offset, end, err));
+    br_sketch *sketches = br_heap_array(footer->column_count, sizeof *sketches);
+    if (sketches == NULL)
+        return br_fail(err, BR_NOMEM, "%s: no memory for %u sketches", br_file_path(reader->file),
+                       footer->column_count);
+    if (sketches_fit(footer, end->bytes + (place->offset - end->first), sketches))
+        reader->sketches = sketches;
+    else br_heap_free(sketches);
+    return BR_OK;
+}
+
 static br_status read_footer(br_segment_reader *reader, file_end *end, br_error *err)
 {
     const char *path = br_file_path(reader->file);
@@ -41,7 +80,8 @@ static br_status read_footer(br_segment_reader *reader, file_end *end, br_error 
     BR_TRY(br_segment_tail_read(bytes, reader->size_bytes, path, &tail, err));
     if (tail.footer_offset < end->first) BR_TRY(read_end(reader, tail.footer_offset, end, err));
     bytes = end->bytes + (tail.footer_offset - end->first);
-    return br_segment_footer_read(bytes, &tail, path, &reader->footer, err);
+    BR_TRY(br_segment_footer_read(bytes, &tail, path, &reader->footer, err));
+    return read_sketches(reader, tail.footer_offset, end, err);
 }
 
 static br_status check_header(br_segment_reader *reader, br_error *err)
@@ -93,6 +133,7 @@ void br_segment_reader_close(br_segment_reader *reader)
 {
     if (reader == NULL) return;
     br_segment_footer_release(&reader->footer);
+    br_heap_free(reader->sketches);
     br_file_close(reader->file);
     br_heap_free(reader);
 }
@@ -130,6 +171,12 @@ const br_page_entry *br_segment_reader_entry(const br_segment_reader *reader, ui
 {
     br_assert(column < reader->footer.column_count && chunk < reader->footer.chunk_count);
     return &reader->footer.entries[(size_t)column * reader->footer.chunk_count + chunk];
+}
+
+const br_sketch *br_segment_reader_sketch(const br_segment_reader *reader, uint32_t column)
+{
+    br_assert(column < reader->footer.column_count);
+    return reader->sketches == NULL ? NULL : &reader->sketches[column];
 }
 
 br_file *br_segment_reader_file(const br_segment_reader *reader) { return reader->file; }

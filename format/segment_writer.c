@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/heap.h"
 #include "format/segment.h"
+#include "format/sketch.h"
 
 enum { WRITE_BYTES = 4 * 1024 * 1024 };  // one write; large enough for any disk
 
@@ -19,6 +20,7 @@ struct br_segment_writer {
     br_buffer *columns;      // the pages of each column
     br_page_entry *entries;  // [chunk * column_count + column]; offset counts from the column
     size_t entry_capacity;
+    br_sketch *sketches;     // of each column; NULL: none yet, or a chunk came without
     uint64_t row_count;
     br_buffer staging;       // what is to be written next, at file offset written_bytes
     uint64_t written_bytes;
@@ -64,6 +66,7 @@ void br_segment_writer_close(br_segment_writer *writer)
         br_buffer_release(&writer->columns[column]);
     br_buffer_release(&writer->staging);
     br_heap_free(writer->columns);
+    br_heap_free(writer->sketches);
     br_heap_free(writer->entries);
     br_heap_free(writer->path);
     br_heap_free(writer);
@@ -96,8 +99,26 @@ static br_status add_page(br_segment_writer *writer, uint32_t column, const br_b
     return br_append(pages, page->bytes, page->size_bytes, err);
 }
 
+static br_status add_sketches(br_segment_writer *writer, const br_sketch *sketches, br_error *err)
+{
+    if (writer->chunk_count == 0 && sketches != NULL) {
+        writer->sketches = br_heap_array(writer->column_count, sizeof *writer->sketches);
+        if (writer->sketches == NULL)
+            return br_fail(err, BR_NOMEM, "%s: no memory for %u sketches", writer->path,
+                           writer->column_count);
+    }
+    if (sketches == NULL) {
+        br_heap_free(writer->sketches);
+        writer->sketches = NULL;
+    }
+    for (uint32_t column = 0; writer->sketches != NULL && column < writer->column_count; column++)
+        br_sketch_merge(&writer->sketches[column], &sketches[column]);
+    return BR_OK;
+}
+
 br_status br_segment_writer_add_chunk(br_segment_writer *writer, const br_buffer *pages,
-                                      const br_page_entry *entries, br_error *err)
+                                      const br_page_entry *entries, const br_sketch *sketches,
+                                      br_error *err)
 {
     br_assert(!writer->is_finished);
     if (writer->chunk_count == BR_SEGMENT_CHUNKS_MAX)
@@ -110,6 +131,7 @@ br_status br_segment_writer_add_chunk(br_segment_writer *writer, const br_buffer
         br_verify(row_count > 0 && row_count <= BR_CHUNK_ROWS, err);
         BR_TRY(add_page(writer, column, &pages[column], &entries[column], err));
     }
+    BR_TRY(add_sketches(writer, sketches, err));
     writer->chunk_count++;
     writer->row_count += row_count;
     return BR_OK;
@@ -187,6 +209,20 @@ static br_status put_columns(br_segment_writer *writer, br_segment_footer *foote
     return put_alignment(writer, BR_SEGMENT_PAGE_ALIGNMENT, err);
 }
 
+static br_status put_sketches(br_segment_writer *writer, br_segment_footer *footer,
+                              br_buffer *bytes, br_error *err)
+{
+    if (writer->sketches == NULL) return BR_OK;
+    for (uint32_t column = 0; column < writer->column_count; column++)
+        BR_TRY(br_sketch_append(&writer->sketches[column], bytes, err));
+    footer->sketches = (br_segment_extra){.offset = position(writer),
+                                          .size_bytes = bytes->size_bytes,
+                                          .checksum = br_checksum(bytes->bytes, bytes->size_bytes)};
+    BR_TRY(put(writer, bytes->bytes, bytes->size_bytes, err));
+    br_buffer_clear(bytes);
+    return put_alignment(writer, BR_SEGMENT_PAGE_ALIGNMENT, err);
+}
+
 static br_status put_end(br_segment_writer *writer, const br_segment_footer *footer,
                          br_buffer *bytes, br_error *err)
 {
@@ -204,7 +240,7 @@ static br_status put_end(br_segment_writer *writer, const br_segment_footer *foo
 }
 
 static br_status put_all(br_segment_writer *writer, br_segment_footer *footer,
-                         br_buffer *footer_bytes, br_error *err)
+                         br_buffer *scratch, br_error *err)
 {
     uint8_t header_bytes[BR_SEGMENT_HEADER_BYTES];
     br_segment_header header = {.segment_id = writer->segment_id,
@@ -213,7 +249,8 @@ static br_status put_all(br_segment_writer *writer, br_segment_footer *footer,
     BR_TRY(put(writer, header_bytes, sizeof header_bytes, err));
     BR_TRY(footer_make(writer, footer, err));
     BR_TRY(put_columns(writer, footer, err));
-    return put_end(writer, footer, footer_bytes, err);
+    BR_TRY(put_sketches(writer, footer, scratch, err));
+    return put_end(writer, footer, scratch, err);
 }
 
 static br_status sync_folder(const br_segment_writer *writer, br_error *err)
@@ -235,11 +272,11 @@ br_status br_segment_writer_finish(br_segment_writer *writer, uint64_t *size_byt
                                    br_error *err)
 {
     br_segment_footer footer = {0};
-    br_buffer footer_bytes = {0};
+    br_buffer scratch = {0};
     br_assert(!writer->is_finished);
-    br_status status = put_all(writer, &footer, &footer_bytes, err);
+    br_status status = put_all(writer, &footer, &scratch, err);
     br_segment_footer_release(&footer);
-    br_buffer_release(&footer_bytes);
+    br_buffer_release(&scratch);
     BR_TRY(status);
     BR_TRY(br_file_sync(writer->file, err));
     BR_TRY(sync_folder(writer, err));

@@ -4,9 +4,9 @@
 
 #include "base/hash.h"
 #include "base/heap.h"
-#include "format/encoding.h"
+#include "format/sketch.h"
 
-enum { SKETCH_BITS_LOG2 = 17 };  // twice as many bits as rows: linear counting errs by below 1 %
+enum { LINEAR_BITS_LOG2 = 17 };  // twice as many bits as rows: linear counting errs by below 1 %
 
 static void integer_traits(const br_values *values, br_traits *traits)
 {
@@ -76,48 +76,67 @@ uint64_t br_values_hash(const br_values *values, uint32_t row)
 
 // Linear counting (Whang et al. 1990): the share of bits that no hash hit tells how many hashes
 // there were.
-static uint32_t sketch_count(const uint64_t *sketch, uint32_t row_count)
+static uint32_t linear_count(const uint64_t *bits, uint32_t row_count)
 {
-    uint32_t used = br_bitmap_count(sketch, 1u << SKETCH_BITS_LOG2);
-    double total = (double)(1u << SKETCH_BITS_LOG2);
+    uint32_t used = br_bitmap_count(bits, 1u << LINEAR_BITS_LOG2);
+    double total = (double)(1u << LINEAR_BITS_LOG2);
     double estimate = -total * log(1.0 - used / total);
     uint32_t rounded = (uint32_t)(estimate + 0.5);
     if (rounded < used) rounded = used;
     return rounded < row_count ? rounded : row_count;
 }
 
-static void sketch_add(uint64_t *sketch, uint64_t hash)
+static void linear_add(uint64_t *bits, uint64_t hash)
 {
-    uint64_t bit = hash >> (64 - SKETCH_BITS_LOG2);
-    sketch[bit >> 6] |= 1ull << (bit & 63);
+    uint64_t bit = hash >> (64 - LINEAR_BITS_LOG2);
+    bits[bit >> 6] |= 1ull << (bit & 63);
 }
 
-uint32_t br_values_distinct(const br_values *values)
+// Inlined with a constant class for those whose hash takes less time than asking for it.
+static inline void count_values(const br_values *values, br_class class_, uint64_t *bits,
+                                br_sketch *sketch)
 {
-    uint64_t *sketch = br_heap_array((1 << SKETCH_BITS_LOG2) / 64, sizeof *sketch);
-    if (sketch == NULL) return 0;  // unknown
+    uint64_t before = 0;
+    uint32_t before_size = 0;
     for (uint32_t row = 0; row < values->row_count; row++) {
-        if (row > 0 && values->payloads[row] == values->payloads[row - 1]) continue;
-        sketch_add(sketch, br_values_hash(values, row));
+        uint64_t payload = values->payloads[row];
+        uint32_t size = values->sizes == NULL ? 0 : values->sizes[row];
+        if (row > 0 && payload == before && size == before_size) continue;
+        before = payload;
+        before_size = size;
+        uint64_t hash = br_payload_hash(class_, payload, size);
+        linear_add(bits, hash);
+        if (sketch != NULL) br_sketch_add(sketch, hash);
     }
-    uint32_t count = sketch_count(sketch, values->row_count);
-    br_heap_free(sketch);
+}
+
+uint32_t br_values_distinct(const br_values *values, br_sketch *sketch)
+{
+    uint64_t *bits = br_heap_array((1 << LINEAR_BITS_LOG2) / 64, sizeof *bits);
+    if (bits == NULL) return 0;
+    switch (values->class_) {
+    case BR_INT: count_values(values, BR_INT, bits, sketch); break;
+    case BR_REAL: count_values(values, BR_REAL, bits, sketch); break;
+    default: count_values(values, values->class_, bits, sketch); break;
+    }
+    uint32_t count = linear_count(bits, values->row_count);
+    br_heap_free(bits);
     return count;
 }
 
 uint32_t br_exceptions_distinct(const br_exceptions *exceptions)
 {
     if (exceptions->count < 2) return exceptions->count;
-    uint64_t *sketch = br_heap_array((1 << SKETCH_BITS_LOG2) / 64, sizeof *sketch);
-    if (sketch == NULL) return exceptions->count;
+    uint64_t *bits = br_heap_array((1 << LINEAR_BITS_LOG2) / 64, sizeof *bits);
+    if (bits == NULL) return exceptions->count;
     for (uint32_t i = 0; i < exceptions->count; i++) {
         const br_value *value = &exceptions->values[i];
         bool is_number = value->class_ == BR_INT || value->class_ == BR_REAL;
         uint64_t hash = is_number ? br_hash_u64((uint64_t)value->i64)
                                   : br_hash_bytes(value->text.data, value->text.size);
-        sketch_add(sketch, br_hash_combine(hash, value->class_));
+        linear_add(bits, br_hash_combine(hash, value->class_));
     }
-    uint32_t count = sketch_count(sketch, exceptions->count);
-    br_heap_free(sketch);
+    uint32_t count = linear_count(bits, exceptions->count);
+    br_heap_free(bits);
     return count;
 }

@@ -2,8 +2,6 @@
 // the usual assumptions (values spread evenly, columns independent of each other).
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "sql/bind.h"
 #include "sql/rewrite.h"
@@ -20,99 +18,6 @@ static double clamp(double value, double min, double max)
     return !(value > min) ? min : value > max ? max : value; // not a number: min
 }
 
-// ---- constants -------------------------------------------------------------------------------
-
-typedef struct known_number {
-    double value;
-    br_fact_scale scale;
-} known_number;
-
-// Texts that begin with YYYY-MM- as months (days are parts of one); others by their first 8 bytes.
-static known_number number_of_text(uint64_t bound)
-{
-    uint64_t bytes[8];
-    for (int i = 0; i < 8; i++) bytes[i] = bound >> (56 - 8 * i) & 255;
-    bool is_date = bytes[4] == '-' && bytes[7] == '-';
-    for (int i = 0; i < 7; i++) {
-        bool is_digit = bytes[i] >= '0' && bytes[i] <= '9';
-        is_date = is_date && (i == 4 || is_digit);
-    }
-    if (!is_date) return (known_number){.value = (double)bound, .scale = BR_SCALE_TEXT};
-    uint64_t year = (bytes[0] - '0') * 1000 + (bytes[1] - '0') * 100 + (bytes[2] - '0') * 10 +
-                    (bytes[3] - '0');
-    uint64_t month = (bytes[5] - '0') * 10 + (bytes[6] - '0');
-    return (known_number){.value = (double)(year * 12 + month), .scale = BR_SCALE_DATE};
-}
-
-static known_number number_of_constant_text(br_text text)
-{
-    known_number number = number_of_text(br_text_bound(text));
-    if (number.scale == BR_SCALE_DATE && text.size >= 10)
-        number.value += ((text.data[8] - '0') * 10 + (text.data[9] - '0') - 1) / 31.0;
-    return number;
-}
-
-static bool number_of(const br_expr *expr, known_number *out);
-
-static bool number_of_operator(const br_expr *expr, known_number *out)
-{
-    known_number left = {0}, right = {0};
-    if (expr->arg_count == 0 || !number_of(expr->args[0], &left)) return false;
-    if (expr->arg_count > 1 && !number_of(expr->args[1], &right)) return false;
-    out->scale = BR_SCALE_NUMBER;
-    switch (expr->operator_) {
-    case BR_OP_ADD: out->value = left.value + right.value; return true;
-    case BR_OP_SUB: out->value = left.value - right.value; return true;
-    case BR_OP_MUL: out->value = left.value * right.value; return true;
-    case BR_OP_NEGATE: out->value = -left.value; return true;
-    default: return false;
-    }
-}
-
-// About how many months a modifier moves a date: '+14 days', '-1 year'. Others hardly matter.
-static double months_of_modifier(const br_expr *modifier)
-{
-    static const struct {
-        char unit[8];
-        double months;
-    } units[] = {{" day", 1 / 30.44}, {" month", 1}, {" year", 12}};
-    char text[32] = {0}, *end;
-    if (modifier->kind != BR_EXPR_CONST || modifier->value.class_ != BR_TEXT) return 0;
-    if (modifier->value.text.size >= sizeof text) return 0;
-    memcpy(text, modifier->value.text.data, modifier->value.text.size);
-    double count = strtod(text, &end);
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strncmp(end, units[i].unit, strlen(units[i].unit)) == 0) return count * units[i].months;
-    return 0;
-}
-
-static bool number_of_date(const br_expr *call, known_number *out)
-{
-    if (!number_of(call->args[0], out)) return false;
-    for (uint32_t i = 1; i < call->arg_count && out->scale == BR_SCALE_DATE; i++)
-        out->value += months_of_modifier(call->args[i]);
-    return true;
-}
-
-// About which value a constant expression has.
-static bool number_of(const br_expr *expr, known_number *out)
-{
-    bool is_date = expr->kind == BR_EXPR_FUNCTION && expr->arg_count > 0 &&
-                   (expr->function == BR_FN_DATE || expr->function == BR_FN_DATETIME);
-    if (is_date) return number_of_date(expr, out);
-    if (expr->kind == BR_EXPR_AFFINITY || expr->kind == BR_EXPR_CAST)
-        return number_of(expr->args[0], out);
-    if (expr->kind == BR_EXPR_OPERATOR) return number_of_operator(expr, out);
-    if (expr->kind != BR_EXPR_CONST) return false;
-    out->scale = BR_SCALE_NUMBER;
-    switch (expr->value.class_) {
-    case BR_INT: out->value = (double)expr->value.i64; return true;
-    case BR_REAL: out->value = expr->value.f64; return true;
-    case BR_TEXT: *out = number_of_constant_text(expr->value.text); return true;
-    default: return false;
-    }
-}
-
 // ---- conditions ------------------------------------------------------------------------------
 
 static const br_column_fact *fact_of(const br_rewrite *rewrite, const br_expr *expr)
@@ -122,18 +27,20 @@ static const br_column_fact *fact_of(const br_rewrite *rewrite, const br_expr *e
 }
 
 static double equal_share(const br_rewrite *rewrite, const br_expr *column,
-                          const br_expr *constant)
+                          const br_expr *constant, br_collation collation)
 {
     const br_column_fact *fact = fact_of(rewrite, column);
-    known_number number;
+    br_known_number number;
     if (fact == NULL) {
         double distinct = br_estimate_distinct(rewrite, column, 1e18);
         return distinct > 0 && distinct < 1e17 ? 1 / distinct : guess_equal;
     }
-    if (fact->has_range && number_of(constant, &number) &&
+    if (fact->has_range && br_number_of(constant, &number) &&
         number.scale == fact->scale &&
         (number.value < fact->min || number.value > fact->max + (number.scale == BR_SCALE_DATE)))
         return 0;
+    double common = br_common_share(fact, constant, collation);
+    if (common >= 0) return common;
     return fact->distinct > 0 ? (1 - fact->null_fraction) / fact->distinct : guess_equal;
 }
 
@@ -149,10 +56,10 @@ static double below_share(const br_rewrite *rewrite, const br_expr *column,
                           const br_expr *constant)
 {
     const br_column_fact *fact = fact_of(rewrite, column);
-    known_number number;
-    if (fact != NULL && fact->has_mean && number_of(constant, &number))
+    br_known_number number;
+    if (fact != NULL && fact->has_mean && br_number_of(constant, &number))
         return below_share_normal(fact, number.value);
-    if (fact == NULL || !fact->has_range || !number_of(constant, &number)) return -1;
+    if (fact == NULL || !fact->has_range || !br_number_of(constant, &number)) return -1;
     if (number.scale != fact->scale) return -1;
     double max = fact->max + (fact->scale == BR_SCALE_DATE);  // a month has days
     if (max <= fact->min) return number.value > fact->min ? 1 : 0;
@@ -203,8 +110,9 @@ static double like_share(const br_expr *condition)
 static double equality_share(const br_rewrite *rewrite, const br_expr *condition)
 {
     const br_expr *left = condition->args[0], *right = condition->args[1];
-    if (br_expr_is_constant(right)) return equal_share(rewrite, left, right);
-    if (br_expr_is_constant(left)) return equal_share(rewrite, right, left);
+    br_collation collation = condition->collation;
+    if (br_expr_is_constant(right)) return equal_share(rewrite, left, right, collation);
+    if (br_expr_is_constant(left)) return equal_share(rewrite, right, left, collation);
     double distinct = br_estimate_distinct(rewrite, left, 1e18);
     double other = br_estimate_distinct(rewrite, right, 1e18);
     if (other > distinct) distinct = other;
@@ -240,7 +148,8 @@ static double operator_share(const br_rewrite *rewrite, const br_expr *condition
     case BR_OP_IN: {
         double share = 0;
         for (uint32_t i = 1; i < condition->arg_count; i++)
-            share += equal_share(rewrite, condition->args[0], condition->args[i]);
+            share += equal_share(rewrite, condition->args[0], condition->args[i],
+                                 condition->collation);
         return share;
     }
     case BR_OP_LIKE:
@@ -445,7 +354,8 @@ static void fact_set_range(br_column_fact *fact, const br_zone_stats *stats)
     unsigned mask = stats->class_mask & ~(unsigned)BR_MASK_NULL;
     bool has_int = (mask & BR_MASK_INT) != 0, has_real = (mask & BR_MASK_REAL) != 0;
     if (mask == BR_MASK_TEXT) {
-        known_number min = number_of_text(stats->text_min), max = number_of_text(stats->text_max);
+        br_known_number min = br_number_of_bound(stats->text_min);
+        br_known_number max = br_number_of_bound(stats->text_max);
         if (min.scale != max.scale) return;
         fact->scale = min.scale;
         fact->min = min.value;
@@ -483,6 +393,8 @@ static br_column_fact scan_fact(const br_plan *scan, uint32_t position,
         fact.distinct = (double)stats->distinct_estimate;
     fact_set_range(&fact, stats);
     fact.distinct = clamp(fact.distinct, 1, rows > 1 ? rows : 1);
+    if (table->view != NULL && !fact.is_unique)
+        br_fact_set_common(&fact, br_table_view_common(table->view, stats_column));
     fact.kept_distinct = fact.distinct;
     fact.kept_min = fact.min;
     fact.kept_max = fact.max;
@@ -516,12 +428,14 @@ static void narrow_fact(const br_rewrite *rewrite, const br_expr *filter)
     if (is_range(operator_) || operator_ == BR_OP_BETWEEN)
         most = fmax(distinct * br_estimate_condition(rewrite, filter), 1);
     fact->kept_distinct = fmin(distinct, most);
+    // Of which of them are left nothing is known.
+    br_fact_set_common(fact, NULL);
     if (!is_range(operator_) && operator_ != BR_OP_BETWEEN) return;
     bool is_lower = operator_ == BR_OP_GT || operator_ == BR_OP_GE;
-    known_number number;
+    br_known_number number;
     for (uint32_t i = 0; i < filter->arg_count; i++) {
         bool is_min = operator_ == BR_OP_BETWEEN ? i == 1 : is_lower != is_swapped;
-        if (i == is_swapped || !fact->has_range || !number_of(filter->args[i], &number) ||
+        if (i == is_swapped || !fact->has_range || !br_number_of(filter->args[i], &number) ||
             number.scale != fact->scale)
             continue;
         if (is_min) fact->kept_min = fmin(fmax(fact->kept_min, number.value), fact->kept_max);
@@ -597,6 +511,7 @@ static void estimate_aggregate(br_rewrite *rewrite, br_plan *plan)
         if (key != NULL) fact = expression_fact(rewrite, plan, key, plan->rows);
         else fact_set_moments(rewrite, plan, aggregate, &fact);
         if (fact.distinct > plan->rows || fact.distinct <= 0) fact.distinct = plan->rows;
+        br_fact_set_common(&fact, NULL);
         fact.base = plan;
         fact.base_rows = plan->rows;
         fact.is_unique = key_count == 1 && i == 0;
@@ -619,6 +534,7 @@ static void estimate_set(br_rewrite *rewrite, br_plan *plan)
         fact.distinct = clamp(fact.distinct > other ? fact.distinct : other, 1, plan->rows + 1);
         fact.has_range = fact.is_unique = false;
         fact.kept_distinct = 0;
+        br_fact_set_common(&fact, NULL);
         fact.base = plan;
         fact.base_rows = plan->rows;
         rewrite->facts[plan->columns[i].id] = fact;
@@ -645,6 +561,7 @@ static void estimate_apply(br_rewrite *rewrite, br_plan *plan)
     for (uint32_t i = 0; i < added; i++) {
         br_column_fact fact = rewrite->facts[applied->columns[i].id];
         fact.is_unique = fact.has_range = false;
+        br_fact_set_common(&fact, NULL);
         fact.base = plan;
         fact.base_rows = plan->rows;
         rewrite->facts[plan->columns[first + i].id] = fact;

@@ -13,12 +13,17 @@ typedef struct side_keys {
     double not_null;
 } side_keys;
 
+static const br_column_fact *key_fact(const br_rewrite *rewrite, const br_expr *key)
+{
+    while (key->kind == BR_EXPR_AFFINITY) key = key->args[0];
+    return key->kind == BR_EXPR_COLUMN ? &rewrite->facts[key->column_id] : NULL;
+}
+
 static void side_add(const br_rewrite *rewrite, side_keys *side, const br_expr *key, double rows)
 {
     const br_expr *inner = key;
     while (inner->kind == BR_EXPR_AFFINITY) inner = inner->args[0];
-    const br_column_fact *fact =
-        inner->kind == BR_EXPR_COLUMN ? &rewrite->facts[inner->column_id] : NULL;
+    const br_column_fact *fact = key_fact(rewrite, inner);
     if (side->base_count == KEYS_MAX) return;
     double distinct = br_estimate_distinct(rewrite, inner, rows > 1 ? rows : 1);
     const br_plan *base = NULL;
@@ -50,6 +55,14 @@ static double side_distinct(const side_keys *side)
     return distinct;
 }
 
+static double common_pairs(const br_rewrite *rewrite, const br_key_pair *pair)
+{
+    const br_column_fact *left = key_fact(rewrite, pair->left);
+    const br_column_fact *right = key_fact(rewrite, pair->right);
+    bool is_known = left != NULL && right != NULL && left->distinct > 0 && right->distinct > 0;
+    return is_known ? br_common_pairs(left, right) : -1;
+}
+
 double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uint32_t count,
                         double left_rows, double right_rows)
 {
@@ -58,6 +71,8 @@ double br_estimate_keys(const br_rewrite *rewrite, const br_key_pair *pairs, uin
         side_add(rewrite, &left, pairs[i].left, left_rows);
         side_add(rewrite, &right, pairs[i].right, right_rows);
     }
+    double common = count == 1 ? common_pairs(rewrite, pairs) : -1;
+    if (common >= 0) return common;
     double distinct = side_distinct(&left), other = side_distinct(&right);
     // Several keys of one relation have fewer values together than the product says, so that the
     // side with fewer is nearer to the truth (a foreign key of two columns has as many as what it

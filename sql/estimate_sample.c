@@ -51,6 +51,17 @@ bool br_estimate_is_vague(const br_rewrite *rewrite, const br_expr *condition)
     }
 }
 
+// Do the common values tell enough? Of one condition only: they know nothing of what goes together.
+static bool is_told(const br_rewrite *rewrite, const br_expr *condition)
+{
+    bool is_equality = condition->kind == BR_EXPR_OPERATOR &&
+                       (condition->operator_ == BR_OP_EQ || condition->operator_ == BR_OP_IN);
+    const br_column_fact *fact = is_equality ? column_fact(rewrite, condition->args[0]) : NULL;
+    for (uint32_t i = 1; fact != NULL && i < condition->arg_count; i++)
+        if (br_common_share(fact, condition->args[i], condition->collation) < 0) fact = NULL;
+    return fact != NULL;
+}
+
 static br_status take_vague(br_rewrite *rewrite, const br_plan *scan, br_conjuncts *vague,
                             br_error *err)
 {
@@ -70,7 +81,7 @@ br_status br_estimate_sample(br_rewrite *rewrite, br_plan *scan, br_error *err)
     if (!rewrite->samples || catalog->sample == NULL) return BR_OK;
     if (br_scan_table_rows(rewrite, scan) < sample_rows_min) return BR_OK;
     BR_TRY(take_vague(rewrite, scan, &vague, err));
-    if (vague.count == 0) return BR_OK;
+    if (vague.count == 0 || (vague.count == 1 && is_told(rewrite, vague.items[0]))) return BR_OK;
     BR_TRY(br_conjuncts_join(rewrite, &vague, &condition, err));
     bool is_known =
         catalog->sample(catalog->context, scan, condition, &row_count, &passed_count);

@@ -98,7 +98,6 @@ static void json_query(br_explainer *self, const br_explanation *what)
     json_plans(self, "shared", what->query->shared, what->query->shared_count);
     json_plans(self, "subqueries", what->query->subqueries, what->query->subquery_count);
     json_plans(self, "applied", what->query->applied, what->query->applied_count);
-    json_plans(self, "applied", what->query->applied, what->query->applied_count);
 }
 
 void br_explain_json(br_explainer *self, const br_explanation *what)

@@ -24,7 +24,6 @@ br_status br_query_profile_new(const br_query *query, br_arena *arena,
     for (uint32_t i = 0; i < query->subquery_count; i++)
         count += count_nodes(query->subqueries[i]);
     for (uint32_t i = 0; i < query->applied_count; i++) count += count_nodes(query->applied[i]);
-    for (uint32_t i = 0; i < query->applied_count; i++) count += count_nodes(query->applied[i]);
     br_query_profile *profile = BR_ALLOC(arena, br_query_profile, 1);
     const br_plan **nodes = BR_ALLOC(arena, const br_plan *, count);
     br_node_figures *figures = BR_ALLOC(arena, br_node_figures, count);
@@ -35,7 +34,6 @@ br_status br_query_profile_new(const br_query *query, br_arena *arena,
     add_nodes(profile, query->root);
     for (uint32_t i = 0; i < query->shared_count; i++) add_nodes(profile, query->shared[i]);
     for (uint32_t i = 0; i < query->subquery_count; i++) add_nodes(profile, query->subqueries[i]);
-    for (uint32_t i = 0; i < query->applied_count; i++) add_nodes(profile, query->applied[i]);
     for (uint32_t i = 0; i < query->applied_count; i++) add_nodes(profile, query->applied[i]);
     *profile_out = profile;
     return BR_OK;

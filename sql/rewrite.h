@@ -48,6 +48,11 @@ typedef struct br_column_fact {
     bool is_unique;        // in its base
     uint8_t class_mask;
     double null_fraction;
+    // The most frequent values, NULL: not known. common_count of them stand out, which take
+    // common_share of the rows.
+    const br_common_values *common;
+    uint32_t common_count;
+    double common_share;
 } br_column_fact;
 
 typedef struct br_conjuncts {  // conditions, ANDed
@@ -216,6 +221,23 @@ void br_estimate_node(br_rewrite *rewrite, br_plan *plan);
 // The table of a scan as the catalog knows it, NULL when it does not.
 const br_sql_table *br_scan_table(const br_rewrite *rewrite, const br_plan *scan);
 double br_scan_table_rows(const br_rewrite *rewrite, const br_plan *scan);
+
+// estimate_number.c: about which value a constant expression has; false: it is no number or text.
+typedef struct br_known_number {
+    double value;
+    br_fact_scale scale;
+} br_known_number;
+bool br_number_of(const br_expr *expr, br_known_number *out);
+// Of a text by its first 8 bytes (br_text_bound).
+br_known_number br_number_of_bound(uint64_t bound);
+
+// estimate_common.c: what the most frequent values of columns tell.
+void br_fact_set_common(br_column_fact *fact, const br_common_values *common);
+// The share of rows that are equal to the constant; below 0: not known.
+double br_common_share(const br_column_fact *fact, const br_expr *constant,
+                       br_collation collation);
+// The share of the pairs of rows that are equal in two columns; below 0: not known.
+double br_common_pairs(const br_column_fact *left, const br_column_fact *right);
 
 // estimate_sample.c: counts the filters of a scan that statistics say little of on a sample; keeps
 // the result in the node.

@@ -660,6 +660,30 @@ class TestEstimates(Case):
             self.check(f"SELECT count(*), sum(d.pad) FROM f JOIN d ON f.k = d.k WHERE {condition}",
                        "scan f ", f"SELECT count(*) FROM f WHERE {condition}", limit)
 
+    def test_estimates_of_frequent_values(self):
+        # Zipf: value k of z.v has a share of 1/k of the first; of w a tenth as many rows.
+        self.sqlite(
+            "CREATE TABLE z(id INTEGER PRIMARY KEY, v INT, t TEXT, r, s INT);"
+            "CREATE TABLE w(id INTEGER PRIMARY KEY, v INT, x INT);"
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999), "
+            "h(i, u) AS (SELECT i, ((i * 7919 + i / 13 * 104729) % 200003 + 0.5) / 200003 FROM n) "
+            "INSERT INTO z SELECT i, CAST(exp(u * ln(5000.0)) AS INT), "
+            "'name ' || CAST(exp(u * ln(5000.0)) AS INT), CASE WHEN i % 2 THEN 5 "
+            "WHEN i % 3 THEN 5.0 ELSE 'x' || (i % 700) END, i % 5000 FROM h;"
+            "INSERT INTO w SELECT id, v, s FROM z WHERE id % 10 = 3")
+        for condition, limit in [
+                ("z.v = 1", 1.2), ("z.v = 7", 1.7), ("z.v = 4000", 6), ("z.v IN (1, 2, 3)", 1.2),
+                ("z.v <> 1", 1.1), ("z.t = 'name 1'", 1.2), ("z.t = 'name 3000'", 6),
+                ("z.r = 5", 1.2), ("z.r = 5.0", 1.2), ("z.r = 'x4'", 2), ("z.s = 77", 1.2)]:
+            self.check(f"SELECT count(*), sum(w.x) FROM z JOIN w ON z.id = w.id WHERE {condition}",
+                       "scan z ", f"SELECT count(*) FROM z WHERE {condition}", limit)
+        for keys, limit in [("v", 1.15), ("t", 1.15), ("r", 1.15), ("s", 1.15)]:
+            self.check(f"SELECT {keys}, count(*) FROM z GROUP BY {keys}", "aggregate",
+                       f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM z)", limit)
+        for on, limit in [("z.v = w.v", 1.5), ("z.s = w.x", 1.3), ("z.v = w.x", 3)]:
+            self.check(f"SELECT sum(z.s + w.x) FROM z JOIN w ON {on}", "inner join",
+                       f"SELECT count(*) FROM z JOIN w ON {on}", limit)
+
     def test_estimates_of_joins_and_groups(self):
         join = "FROM f JOIN d ON f.k = d.k"
         for condition, limit in [("1", 1.5), ("d.kind = 'often'", 5), ("f.note LIKE '%special%'", 2),

@@ -270,7 +270,7 @@ static inline void fixture_open(const br_column *column, br_encode_effort effort
 {
     br_error err = {0};
     *out = (fixture_page){0};
-    MUST(br_page_encode(column, effort, &out->bytes, &out->entry, &err), err);
+    MUST(br_page_encode(column, effort, &out->bytes, &out->entry, NULL, &err), err);
     MUST(br_page_open(out->bytes.bytes, out->entry.stored_bytes, &out->entry, kernels, "test page",
                       NULL, &out->page, &err),
          err);

@@ -87,7 +87,7 @@ static void attack(const fixture_shape *shape, uint32_t row_count, uint32_t roun
     br_page_entry entry;
     MUST(br_column_init(&column, NULL, &err), err);
     fixture_fill(shape, row_count, &seed, &column);
-    MUST(br_page_encode(&column, BR_ENCODE_SMALL, &bytes, &entry, &err), err);
+    MUST(br_page_encode(&column, BR_ENCODE_SMALL, &bytes, &entry, NULL, &err), err);
     uint8_t *copy = malloc(bytes.size_bytes);
     uint32_t refused = 0;
     for (uint32_t round = 0; round < rounds; round++) {

@@ -300,7 +300,7 @@ static void test_page_encode_refuses_empty(void)
     br_buffer out = {0};
     br_page_entry entry;
     MUST(br_column_init(&column, NULL, &err), err);
-    CHECK_INT(br_page_encode(&column, BR_ENCODE_FAST, &out, &entry, &err), BR_MISUSE);
+    CHECK_INT(br_page_encode(&column, BR_ENCODE_FAST, &out, &entry, NULL, &err), BR_MISUSE);
     br_column_release(&column);
     br_buffer_release(&out);
 }
@@ -315,7 +315,7 @@ static void test_page_open_respects_quota(void)
     MUST(br_column_init(&column, NULL, &err), err);
     fixture_shape shape = {.value = fixture_comment};
     fixture_fill(&shape, 5000, &seed, &column);
-    MUST(br_page_encode(&column, BR_ENCODE_FAST, &bytes, &entry, &err), err);
+    MUST(br_page_encode(&column, BR_ENCODE_FAST, &bytes, &entry, NULL, &err), err);
     br_quota quota;
     br_quota_init(&quota, 20000, NULL);
     CHECK_INT(br_page_open(bytes.bytes, entry.stored_bytes, &entry,
@@ -343,7 +343,7 @@ static void starve(const fixture_shape *shape)
     br_page_entry entry;
     MUST(br_column_init(&column, NULL, &err), err);
     fixture_fill(shape, 3000, &seed, &column);
-    MUST(br_page_encode(&column, BR_ENCODE_FAST, &bytes, &entry, &err), err);
+    MUST(br_page_encode(&column, BR_ENCODE_FAST, &bytes, &entry, NULL, &err), err);
     br_status status = BR_NOMEM;
     for (size_t limit = 0; status != BR_OK; limit += limit / 16 + 512) {
         br_quota quota;

@@ -37,10 +37,12 @@ static br_status add_chunk(br_segment_writer *writer, uint32_t chunk, br_error *
     br_column columns[COLUMNS];
     br_buffer pages[COLUMNS] = {{0}};
     br_page_entry entries[COLUMNS];
+    br_sketch sketches[COLUMNS];
     fill_columns(chunk, columns);
     for (uint32_t c = 0; c < COLUMNS; c++)
-        MUST(br_page_encode(&columns[c], BR_ENCODE_FAST, &pages[c], &entries[c], err), *err);
-    br_status status = br_segment_writer_add_chunk(writer, pages, entries, err);
+        MUST(br_page_encode(&columns[c], BR_ENCODE_FAST, &pages[c], &entries[c], &sketches[c], err),
+             *err);
+    br_status status = br_segment_writer_add_chunk(writer, pages, entries, sketches, err);
     for (uint32_t c = 0; c < COLUMNS; c++) {
         br_column_release(&columns[c]);
         br_buffer_release(&pages[c]);
@@ -108,7 +110,7 @@ static void check_entries(const br_segment_reader *reader)
             br_buffer bytes = {0};
             br_page_entry want;
             const br_page_entry *got = br_segment_reader_entry(reader, c, chunk);
-            MUST(br_page_encode(&columns[c], BR_ENCODE_FAST, &bytes, &want, &err), err);
+            MUST(br_page_encode(&columns[c], BR_ENCODE_FAST, &bytes, &want, NULL, &err), err);
             CHECK_INT(got->checksum, want.checksum);
             CHECK_INT(got->raw_bytes, want.raw_bytes);
             CHECK_INT(got->encoding, want.encoding);
@@ -119,6 +121,30 @@ static void check_entries(const br_segment_reader *reader)
             br_buffer_release(&bytes);
             br_column_release(&columns[c]);
         }
+    }
+}
+
+// The sketches of a file are those of its chunks together.
+static void check_sketches(const br_segment_reader *reader)
+{
+    br_error err = {0};
+    br_sketch want[COLUMNS] = {0};
+    for (uint32_t chunk = 0; chunk < CHUNKS; chunk++) {
+        br_column columns[COLUMNS];
+        fill_columns(chunk, columns);
+        for (uint32_t c = 0; c < COLUMNS; c++) {
+            br_buffer bytes = {0};
+            br_page_entry entry;
+            br_sketch sketch;
+            MUST(br_page_encode(&columns[c], BR_ENCODE_FAST, &bytes, &entry, &sketch, &err), err);
+            br_sketch_merge(&want[c], &sketch);
+            br_buffer_release(&bytes);
+            br_column_release(&columns[c]);
+        }
+    }
+    for (uint32_t c = 0; c < COLUMNS; c++) {
+        const br_sketch *got = br_segment_reader_sketch(reader, c);
+        CHECK(got != NULL && memcmp(got, &want[c], sizeof want[c]) == 0);
     }
 }
 
@@ -138,6 +164,7 @@ static void test_segment_reads_back(void)
     CHECK_INT(br_segment_reader_entry(reader, 4, 0)->offset % 4096, 0);
     check_entries(reader);
     check_pages(reader);
+    check_sketches(reader);
     br_segment_reader_close(reader);
 }
 
@@ -176,8 +203,8 @@ static void test_segment_many_pages_have_a_long_footer(void)
     }
     MUST(br_segment_writer_open(path, 9, MANY, NULL, &writer, &err), err);
     for (uint32_t chunk = 0; chunk < 64; chunk++)
-        MUST(br_segment_writer_add_chunk(writer, pages, entries, &err), err);
-    CHECK_INT(br_segment_writer_add_chunk(writer, pages, entries, &err), BR_MISUSE);
+        MUST(br_segment_writer_add_chunk(writer, pages, entries, NULL, &err), err);
+    CHECK_INT(br_segment_writer_add_chunk(writer, pages, entries, NULL, &err), BR_MISUSE);
     MUST(br_segment_writer_finish(writer, &size_bytes, &err), err);
     br_segment_writer_close(writer);
     MUST(br_segment_reader_open(path, NULL, &reader, &err), err);
@@ -274,6 +301,40 @@ static void test_segment_hostile_footer(void)
     br_buffer_release(&good);
 }
 
+// Sketches that are damaged, or whose place makes no sense, are as good as none: the file opens.
+static void test_segment_does_without_damaged_sketches(void)
+{
+    br_error err = {0};
+    uint64_t size_bytes;
+    br_buffer good = {0};
+    MUST(write_segment(path, NULL, &size_bytes, &err), err);
+    read_all(path, &good);
+    uint8_t *tail = good.bytes + size_bytes - 64;
+    uint64_t footer = br_load_u64(tail), footer_bytes = br_load_u64(tail + 8);
+    uint64_t place = br_load_u64(good.bytes + footer + 32);
+    uint64_t place_bytes = br_load_u64(good.bytes + footer + 40);
+    CHECK(place > 64 && place_bytes > 100 && place + place_bytes <= footer);
+    for (uint32_t round = 0; round < 300; round++) {
+        bool in_footer = round % 3 == 0;
+        uint64_t at = in_footer ? footer + 32 + test_random(&seed) % 3 * 8
+                                : place + test_random(&seed) % (place_bytes - 8);
+        uint8_t before[8];
+        memcpy(before, good.bytes + at, 8);
+        br_store_u64(good.bytes + at, test_random(&seed) >> test_random(&seed) % 64);
+        bool is_same = memcmp(before, good.bytes + at, 8) == 0;
+        br_store_u64(tail + 16, br_checksum(good.bytes + footer, footer_bytes));
+        br_store_u64(tail + 48, br_checksum(tail, 48));
+        write_all(path, good.bytes, size_bytes);
+        memcpy(good.bytes + at, before, 8);
+        br_segment_reader *reader;
+        MUST(br_segment_reader_open(path, NULL, &reader, &err), err);
+        CHECK((br_segment_reader_sketch(reader, 0) == NULL) == !is_same);
+        if (round % 50 == 0) check_pages(reader);
+        br_segment_reader_close(reader);
+    }
+    br_buffer_release(&good);
+}
+
 // ---- failing operations ----------------------------------------------------------------------
 
 typedef struct countdown {
@@ -307,18 +368,28 @@ static void test_segment_writer_fails_cleanly(void)
 
 // ---- files of released versions --------------------------------------------------------------
 
-// tests/format/golden/v1.brd was made by this program (`test_segment --make-golden FILE`). The test
-// runs from anywhere, so the file is found from this source file.
-static void test_segment_golden_file_opens(void)
+// The files in tests/format/golden were made by this program (`test_segment --make-golden FILE`).
+// The test runs from anywhere, so they are found from this source file.
+static br_segment_reader *open_golden(const char *file)
 {
     br_error err = {0};
     char golden[4096];
     const char *slash = strrchr(__FILE__, '/');
-    snprintf(golden, sizeof golden, "%.*s/golden/v1.brd", (int)(slash - __FILE__), __FILE__);
+    snprintf(golden, sizeof golden, "%.*s/golden/%s", (int)(slash - __FILE__), __FILE__, file);
     br_segment_reader *reader;
     MUST(br_segment_reader_open(golden, NULL, &reader, &err), err);
     CHECK_INT(br_segment_reader_rows(reader), 10026);
     check_pages(reader);
+    return reader;
+}
+
+static void test_segment_golden_files_open(void)
+{
+    br_segment_reader *reader = open_golden("v1.brd");  // older than sketches
+    CHECK(br_segment_reader_sketch(reader, 0) == NULL);
+    br_segment_reader_close(reader);
+    reader = open_golden("v1-sketches.brd");
+    check_sketches(reader);
     br_segment_reader_close(reader);
 }
 
@@ -339,8 +410,9 @@ int main(int argc, char **argv)
     RUN(test_segment_many_pages_have_a_long_footer);
     RUN(test_segment_damage_is_noticed);
     RUN(test_segment_hostile_footer);
+    RUN(test_segment_does_without_damaged_sketches);
     RUN(test_segment_writer_fails_cleanly);
-    RUN(test_segment_golden_file_opens);
+    RUN(test_segment_golden_files_open);
     MUST(br_folder_remove(folder, &err), err);
     return test_result();
 }

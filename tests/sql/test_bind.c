@@ -25,6 +25,12 @@ const br_zone_stats *br_table_view_stats(const br_table_view *view, uint32_t col
 {
     return &view->stats[column];
 }
+const br_common_values *br_table_view_common(const br_table_view *view, uint32_t column)
+{
+    static const br_common_values unknown;
+    (void)view, (void)column;
+    return &unknown;
+}
 uint32_t br_snapshot_table_count(const br_snapshot *snapshot) { return snapshot == NULL ? 0 : 2; }
 const br_table_view *br_snapshot_table_at(const br_snapshot *snapshot, uint32_t index)
 {
