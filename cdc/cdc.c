@@ -320,6 +320,7 @@ static br_status remove_capture(const char *path, uint32_t busy_timeout_ms, br_e
         .path = path, .busy_timeout_ms = busy_timeout_ms, .journal_as_is = true};
     BR_TRY(br_oltp_open(&config, &oltp, err));
     br_status status = br_oltp_exec(oltp, "BEGIN IMMEDIATE", err);
+    if (status == BR_OK) status = br_history_remove_all(oltp, err);
     if (status == BR_OK) status = br_capture_remove_all(oltp, err);
     if (status == BR_OK) status = br_oltp_exec(oltp, "COMMIT", err);
     br_oltp_close(oltp);  // undoes what was not committed

@@ -85,6 +85,13 @@ const br_schema *br_schema_ref_get(const br_schema_ref *ref);
 // A snapshot and the schema it was read under, consistent with each other.
 void br_cdc_snapshot(br_cdc *cdc, br_snapshot **snapshot_out, const br_schema_ref **schema_out);
 
+// Makes a table temporal, changes for how long its history is kept, or goes on with one that was
+// ended. Ending one keeps what is known, or throws it away. Any process may.
+BR_CHECKED br_status br_cdc_begin_history(br_cdc *cdc, const char *table,
+                                          const br_history_options *options, br_error *err);
+BR_CHECKED br_status br_cdc_end_history(br_cdc *cdc, const char *table, bool keeps_history,
+                                        br_error *err);
+
 // Compares every mirrored table with SQLite row by row at one commit point; the first difference is
 // BR_CORRUPT naming table, rowid and column.
 BR_CHECKED br_status br_cdc_check(br_cdc *cdc, uint64_t *rows_out, br_error *err);

@@ -81,6 +81,9 @@ static br_status install_tables(installer *in, br_error *err)
         BR_TRY(br_capture_install_meta(cdc->writer, err));
         in->has_written = true;
     }
+    bool has_followed;
+    BR_TRY(br_history_follow(cdc->writer, in->meta.rowids_moved, &has_followed, err));
+    in->has_written = in->has_written || has_followed;
     BR_TRY(br_schema_read(cdc->writer, in->arena, &in->schema, err));
     BR_TRY(br_capture_read_entries(cdc->writer, &in->schema, in->arena, &in->entries,
                                    &in->entry_count, err));

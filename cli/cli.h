@@ -28,6 +28,7 @@ extern const cli_command cli_command_explain;
 extern const cli_command cli_command_verify;
 extern const cli_command cli_command_rebuild;
 extern const cli_command cli_command_detach;
+extern const cli_command cli_command_temporal;
 extern const cli_command cli_command_checkpoint;
 extern const cli_command cli_command_compact;
 

@@ -342,6 +342,27 @@ BRAID_API braid_status braid_rebuild(braid *db);
 // must not be open. The message of a failure goes to `message_out` (may be NULL).
 BRAID_API braid_status braid_detach(const char *path, char *message_out, size_t message_size);
 
+// ---- temporal tables -------------------------------------------------------------------------
+
+// A temporal table keeps every version of its rows, whichever program writes it (docs/history.md).
+// Queries read them with SELECT ... FROM t FOR SYSTEM_TIME ..., and with braid_changes('t').
+typedef struct braid_temporal_options {
+    size_t size;            // sizeof(braid_temporal_options)
+    int64_t keep_us;        // forget versions that ended so many microseconds ago; 0: never
+    int64_t keep_versions;  // forget all but the newest so many of each row; 0: keep all
+} braid_temporal_options;
+
+// From now on the table is temporal; its present rows begin now. Called again it changes how long
+// versions are kept. After braid_unregister_temporal with `keep_history` it goes on with what is
+// known, and what has changed meanwhile counts as changed now. `options` may be NULL. Fails with
+// BRAID_MISUSE for a table that cannot be temporal, saying why.
+BRAID_API braid_status braid_register_temporal(braid *db, const char *table,
+                                               const braid_temporal_options *options);
+// Changes are not written down any more. What is known stays and can be queried, or is removed.
+BRAID_API braid_status braid_unregister_temporal(braid *db, const char *table, int keep_history);
+
+// ---- status ----------------------------------------------------------------------------------
+
 // What the copy holds, as JSON: tables, rows, segments, bytes raw and stored, deltas, watermark,
 // lag, fallbacks by reason. Freed with braid_free.
 BRAID_API braid_status braid_status_json(braid *db, char **json_out);

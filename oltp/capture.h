@@ -18,5 +18,9 @@ typedef struct capture_triggers {
 BR_CHECKED br_status br_capture_triggers(const br_schema_table *table, uint32_t table_id,
                                          br_arena *arena, capture_triggers *triggers_out,
                                          br_error *err);
+// Can REPLACE delete rows on this index, other than the one with the same rowid?
+bool br_index_may_replace(const br_schema_index *index);
+// Can a trigger tell what NEW would give the index?
+bool br_index_is_plain(const br_schema_table *table, const br_schema_index *index);
 
 #endif

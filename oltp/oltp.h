@@ -221,6 +221,7 @@ typedef struct br_schema_table {
     bool is_shadow;
     int32_t rowid_column;    // the INTEGER PRIMARY KEY that is the rowid; -1: none
     const char *rowid_name;  // "rowid", "_rowid_" or "oid": what means the rowid; NULL: none does
+    bool is_changes;         // a _braid_change_* table: only inserted into, and nobody's but ours
 } br_schema_table;
 
 typedef struct br_schema_view {
@@ -228,10 +229,28 @@ typedef struct br_schema_view {
     const char *sql;  // CREATE VIEW text
 } br_schema_view;
 
+typedef enum br_history_state {
+    BR_HISTORY_OFF,   // kept, but not written any more
+    BR_HISTORY_ON,
+    BR_HISTORY_GONE,  // the table was dropped: goes on when there is one of that name again
+} br_history_state;
+
+// The history of a temporal table: a row of _braid_temporal (docs/history.md).
+typedef struct br_schema_history {
+    uint32_t history_id;
+    const char *table_name;
+    const char *key;  // the columns of `changes` that tell rows apart, as SQL: "a", "b"
+    br_history_state state;
+    int64_t keep_us, keep_versions;  // 0: for ever
+    const br_schema_table *changes;  // NULL: somebody has dropped it
+} br_schema_history;
+
 typedef struct br_schema {
     int64_t cookie;        // PRAGMA schema_version
-    uint32_t table_count;  // user tables: no sqlite_*, no _braid_*
+    uint32_t table_count;  // user tables: no sqlite_*, no _braid_* but _braid_change_*
     br_schema_table *tables;
+    uint32_t history_count;
+    br_schema_history *histories;
     uint32_t view_count;
     br_schema_view *views;
 } br_schema;
@@ -241,6 +260,7 @@ BR_CHECKED br_status br_schema_read(br_oltp *oltp, br_arena *arena, br_schema *s
                                     br_error *err);
 const br_schema_table *br_schema_find(const br_schema *schema, const char *name);
 const br_schema_view *br_schema_find_view(const br_schema *schema, const char *name);
+const br_schema_history *br_schema_find_history(const br_schema *schema, const char *table_name);
 
 // What can stand in FROM without being mirrored: a virtual table, sqlite_schema, a pragma function.
 typedef struct br_oltp_source_column {
@@ -315,6 +335,35 @@ BR_CHECKED br_status br_capture_set_checkpoints(br_oltp *oltp, const uint8_t dur
 BR_CHECKED br_status br_capture_prune(br_oltp *oltp, uint64_t seq, uint32_t row_limit,
                                       bool *is_done_out, br_error *err);
 BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // triggers and tables
+
+// ---- history --------------------------------------------------------------------------------
+
+// A change table has a row for each change of its table, in order: these columns, then those of the
+// table, as they are after an insert or update and were before a delete (docs/history.md).
+#define BR_CHANGE_SEQ "_braid_seq"              // INTEGER PRIMARY KEY
+#define BR_CHANGE_AT "_braid_at"                // microseconds since 1970; never falls
+#define BR_CHANGE_OPERATION "_braid_operation"  // 'I', 'U', 'D'
+#define BR_CHANGE_KEY "_braid_key"              // the rowid, where no column is that
+
+typedef struct br_history_options {
+    int64_t keep_us, keep_versions;  // 0: for ever
+} br_history_options;
+
+// What writes is meant to be called inside a write transaction. Begins a history, or goes on with
+// one that was switched off: what differs by then is a change of this moment.
+BR_CHECKED br_status br_history_register(br_oltp *oltp, const char *table,
+                                         const br_history_options *options, br_error *err);
+// No history of that name: BR_MISUSE.
+BR_CHECKED br_status br_history_unregister(br_oltp *oltp, const char *table, bool keeps_history,
+                                           br_error *err);
+// Makes triggers and change tables fit what has become of their tables.
+BR_CHECKED br_status br_history_follow(br_oltp *oltp, bool rowids_moved, bool *has_written_out,
+                                       br_error *err);
+BR_CHECKED br_status br_history_remove_all(br_oltp *oltp, br_error *err);
+// Up to row_limit changes that nobody has to keep at `now_us`, oldest first, in the arena.
+BR_CHECKED br_status br_history_find_old(br_oltp *oltp, const br_schema_history *history,
+                                         int64_t now_us, uint32_t row_limit, br_arena *arena,
+                                         int64_t **seqs_out, uint32_t *count_out, br_error *err);
 
 // ---- SQLite's own functions for exec/ -------------------------------------------------------
 

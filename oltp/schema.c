@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "oltp/handle.h"
+#include "oltp/history.h"
 
 typedef struct reader {
     br_oltp *oltp;
@@ -290,6 +291,7 @@ static br_status read_table(reader *r, sqlite3_stmt *tables, br_schema_table *ta
     if (type == NULL) return no_memory(r);
     table->is_virtual = strcmp(type, "virtual") == 0;
     table->is_shadow = strcmp(type, "shadow") == 0;
+    table->is_changes = strncmp(table->name, BR_CHANGE_TABLE, strlen(BR_CHANGE_TABLE)) == 0;
     table->has_rowid = !table->is_virtual && sqlite3_column_int(tables, 4) == 0;
     table->rowid_column = -1;
     uint32_t column_count = (uint32_t)sqlite3_column_int(tables, 3);
@@ -302,8 +304,10 @@ static br_status read_table(reader *r, sqlite3_stmt *tables, br_schema_table *ta
     return BR_OK;
 }
 
-#define USER_NAMES                                                                                 \
-    "substr(m.name, 1, 7) <> 'sqlite_' COLLATE NOCASE AND substr(m.name, 1, 7) <> '_braid_'"
+// Change tables are mirrored as the user's tables are; br_schema_table.is_changes tells them.
+#define USER_NAMES                                                                               \
+    "substr(m.name, 1, 7) <> 'sqlite_' COLLATE NOCASE AND (substr(m.name, 1, 7) <> '_braid_' OR" \
+    " m.name GLOB '" BR_CHANGE_TABLE "[0-9]*')"
 
 static br_status read_tables(reader *r, br_schema *schema)
 {
@@ -372,6 +376,7 @@ static br_status read_all(reader *r, br_schema *schema)
                    &r->index_columns));
     BR_TRY(br_oltp_query_int(r->oltp, "PRAGMA main.schema_version", 0, &schema->cookie, r->err));
     BR_TRY(read_tables(r, schema));
+    BR_TRY(br_history_read(r->oltp, r->arena, schema, r->err));
     return read_views(r, schema);
 }
 

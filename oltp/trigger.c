@@ -27,7 +27,7 @@ static bool is_generated(const br_schema_table *table, const br_schema_index *in
 
 // Can an index other than the rowid make REPLACE delete rows? One that holds the rowid cannot: who
 // conflicts there has the same rowid.
-static bool may_replace(const br_schema_index *index)
+bool br_index_may_replace(const br_schema_index *index)
 {
     if (!index->is_unique) return false;
     for (uint32_t i = 0; i < index->column_count; i++) {
@@ -36,16 +36,21 @@ static bool may_replace(const br_schema_index *index)
     return true;
 }
 
+bool br_index_is_plain(const br_schema_table *table, const br_schema_index *index)
+{
+    return !index->has_expression && !is_generated(table, index) &&
+           (!index->is_partial || index->condition != NULL);
+}
+
 br_capture_kind br_capture_kind_of(const br_schema_table *table)
 {
     if (!table->has_rowid) return BR_CAPTURE_DIRTY;
     if (table->rowid_column < 0 && table->rowid_name == NULL) return BR_CAPTURE_DIRTY;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const br_schema_index *index = &table->indexes[i];
-        if (!may_replace(index)) continue;
+        if (!br_index_may_replace(index)) continue;
         // What NEW would give such an index cannot be told in a trigger.
-        if (index->has_expression || is_generated(table, index)) return BR_CAPTURE_DIRTY;
-        if (index->is_partial && index->condition == NULL) return BR_CAPTURE_DIRTY;
+        if (!br_index_is_plain(table, index)) return BR_CAPTURE_DIRTY;
     }
     return BR_CAPTURE_KEYS;
 }
@@ -117,7 +122,7 @@ static void add_replace(builder *b, const char *suffix, const char *event, bool 
     const char *when = "", *body = "";
     for (uint32_t i = 0; i < b->table->index_count; i++) {
         const br_schema_index *index = &b->table->indexes[i];
-        if (!may_replace(index)) continue;
+        if (!br_index_may_replace(index)) continue;
         const char *rows = conflicting_rows(b, index, is_update);
         when = keep(b, br_arena_format(b->arena, "%s%sEXISTS (SELECT 1 FROM %s)", when,
                                        when[0] == 0 ? "" : " OR ", rows));
@@ -135,7 +140,7 @@ static const char *update_event(builder *b)
     const char *text = "";
     for (uint32_t i = 0; i < b->table->index_count; i++) {
         const br_schema_index *index = &b->table->indexes[i];
-        for (uint32_t j = 0; may_replace(index) && j < index->column_count; j++) {
+        for (uint32_t j = 0; br_index_may_replace(index) && j < index->column_count; j++) {
             const char *name = b->table->columns[index->columns[j]].name;
             text = keep(b, br_arena_format(b->arena, "%s%s%s", text,
                                            text[0] == 0 ? "BEFORE UPDATE OF " : ", ",
@@ -143,6 +148,12 @@ static const char *update_event(builder *b)
         }
     }
     return text;
+}
+
+// Nothing but inserts happens to a change table, until old changes are deleted.
+static void add_change_triggers(builder *b)
+{
+    add(b, "delete", "AFTER DELETE", at_or_below_hi(b, "OLD"), log_row(b, "OLD"));
 }
 
 static void add_key_triggers(builder *b)
@@ -183,7 +194,10 @@ br_status br_capture_triggers(const br_schema_table *table, uint32_t table_id, b
         &b, br_arena_format(arena, "(SELECT hi FROM _braid_table WHERE table_id = %u)", table_id));
     if (br_capture_kind_of(table) == BR_CAPTURE_KEYS) {
         b.key = keep(&b, br_schema_key_name(table, arena));
-        add_key_triggers(&b);
+        if (table->is_changes)
+            add_change_triggers(&b);
+        else
+            add_key_triggers(&b);
     } else {
         add_dirty_triggers(&b);
     }

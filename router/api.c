@@ -599,6 +599,34 @@ braid_status braid_detach(const char *path, char *message_out, size_t message_si
     return status_of(status);
 }
 
+// ---- temporal tables ---------------------------------------------------------------------------
+
+braid_status braid_register_temporal(braid *db, const char *table,
+                                     const braid_temporal_options *options)
+{
+    br_history_options history = {0};
+    br_status status = handle_begin(db);
+    if (status == BR_OK && options != NULL) {
+        bool is_whole = options->size >= sizeof *options;
+        if (!is_whole || options->keep_us < 0 || options->keep_versions < 0)
+            status = br_fail(error_of(db), BR_MISUSE, "options of a temporal table");
+        else
+            history = (br_history_options){.keep_us = options->keep_us,
+                                           .keep_versions = options->keep_versions};
+    }
+    if (status == BR_OK)
+        status = br_database_begin_history(db->database, table, &history, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_unregister_temporal(braid *db, const char *table, int keep_history)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK)
+        status = br_database_end_history(db->database, table, keep_history != 0, error_of(db));
+    return status_of(status);
+}
+
 braid_status braid_result_export_arrow(braid *db, braid_result *result,
                                        struct ArrowArrayStream *stream)
 {

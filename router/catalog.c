@@ -97,6 +97,51 @@ static const char *catalog_find_view(void *context, const char *schema, const ch
     return view == NULL ? NULL : view->sql;
 }
 
+static bool is_shown(const br_schema_table *changes, const char *name)
+{
+    if (strncasecmp(name, "_braid_", 7) == 0) return false;
+    for (uint32_t i = 0; i < changes->column_count; i++)
+        if (strcasecmp(changes->columns[i].name, name) == 0) return true;
+    return false;
+}
+
+// The columns that the table has now, or had when it was dropped.
+static br_status history_columns(br_arena *arena, const br_schema_table *changes,
+                                 const br_schema_table *table, br_sql_history *history,
+                                 br_error *err)
+{
+    const br_schema_table *from = table == NULL ? changes : table;
+    history->columns = BR_ALLOC(arena, const char *, from->column_count);
+    if (history->columns == NULL) return br_fail(err, BR_NOMEM, "plan of a query");
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        const char *name = from->columns[i].name;
+        if (!is_shown(changes, name)) continue;
+        const char *quoted = br_oltp_quote_name(arena, name);
+        if (quoted == NULL) return br_fail(err, BR_NOMEM, "plan of a query");
+        history->columns[history->column_count++] = quoted;
+    }
+    return BR_OK;
+}
+
+static br_status catalog_find_history(void *context, const char *schema, const char *name,
+                                      const br_sql_history **history_out, br_error *err)
+{
+    br_catalog_context *catalog = context;
+    *history_out = NULL;
+    if (schema != NULL && strcasecmp(schema, "main") != 0) return BR_OK;
+    const br_schema_history *found = br_schema_find_history(catalog->schema, name);
+    if (found == NULL || found->changes == NULL) return BR_OK;
+    br_sql_history *history = BR_ALLOC(catalog->arena, br_sql_history, 1);
+    if (history == NULL) return br_fail(err, BR_NOMEM, "plan of a query");
+    history->changes = br_oltp_quote_name(catalog->arena, found->changes->name);
+    history->key = found->key;
+    if (history->changes == NULL) return br_fail(err, BR_NOMEM, "plan of a query");
+    BR_TRY(history_columns(catalog->arena, found->changes, br_schema_find(catalog->schema, name),
+                           history, err));
+    *history_out = history;
+    return BR_OK;
+}
+
 static bool catalog_has_index(void *context, const char *table, const char *name,
                               bool *is_partial_out)
 {
@@ -216,6 +261,7 @@ br_sql_catalog br_catalog_make(br_catalog_context *context)
     return (br_sql_catalog){
         .find_table = catalog_find_table,
         .find_view = catalog_find_view,
+        .find_history = catalog_find_history,
         .has_index = catalog_has_index,
         .is_elsewhere = catalog_is_elsewhere,
         .find_source = catalog_find_source,

@@ -368,6 +368,20 @@ br_status br_database_rebuild(br_database *database, br_error *err)
     return copy_run(database, copy_rebuild, NULL, err);
 }
 
+br_status br_database_begin_history(br_database *database, const char *table,
+                                    const br_history_options *options, br_error *err)
+{
+    BR_TRY(copy_required(database, err));
+    return br_cdc_begin_history(database->cdc, table, options, err);
+}
+
+br_status br_database_end_history(br_database *database, const char *table, bool keeps_history,
+                                  br_error *err)
+{
+    BR_TRY(copy_required(database, err));
+    return br_cdc_end_history(database->cdc, table, keeps_history, err);
+}
+
 void br_database_note_fallback(br_database *database, const char *reason)
 {
     br_lock_take(&database->cache_lock);

@@ -85,6 +85,10 @@ BR_CHECKED br_status br_database_checkpoint(br_database *database, br_error *err
 BR_CHECKED br_status br_database_compact(br_database *database, br_error *err);
 BR_CHECKED br_status br_database_check(br_database *database, uint64_t *rows_out, br_error *err);
 BR_CHECKED br_status br_database_rebuild(br_database *database, br_error *err);
+BR_CHECKED br_status br_database_begin_history(br_database *database, const char *table,
+                                               const br_history_options *options, br_error *err);
+BR_CHECKED br_status br_database_end_history(br_database *database, const char *table,
+                                             bool keeps_history, br_error *err);
 // JSON text appended to `out`.
 BR_CHECKED br_status br_database_status(br_database *database, br_buffer *out, br_error *err);
 

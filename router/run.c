@@ -207,6 +207,51 @@ static br_status run_prepared(br_statement *statement, br_oltp *oltp, br_oltp_st
     return status;
 }
 
+// The text that SQLite is given: histories written out, for the schema as it is.
+static br_status expand(br_statement *statement, br_arena *arena, const char **text_out,
+                        br_error *err)
+{
+    br_database *database = statement->database;
+    if (database->cdc == NULL)
+        return br_fail(err, BR_UNSUPPORTED, "histories need the columnar copy");
+    // Who cannot bring the copy up to date knows the schema that there was.
+    br_status synced = br_cdc_sync(database->cdc, err);
+    if (synced == BR_NOMEM) return synced;
+    const br_schema_ref *schema = br_cdc_schema_acquire(database->cdc);
+    br_catalog_context context = {
+        .arena = arena,
+        .database = database,
+        .statement = statement,
+        .schema = br_schema_ref_get(schema),
+    };
+    br_sql_catalog catalog = br_catalog_make(&context);
+    br_status status = br_history_expand(&statement->ast, &catalog, arena, text_out, err);
+    br_cdc_schema_drop(schema);
+    return status;
+}
+
+static br_status prepare_on(br_statement *statement, br_oltp *oltp,
+                            br_oltp_statement **prepared_out, br_error *err)
+{
+    if (statement->ast.history_count == 0)
+        return br_oltp_prepare(oltp, statement->sql, NULL, prepared_out, err);
+    const char *text = NULL;
+    int64_t ignored;
+    br_arena *arena = br_arena_new(&statement->database->quota);
+    if (arena == NULL) return br_fail(err, BR_NOMEM, "statement");
+    br_status status = expand(statement, arena, &text, err);
+    // Running anything makes the connection look whether the schema has changed.
+    if (status == BR_OK)
+        status = br_oltp_query_int(oltp, "SELECT 1 FROM sqlite_master", 0, &ignored, err);
+    if (status == BR_OK) {
+        status = br_oltp_prepare(oltp, text, NULL, prepared_out, err);
+        // An offset into that text means nothing to who wrote the statement.
+        if (status != BR_OK && err != NULL) err->sql_offset = -1;
+    }
+    br_arena_free(arena);
+    return status;
+}
+
 static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadline_ns,
                         br_outcome **outcome_out, br_error *err)
 {
@@ -217,7 +262,7 @@ static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadlin
         return status;
     }
     br_oltp_statement *prepared;
-    BR_TRY(br_oltp_prepare(oltp, statement->sql, NULL, &prepared, err));
+    BR_TRY(prepare_on(statement, oltp, &prepared, err));
     if (prepared == NULL)
         return outcome_out == NULL ? BR_OK
                                    : br_outcome_new(statement->database, outcome_out, err);

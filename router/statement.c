@@ -387,7 +387,8 @@ static br_status statement_run(br_statement *statement, br_outcome **outcome_out
                            : br_fail(&problem, BR_UNSUPPORTED, "%s", rule);
     if (status == BR_OK) return BR_OK;
     if (!failure_falls_back(status) || statement->engine == BR_ENGINE_OLAP) {
-        bool may_be_wrong = status == BR_UNSUPPORTED && rule == NULL && !statement->ast.is_extended;
+        bool may_be_wrong = status == BR_UNSUPPORTED && rule == NULL &&
+                            !statement->ast.is_extended && statement->ast.history_count == 0;
         if (may_be_wrong) BR_TRY(statement_ask_sqlite(statement, err));
         if (status == BR_RETYPE) problem.status = status = BR_INTERNAL;
         if (err != NULL) *err = problem;

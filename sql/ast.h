@@ -108,9 +108,21 @@ typedef enum br_ast_join { BR_AST_JOIN_COMMA, BR_AST_JOIN_INNER, BR_AST_JOIN_CRO
 typedef enum br_ast_source_kind { BR_AST_SOURCE_TABLE, BR_AST_SOURCE_FUNCTION,
                                   BR_AST_SOURCE_SELECT, BR_AST_SOURCE_JOIN } br_ast_source_kind;
 
+typedef enum br_ast_history {
+    BR_AST_HISTORY_NONE,
+    BR_AST_HISTORY_AS_OF,    // FOR SYSTEM_TIME AS OF times[0]
+    BR_AST_HISTORY_BETWEEN,  // BETWEEN times[0] AND times[1]
+    BR_AST_HISTORY_FROM,     // FROM times[0] TO times[1]
+    BR_AST_HISTORY_ALL,
+    BR_AST_HISTORY_CHANGES,  // braid_changes('name' [, times[0]])
+} br_ast_history;
+
 struct br_ast_source {
     br_ast_source_kind kind;
     uint32_t offset;
+    br_ast_history history;  // of TABLE
+    br_ast *times[2];
+    uint32_t history_end;    // one past the last byte that `history` stands for
     const char *schema, *name, *alias;  // a JOIN in parentheses may have an alias
     const char *index_name;  // INDEXED BY; NULL: none
     uint32_t arg_count;    // FUNCTION: table-valued function arguments
@@ -192,6 +204,8 @@ typedef struct br_statement_ast {
     uint32_t parameter_count; // highest index
     const char **parameter_names;  // parameter_names[i-1] or NULL
     bool is_extended;         // has what SQLite's grammar has not, or only of late
+    uint32_t history_count;   // sources with a history, in the order of the text
+    br_ast_source **histories;
 } br_statement_ast;
 
 // Parses the first statement of `text`. A syntax error in a SELECT is BR_SQL with the offset and

@@ -214,6 +214,27 @@ static br_status bind_view(br_scope *scope, const br_ast_source *source, const c
     return status;
 }
 
+// ---- histories -------------------------------------------------------------------------------
+
+static br_status bind_history(br_scope *scope, const br_ast_source *source, br_scope_item *item,
+                              br_plan **plan_out, br_error *err)
+{
+    br_binder *binder = scope->binder;
+    const char *text, *outer_text = binder->text;
+    br_statement_ast query;
+    bool escapes;
+    BR_TRY(br_check_place(binder, source, err));
+    BR_TRY(br_history_query(binder, source, &text, err));
+    BR_TRY(br_parse(text, binder->arena, &query, err));
+    binder->text = text;
+    br_status status = br_bind_select(binder, NULL, query.select, BR_NAMES_TABLE, plan_out,
+                                      &escapes, err);
+    binder->text = outer_text;
+    if (status != BR_OK && err != NULL) err->sql_offset = (int32_t)source->offset;
+    BR_TRY(status);
+    return columns_of_plan(scope, *plan_out, NULL, item, err);
+}
+
 // ---- WITH ------------------------------------------------------------------------------------
 
 static br_cte *find_cte(const br_binder *binder, const char *name)
@@ -437,6 +458,8 @@ static br_status bind_object(br_scope *scope, const br_ast_source *source, br_sc
 static br_status bind_named(br_scope *scope, const br_ast_source *source, br_scope_item **item,
                             br_plan **plan_out, br_error *err)
 {
+    if (source->history != BR_AST_HISTORY_NONE)
+        return bind_history(scope, source, *item, plan_out, err);
     br_cte *cte = source->schema == NULL ? find_cte(scope->binder, source->name) : NULL;
     BR_TRY(check_index(scope->binder, source, cte != NULL, err));
     (*item)->is_cte = cte != NULL;
@@ -449,8 +472,7 @@ br_status br_bind_table(br_scope *scope, const br_ast_source *source, br_plan **
 {
     br_scope_item *item = BR_ALLOC(scope->binder->arena, br_scope_item, 1);
     BR_NEED(item, err);
-    item->name = source->alias != NULL ? source->alias : source->name;
-    if (item->name == NULL) item->name = "";
+    item->name = br_source_name(source);
     const br_scope *from_outer = scope->binder->from_outer;
     scope->binder->from_outer = scope->outer;
     br_status status = source->kind == BR_AST_SOURCE_SELECT

@@ -272,6 +272,8 @@ br_status br_parse(const char *text, br_arena *arena, br_statement_ast *out, br_
             statement.parameter_count = parser.parameter_count;
             statement.parameter_names = parser.parameter_names;
             statement.is_extended = parser.is_extended;
+            statement.history_count = parser.history_count;
+            statement.histories = parser.histories;
         }
     }
     statement_finish(&parser, &statement);

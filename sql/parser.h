@@ -28,6 +28,8 @@ typedef struct br_parser {
     uint32_t parameter_count, parameter_capacity;
     const char **parameter_names;
     bool is_extended;       // something SQLite's grammar has not was there
+    uint32_t history_count;
+    br_ast_source **histories;  // seen so far
     const br_ast *int_min;  // the last literal 9223372036854775808: an integer behind a minus
     br_arena *arena;
     br_error *err;
@@ -71,6 +73,8 @@ BR_CHECKED br_status br_parser_finish(br_parser *parser, br_ast *node, br_ast_li
                                       uint32_t extra_height);
 
 BR_CHECKED br_status br_parse_expression(br_parser *parser, br_ast **out);
+// That ends in front of an AND: the first operand of BETWEEN.
+BR_CHECKED br_status br_parse_before_and(br_parser *parser, br_ast **out);
 // Adds one or more, separated by commas.
 BR_CHECKED br_status br_parse_expressions(br_parser *parser, br_ast_list *list);
 BR_CHECKED br_status br_parse_literal(br_parser *parser, br_ast **out);
@@ -89,6 +93,12 @@ BR_CHECKED br_status br_parse_with(br_parser *parser, br_ast_select *select);
 BR_CHECKED br_status br_parse_select_body(br_parser *parser, br_ast_select *select);
 BR_CHECKED br_status br_parse_select(br_parser *parser, br_ast_select **out);
 BR_CHECKED br_status br_parse_from(br_parser *parser, br_ast_source **out, uint32_t *height_out);
+// FOR SYSTEM_TIME ... is next.
+bool br_parser_at_history(const br_parser *parser);
+// Behind the name of a table.
+BR_CHECKED br_status br_parse_history(br_parser *parser, br_ast_source *source, uint32_t *height);
+// Makes a history of braid_changes('name' [, number]); leaves other functions alone.
+BR_CHECKED br_status br_parse_changes(br_parser *parser, br_ast_source *source);
 // (name, name, ...)
 BR_CHECKED br_status br_parse_names(br_parser *parser, const char ***names_out,
                                     uint32_t *count_out);

@@ -135,10 +135,15 @@ static br_status parse_like(br_parser *parser, br_ast *left, br_token_kind kind,
     return make_node(parser, BR_AST_LIKE, operator_, operands, count, out);
 }
 
+br_status br_parse_before_and(br_parser *parser, br_ast **out)
+{
+    return parse_climb(parser, LEVEL_OR, true, out);
+}
+
 static br_status parse_between(br_parser *parser, br_ast *left, br_ast **out)
 {
     br_ast *operands[3] = {left};
-    BR_TRY(parse_climb(parser, LEVEL_OR, true, &operands[1]));
+    BR_TRY(br_parse_before_and(parser, &operands[1]));
     BR_TRY(br_parser_expect(parser, BR_TOKEN_AND));
     BR_TRY(parse_climb(parser, LEVEL_EQUAL + 1, false, &operands[2]));
     return make_node(parser, BR_AST_BETWEEN, BR_AST_OP_NONE, operands, 3, out);

@@ -437,6 +437,10 @@ static br_status parse_table(br_parser *parser, br_ast_source *source, uint32_t 
         source->schema = source->name;
         BR_TRY(br_parser_name(parser, &source->name));
     }
+    if (br_parser_at_history(parser)) {
+        BR_TRY(br_parse_history(parser, source, height));
+        return parse_alias(parser, &source->alias);
+    }
     if (!br_parser_accept(parser, BR_TOKEN_LEFT_PAREN)) {
         BR_TRY(parse_alias(parser, &source->alias));
         return parse_index_hint(parser, source);
@@ -447,6 +451,7 @@ static br_status parse_table(br_parser *parser, br_ast_source *source, uint32_t 
     source->args = args.items;
     source->arg_count = args.count;
     for (uint32_t i = 0; i < args.count; i++) raise_height(height, args.items[i]);
+    BR_TRY(br_parse_changes(parser, source));
     return parse_alias(parser, &source->alias);
 }
 

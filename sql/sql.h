@@ -398,9 +398,20 @@ typedef struct br_sql_table {
 } br_sql_table;
 
 // Filled by the router. Lookups are case-insensitive; NULL or false: no such thing.
+// The history of a temporal table: every text is SQL, names quoted.
+typedef struct br_sql_history {
+    const char *changes;  // the change table
+    const char *key;      // its columns that tell rows apart, with commas
+    uint32_t column_count;
+    const char **columns;  // of the table
+} br_sql_history;
+
 typedef struct br_sql_catalog {
     const br_sql_table *(*find_table)(void *context, const char *schema, const char *name);
     const char *(*find_view)(void *context, const char *schema, const char *name);  // CREATE VIEW
+    // *history_out is NULL when the table has none. NULL: no table has.
+    br_status (*find_history)(void *context, const char *schema, const char *name,
+                              const br_sql_history **history_out, br_error *err);
     // Has the table an index of that name? NULL: nobody knows.
     bool (*has_index)(void *context, const char *table, const char *name, bool *is_partial_out);
     // Does the name, without a schema, mean something outside of main? NULL: never.
@@ -442,6 +453,10 @@ typedef struct br_plan_options {
 BR_CHECKED br_status br_sql_plan(const br_statement_ast *statement, const br_sql_catalog *catalog,
                                  const br_plan_options *options, br_arena *arena,
                                  br_query **query_out, br_error *err);
+// The statement's text for SQLite, with a subquery in the place of each history. In the arena.
+BR_CHECKED br_status br_history_expand(const br_statement_ast *statement,
+                                       const br_sql_catalog *catalog, br_arena *arena,
+                                       const char **text_out, br_error *err);
 // Do the classes and ranges the plan assumed still hold?
 bool br_query_fits(const br_query *query, const br_snapshot *snapshot,
                    const uint8_t *parameter_masks, uint32_t parameter_count);

@@ -80,7 +80,7 @@ class Case(unittest.TestCase):
 
 class TestUsage(Case):
     commands = ["query", "exec", "shell", "import", "explain", "status", "sync", "verify",
-                "checkpoint", "compact", "rebuild", "detach"]
+                "checkpoint", "compact", "rebuild", "detach", "temporal"]
 
     def test_help(self):
         out, err = self.braid("--help")
@@ -940,6 +940,24 @@ class TestAdmin(Case):
         self.assertTrue(said.endswith("\r\033[K"), said)
         self.assertEqual(self.braid("rebuild", "big.db"), ("", ""))
         self.assertIn("and 1,500,000 rows equal", self.braid("verify", "big.db")[0])
+
+    def test_temporal(self):
+        self.braid("exec", "t.db", "CREATE TABLE h(a INTEGER PRIMARY KEY, b); INSERT INTO h VALUES(1, 2)")
+        self.assertEqual(self.braid("temporal", "t.db", "h"), ("", ""))
+        self.braid("exec", "t.db", "UPDATE h SET b = 3; DELETE FROM h")
+        feed = "SELECT operation, b FROM braid_changes('h')"
+        self.assertEqual(self.rows(feed).split(), ["operation,b", "I,2", "U,3", "D,3"])
+        self.braid("temporal", "t.db", "h", "--off")
+        self.assertEqual(self.rows("SELECT count(*) FROM h FOR SYSTEM_TIME ALL").split()[1], "3")
+        self.braid("temporal", "t.db", "h", "--keep-age", "30d", "--keep-versions", "5")
+        self.braid("temporal", "t.db", "h", "--off", "--purge")
+        _, err = self.braid("query", "t.db", feed, code=1)
+        self.assertIn("table 'h' has no history", err)
+        _, err = self.braid("temporal", "t.db", "missing", code=1)
+        self.assertIn("no such table: missing", err)
+        for wrong in (["--keep-age", "3x"], ["--keep-versions", "-1"], ["--purge"],
+                      ["--off", "--keep-age", "1d"]):
+            self.braid("temporal", "t.db", "h", *wrong, code=2)
 
     def test_detach(self):
         self.rows("SELECT count(*) FROM t", "--engine", "olap")

@@ -205,6 +205,8 @@ static void make_page(void)
 {
     braid *db = support_open("reference");
     support_exec(db, reference_tables);
+    CHECK_INT(braid_register_temporal(db, "k", NULL), BRAID_OK);
+    support_exec(db, "UPDATE k SET y = 3 WHERE x = 'q'");
     put("# SQL reference\nWhere functions and constructs run. This page is written by "
         "`build-test/router_test_reference docs/sql_reference.md`, with SQLite 3.40, and a test "
         "compares it. [sql.md](sql.md) says more.\n\n");

@@ -1,0 +1,46 @@
+// history.c - temporal tables: when their histories begin, end, and are shortened.
+// SPDX-License-Identifier: Apache-2.0
+#include "cdc/state.h"
+
+static br_status finish(br_cdc *cdc, br_status status, br_error *err)
+{
+    if (status == BR_OK) status = br_oltp_exec(cdc->writer, "COMMIT", err);
+    if (br_oltp_in_transaction(cdc->writer)) {
+        br_status undone = br_oltp_exec(cdc->writer, "ROLLBACK", status == BR_OK ? err : NULL);
+        if (status == BR_OK) status = undone;
+    }
+    return status;
+}
+
+// Begins a write transaction that waits for others.
+static br_status begin(br_cdc *cdc, br_error *err)
+{
+    if (cdc->writer == NULL)
+        return br_fail(err, BR_READONLY, "'%s' may only be read", cdc->path);
+    br_oltp_set_busy_timeout(cdc->writer, cdc->config.busy_timeout_ms);
+    BR_TRY(br_oltp_refresh(cdc->writer, err));
+    return br_oltp_exec(cdc->writer, "BEGIN IMMEDIATE", err);
+}
+
+br_status br_cdc_begin_history(br_cdc *cdc, const char *table, const br_history_options *options,
+                               br_error *err)
+{
+    br_lock_take(&cdc->sync_lock);
+    br_status status = begin(cdc, err);
+    if (status == BR_OK)
+        status = finish(cdc, br_history_register(cdc->writer, table, options, err), err);
+    if (cdc->writer != NULL) br_oltp_set_busy_timeout(cdc->writer, 0);
+    br_lock_give(&cdc->sync_lock);
+    return status;
+}
+
+br_status br_cdc_end_history(br_cdc *cdc, const char *table, bool keeps_history, br_error *err)
+{
+    br_lock_take(&cdc->sync_lock);
+    br_status status = begin(cdc, err);
+    if (status == BR_OK)
+        status = finish(cdc, br_history_unregister(cdc->writer, table, keeps_history, err), err);
+    if (cdc->writer != NULL) br_oltp_set_busy_timeout(cdc->writer, 0);
+    br_lock_give(&cdc->sync_lock);
+    return status;
+}
