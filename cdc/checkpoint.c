@@ -92,9 +92,10 @@ br_status br_cdc_checkpoint_locked(br_cdc *cdc, bool wait, br_error *err)
 {
     if (!br_cdc_is_maintainer(cdc) || cdc->store != cdc->next_store || !cdc->is_installed)
         return BR_OK;
-    if (published_version(cdc) == cdc->checkpointed_version) return BR_OK;
     br_oltp_set_busy_timeout(cdc->writer, wait ? cdc->config.busy_timeout_ms : 0);
-    br_status status = checkpoint(cdc, err);
+    br_status status = BR_OK;
+    if (published_version(cdc) != cdc->checkpointed_version) status = checkpoint(cdc, err);
+    if (status == BR_OK) br_cdc_purge_histories(cdc, wait);
     br_oltp_set_busy_timeout(cdc->writer, 0);
     return status;
 }

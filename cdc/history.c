@@ -44,3 +44,32 @@ br_status br_cdc_end_history(br_cdc *cdc, const char *table, bool keeps_history,
     br_lock_give(&cdc->sync_lock);
     return status;
 }
+
+// ---- forgetting ------------------------------------------------------------------------------
+
+enum { STEPS_MAX = 200 };  // per checkpoint that nobody asked for: about half a second
+
+static br_status purge_step(br_cdc *cdc, const br_schema_history *history, bool *is_done,
+                            br_error *err)
+{
+    BR_TRY(br_oltp_exec(cdc->writer, "BEGIN IMMEDIATE", err));
+    int64_t now_us = (int64_t)br_clock_wall_us();
+    return finish(cdc, br_history_purge(cdc->writer, history, now_us, is_done, err), err);
+}
+
+static br_status purge(br_cdc *cdc, br_schema_history history, bool wait, br_error *err)
+{
+    bool has_limits = false, is_done = false;
+    BR_TRY(br_history_read_limits(cdc->writer, &history, &has_limits, err));
+    for (uint32_t step = 0; has_limits && !is_done && (wait || step < STEPS_MAX); step++)
+        BR_TRY(purge_step(cdc, &history, &is_done, err));
+    return BR_OK;
+}
+
+// What is left over is forgotten at a later checkpoint.
+void br_cdc_purge_histories(br_cdc *cdc, bool wait)
+{
+    const br_schema *schema = &cdc->schema->schema;
+    for (uint32_t i = 0; i < schema->history_count; i++)
+        if (purge(cdc, schema->histories[i], wait, NULL) != BR_OK) return;
+}

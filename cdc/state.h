@@ -201,6 +201,11 @@ BR_CHECKED br_status br_cdc_work_advance(br_cdc *cdc, const char *table, uint64_
                                          br_error *err);
 void br_cdc_work_end(br_cdc *cdc);  // without a beginning nothing happens
 
+// ---- history.c ------------------------------------------------------------------------------
+
+// Forgets what histories need not keep. `wait`: all of it; otherwise for about half a second.
+void br_cdc_purge_histories(br_cdc *cdc, bool wait);
+
 // ---- checkpoint.c ---------------------------------------------------------------------------
 
 BR_CHECKED br_status br_cdc_checkpoint_locked(br_cdc *cdc, bool wait, br_error *err);

@@ -143,12 +143,29 @@ static br_status set_state(work *w, br_history_state state, br_error *err)
                                (int)state, w->history->history_id);
 }
 
+// With other limits all changes are gone through again.
 static br_status set_keep(work *w, int64_t keep_us, int64_t keep_versions, br_error *err)
 {
+    w->history->keep_us = keep_us;
+    w->history->keep_versions = keep_versions;
     return br_oltp_exec_format(w->oltp, err,
                                "UPDATE main._braid_temporal SET keep_us = %" PRId64
-                               ", keep_versions = %" PRId64 " WHERE history_id = %u",
+                               ", keep_versions = %" PRId64 ", aged = 0, counted = 0"
+                               " WHERE history_id = %u",
                                keep_us, keep_versions, w->history->history_id);
+}
+
+// Who forgets versions looks for those of a key.
+static br_status fit_index(work *w, br_error *err)
+{
+    uint32_t id = w->history->history_id;
+    if (w->history->keep_us == 0 && w->history->keep_versions == 0)
+        return br_oltp_exec_format(w->oltp, err, "DROP INDEX IF EXISTS main._braid_changes_of_%u",
+                                   id);
+    return br_oltp_exec_format(w->oltp, err,
+                               "CREATE INDEX IF NOT EXISTS main._braid_changes_of_%u ON "
+                               BR_CHANGE_TABLE "%u(%s)",
+                               id, id, w->history->key);
 }
 
 static const br_schema_column *find_column(const br_schema_table *table, const char *name)
@@ -362,7 +379,7 @@ static br_status insert_history(work *w, const char *table_name, br_error *err)
     const char *const values[] = {table_name};
     BR_TRY(run_with_texts(w->oltp,
                           "INSERT INTO main._braid_temporal(table_name, key, state, keep_us,"
-                          " keep_versions) VALUES(?1, '', 0, 0, 0)",
+                          " keep_versions, aged, counted) VALUES(?1, '', 0, 0, 0, 0, 0)",
                           values, 1, err));
     w->history->history_id = w->texts.history_id = (uint32_t)br_oltp_last_rowid(w->oltp);
     w->history->changes = NULL;
@@ -412,6 +429,7 @@ static br_status install(work *w, bool had_triggers, br_error *err)
     const char *const values[] = {w->texts.table->name, history->key};
     BR_TRY(run_with_texts(w->oltp, sql, values, 2, err));
     BR_TRY(set_state(w, BR_HISTORY_ON, err));
+    BR_TRY(fit_index(w, err));
     BR_TRY(create_triggers(w, err));
     return write_differences(w, err);
 }
@@ -536,7 +554,8 @@ static br_status create_side_tables(br_oltp *oltp, br_error *err)
                         "CREATE TABLE IF NOT EXISTS main._braid_temporal("
                         "history_id INTEGER PRIMARY KEY, table_name TEXT NOT NULL,"
                         " key TEXT NOT NULL, state INTEGER NOT NULL, keep_us INTEGER NOT NULL,"
-                        " keep_versions INTEGER NOT NULL);"
+                        " keep_versions INTEGER NOT NULL, aged INTEGER NOT NULL,"
+                        " counted INTEGER NOT NULL);"
                         "CREATE TABLE IF NOT EXISTS main._braid_clock("
                         "id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);"
                         "INSERT OR IGNORE INTO main._braid_clock VALUES(1, 0);",
@@ -560,7 +579,7 @@ static br_status register_table(br_oltp *oltp, const char *name, const br_histor
     else
         BR_TRY(insert_history(&w, table->name, err));
     BR_TRY(set_keep(&w, options->keep_us, options->keep_versions, err));
-    if (before != NULL && before->state == BR_HISTORY_ON) return BR_OK;
+    if (before != NULL && before->state == BR_HISTORY_ON) return fit_index(&w, err);
     BR_TRY(work_begin(&w, &schema, err));
     return install(&w, false, err);
 }

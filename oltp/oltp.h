@@ -360,10 +360,13 @@ BR_CHECKED br_status br_history_unregister(br_oltp *oltp, const char *table, boo
 BR_CHECKED br_status br_history_follow(br_oltp *oltp, bool rowids_moved, bool *has_written_out,
                                        br_error *err);
 BR_CHECKED br_status br_history_remove_all(br_oltp *oltp, br_error *err);
-// Up to row_limit changes that nobody has to keep at `now_us`, oldest first, in the arena.
-BR_CHECKED br_status br_history_find_old(br_oltp *oltp, const br_schema_history *history,
-                                         int64_t now_us, uint32_t row_limit, br_arena *arena,
-                                         int64_t **seqs_out, uint32_t *count_out, br_error *err);
+// How long it is to be kept may have changed without the schema. *has_any_out: not for ever.
+BR_CHECKED br_status br_history_read_limits(br_oltp *oltp, br_schema_history *history,
+                                            bool *has_any_out, br_error *err);
+// Forgets some of what nobody has to keep at `now_us`: a few ms of work. *is_done_out: there is no
+// more.
+BR_CHECKED br_status br_history_purge(br_oltp *oltp, const br_schema_history *history,
+                                      int64_t now_us, bool *is_done_out, br_error *err);
 
 // ---- SQLite's own functions for exec/ -------------------------------------------------------
 

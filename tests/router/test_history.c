@@ -1,6 +1,8 @@
 // Temporal tables through the public API: what a history shows, on both engines, and what becomes of
 // it when its table is altered, dropped, renamed, vacuumed, switched off.
 // SPDX-License-Identifier: Apache-2.0
+#include <time.h>
+
 #include "tests/router/support.h"
 
 static const braid_engine engines[] = {BRAID_ENGINE_OLAP, BRAID_ENGINE_OLTP};
@@ -275,6 +277,58 @@ static void test_switching_keeps_what_is_known(void)
     must(db, braid_close(db));
 }
 
+// Versions are a quarter of an hour apart, long ago; the last statement is now.
+static braid *open_old(const char *name)
+{
+    braid *db = open_with(name, "CREATE TABLE t(a INT, b INT, x, PRIMARY KEY(a, b)) WITHOUT ROWID");
+    support_exec(db, "INSERT INTO t VALUES(1, 1, 1), (2, 2, 1), (3, 3, 1); UPDATE t SET x = 2;"
+                     "UPDATE t SET x = 3 WHERE a < 3; DELETE FROM t WHERE a = 2;"
+                     "UPDATE _braid_change_1 SET _braid_at = _braid_seq * 1000000000;"
+                     "INSERT INTO t VALUES(4, 4, 1)");
+    must(db, braid_rebuild(db));
+    return db;
+}
+
+static void keep(braid *db, int64_t keep_us, int64_t keep_versions)
+{
+    braid_temporal_options options = {
+        .size = sizeof options, .keep_us = keep_us, .keep_versions = keep_versions};
+    must(db, braid_register_temporal(db, "t", &options));
+    must(db, braid_sync(db));
+    must(db, braid_checkpoint(db));
+}
+
+static void test_old_versions_are_forgotten(void)
+{
+    static const char what[] = "SELECT a, x, operation FROM braid_changes('t') ORDER BY a, seq";
+    braid *db = open_old("aged");
+    sqlite3_int64 since_1970_us = (sqlite3_int64)time(NULL) * 1000000;
+    keep(db, since_1970_us - 5500000000, 0);
+    check_text(db, what, "1 2 U;1 3 U;2 2 U;2 3 U;2 3 D;3 1 I;3 2 U;4 1 I");
+    keep(db, since_1970_us - 100000000000, 0);
+    check_text(db, what, "1 3 U;3 2 U;4 1 I");
+    check_text(db, "SELECT a, x FROM t FOR SYSTEM_TIME AS OF 'now' ORDER BY a", "1 3;3 2;4 1");
+    must(db, braid_check(db, NULL));
+    must(db, braid_close(db));
+}
+
+static void test_too_many_versions_are_forgotten(void)
+{
+    static const char what[] = "SELECT a, x, operation FROM braid_changes('t') ORDER BY a, seq";
+    braid *db = open_old("counted");
+    keep(db, 0, 2);
+    check_text(db, what, "1 2 U;1 3 U;2 3 U;2 3 D;3 1 I;3 2 U;4 1 I");
+    support_exec(db, "UPDATE t SET x = 9 WHERE a = 1; UPDATE t SET x = 10 WHERE a = 1");
+    keep(db, 0, 0);
+    check_text(db, "SELECT count(*) FROM braid_changes('t')", "9");
+    keep(db, 0, 1);
+    check_text(db, what, "1 10 U;2 3 D;3 2 U;4 1 I");
+    must(db, braid_unregister_temporal(db, "t", 1));
+    check_text(db, "SELECT a, x FROM t FOR SYSTEM_TIME AS OF 'now' ORDER BY a", "1 10;3 2;4 1");
+    must(db, braid_check(db, NULL));
+    must(db, braid_close(db));
+}
+
 static void test_what_cannot_be_temporal_says_why(void)
 {
     braid *db = support_open("refused");
@@ -320,6 +374,8 @@ int main(void)
     RUN(test_tables_change_names_and_go);
     RUN(test_vacuum_gives_rows_new_numbers);
     RUN(test_switching_keeps_what_is_known);
+    RUN(test_old_versions_are_forgotten);
+    RUN(test_too_many_versions_are_forgotten);
     RUN(test_what_cannot_be_temporal_says_why);
     RUN(test_detach_leaves_nothing);
     return support_end();

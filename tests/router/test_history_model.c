@@ -401,9 +401,28 @@ static void begin_round(model *m, const shape *of, const char *path)
     keep_state(m);
 }
 
+// Nothing but what is valid now is kept, the newest change of all, and what that has ended.
+static void check_forgetting(model *m)
+{
+    braid_temporal_options options = {.size = sizeof options, .keep_us = 1};
+    must(m, braid_register_temporal(m->db, "t", &options));
+    must(m, braid_sync(m->db));
+    must(m, braid_checkpoint(m->db));
+    forget_states(m, 0);
+    keep_state(m);
+    check_states(m, 1);
+    char *open = ask(m->app, "SELECT count(*) FROM t");
+    check_text(m, "SELECT count(*) FROM t FOR SYSTEM_TIME ALL WHERE _braid_valid_to IS NULL", 0,
+               open);
+    check_text(m, "SELECT count(*) <= 2 FROM t FOR SYSTEM_TIME ALL WHERE _braid_valid_to IS NOT NULL",
+               0, "1");
+    sqlite3_free(open);
+}
+
 static void end_round(model *m)
 {
     check_all(m, 30);
+    check_forgetting(m);
     must(m, braid_check(m->db, NULL));
     forget_states(m, 0);
     sqlite3_close(m->app);
