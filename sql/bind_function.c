@@ -143,7 +143,10 @@ static br_status call_bridge(br_scope *scope, const br_ast *ast, const char *nam
         out->expr->type = br_type_of_mask(BR_MASK_ALL);
         out->expr->json = BR_JSON_NOT;
     }
-    out->expr->can_fail = true;
+    // The time of a history: worked out once, in front of all rows, so that it may choose zones.
+    bool is_time = !is_redefined && br_name_equal(name, "braid_time") &&
+                   br_expr_is_constant(out->expr);
+    out->expr->can_fail = !is_time || out->expr->args[0]->can_fail;
     return BR_OK;
 }
 

@@ -206,6 +206,7 @@ static br_type type_of_bridge(const char *name)
         {"zeroblob", BR_MASK_BLOB | BR_MASK_NULL},
         {"like", BR_MASK_INT | BR_MASK_NULL},
         {"glob", BR_MASK_INT | BR_MASK_NULL},
+        {"braid_time", BR_MASK_INT | BR_MASK_NULL},
         {"random", BR_MASK_INT},
         {"randomblob", BR_MASK_BLOB},
         {"changes", BR_MASK_INT},
