@@ -135,16 +135,35 @@ br_status br_apply_set_hi(br_apply *apply, uint32_t table_id, int64_t hi, br_err
     return BR_OK;
 }
 
+br_status br_apply_reshape(br_apply *apply, const br_table_spec *spec, const br_reshape *reshape,
+                           br_error *err)
+{
+    br_version *draft = NULL;
+    br_table *table = br_store_find(apply->store, spec->table_id);
+    if (table != NULL && table->draft != NULL)
+        return br_fail(err, BR_MISUSE, "table '%s' is altered after other changes", spec->name);
+    BR_TRY(spec_check(apply->store, spec, err));
+    BR_TRY(br_apply_draft(apply, spec->table_id, &draft, err));
+    apply->has_renamed = true;
+    return br_version_reshape(draft, spec, reshape, apply->store->config.quota, err);
+}
+
 // ---- rows ------------------------------------------------------------------------------------
+
+// A delta that readers see goes back to what they see of it.
+static void take_back_appended(const br_table *table)
+{
+    const br_version *published = table->published;
+    if (published == NULL || published->delta == NULL || table->draft->delta != published->delta)
+        return;
+    br_delta_truncate(published->delta, published->delta_rows, published->delta_stats->stats);
+}
 
 br_status br_apply_truncate(br_apply *apply, uint32_t table_id, br_error *err)
 {
     br_version *draft = NULL;
     BR_TRY(br_apply_draft(apply, table_id, &draft, err));
-    // A delta that readers see goes back to what they see of it: the draft begins a new one.
-    const br_version *published = br_store_find(apply->store, table_id)->published;
-    if (published != NULL && published->delta != NULL && draft->delta == published->delta)
-        br_delta_truncate(draft->delta, published->delta_rows, published->delta_stats->stats);
+    take_back_appended(br_store_find(apply->store, table_id));
     br_version_clear(draft);
     return BR_OK;
 }
@@ -236,12 +255,9 @@ br_status br_apply_append(br_apply *apply, uint32_t table_id, int64_t key, const
 
 static void drop_draft(br_table *table)
 {
-    br_version *draft = table->draft;
-    const br_version *published = table->published;
-    if (draft == NULL) return;
-    if (published != NULL && published->delta != NULL && draft->delta == published->delta)
-        br_delta_truncate(draft->delta, published->delta_rows, published->delta_stats->stats);
-    br_version_drop(draft);
+    if (table->draft == NULL) return;
+    take_back_appended(table);
+    br_version_drop(table->draft);
     table->draft = NULL;
 }
 
@@ -287,7 +303,8 @@ static br_status make_snapshot(br_apply *apply, const br_watermark *watermark,
         versions[i] = table->draft != NULL ? table->draft : table->published;
         if (table->draft != NULL) status = br_version_seal(table->draft, err);
     }
-    const br_snapshot *names_of = apply->tables_before == NULL ? store->current : NULL;
+    bool has_names = apply->tables_before == NULL && !apply->has_renamed;
+    const br_snapshot *names_of = has_names ? store->current : NULL;
     if (status == BR_OK)
         status = br_snapshot_new(versions, store->table_count, names_of, snapshot_out, err);
     br_heap_free(versions);

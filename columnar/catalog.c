@@ -11,7 +11,7 @@
 #include "base/heap.h"
 
 enum {
-    CATALOG_VERSION = 1,
+    CATALOG_VERSION = 2,
     BUSY_MS = 5000,  // readers of other processes hold no lock for long
 };
 
@@ -48,17 +48,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [READ_TABLES] = "SELECT table_id, name, definition, key_kind, column_count, hi"
                     " FROM \"table\" ORDER BY position",
     [READ_COLUMNS] = "SELECT name FROM \"column\" WHERE table_id = ?1 ORDER BY position",
-    [READ_SEGMENTS] = "SELECT segment_id, segment.table_id FROM segment JOIN \"table\" AS t"
+    [READ_SEGMENTS] = "SELECT segment_id, segment.table_id, layout FROM segment JOIN \"table\" AS t"
                       " USING (table_id) ORDER BY t.position, segment.position",
     [READ_MASKS] = "SELECT segment_id, chunk, dead_count, bytes FROM mask"
                    " ORDER BY segment_id, chunk",
     [PUT_WATERMARK] = "INSERT OR REPLACE INTO watermark VALUES (1, ?1, ?2, ?3, ?4, ?5)",
-    [PUT_TABLE] = "INSERT INTO \"table\" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [PUT_TABLE] = "INSERT OR REPLACE INTO \"table\" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [MOVE_TABLE] = "UPDATE \"table\" SET position = ?2, hi = ?3 WHERE table_id = ?1",
     [DROP_TABLE] = "DELETE FROM \"table\" WHERE table_id = ?1",
     [PUT_COLUMN] = "INSERT INTO \"column\" VALUES (?1, ?2, ?3)",
     [DROP_COLUMNS] = "DELETE FROM \"column\" WHERE table_id = ?1",
-    [PUT_SEGMENT] = "INSERT OR REPLACE INTO segment VALUES (?1, ?2, ?3, ?4, ?5)",
+    [PUT_SEGMENT] = "INSERT OR REPLACE INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [DROP_SEGMENT] = "DELETE FROM segment WHERE segment_id = ?1",
     [PUT_MASK] = "INSERT OR REPLACE INTO mask VALUES (?1, ?2, ?3, ?4)",
     [DROP_MASKS] = "DELETE FROM mask WHERE segment_id = ?1",
@@ -75,10 +75,18 @@ static const char schema_text[] =
     "CREATE TABLE \"column\"(table_id INTEGER, position INTEGER, name TEXT NOT NULL,"
     " PRIMARY KEY (table_id, position)) WITHOUT ROWID;"
     "CREATE TABLE segment(segment_id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL,"
-    " position INTEGER NOT NULL, row_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL);"
+    " position INTEGER NOT NULL, row_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL,"
+    " layout BLOB);"
     "CREATE TABLE mask(segment_id INTEGER, chunk INTEGER, dead_count INTEGER NOT NULL,"
     " bytes BLOB NOT NULL, PRIMARY KEY (segment_id, chunk)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
+    "COMMIT";
+
+// Version 1 had no layouts: a table that was altered was read again.
+static const char upgrade_text[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE segment ADD COLUMN layout BLOB;"
+    "PRAGMA user_version = 2;"
     "COMMIT";
 
 struct br_catalog {
@@ -208,6 +216,8 @@ static br_status catalog_prepare(br_catalog *catalog, const char *folder, bool r
     if (version == 0 && !read_only) {  // new, or a crash came between creation and schema
         BR_TRY(catalog_exec(catalog, schema_text, err));
         BR_TRY(br_folder_sync(folder, catalog->hook, err));
+    } else if (version == 1 && !read_only) {
+        BR_TRY(catalog_exec(catalog, upgrade_text, err));
     } else if (version != CATALOG_VERSION) {
         return br_fail(err, BR_CORRUPT, "%s: version %d, want %d", catalog->path, version,
                        CATALOG_VERSION);
@@ -381,8 +391,14 @@ static br_status take_segment(br_catalog *catalog, sqlite3_stmt *row, void *cont
                       state->segment_count, &at->segment_capacity, err));
     BR_TRY(get_number(catalog, row, 0, INT64_MAX, &segment_id, err));
     BR_TRY(get_number(catalog, row, 1, UINT32_MAX, &table_id, err));
-    state->segments[state->segment_count++] =
-        (br_catalog_segment){.segment_id = segment_id, .table_id = (uint32_t)table_id};
+    br_catalog_segment segment = {.segment_id = segment_id, .table_id = (uint32_t)table_id};
+    if (sqlite3_column_type(row, 2) != SQLITE_NULL) {
+        const void *bytes = sqlite3_column_blob(row, 2);
+        segment.layout_bytes = (uint32_t)sqlite3_column_bytes(row, 2);
+        segment.layout = br_arena_copy(at->arena, bytes == NULL ? "" : bytes, segment.layout_bytes);
+        if (segment.layout == NULL) return br_fail(err, BR_NOMEM, "no memory for the catalog");
+    }
+    state->segments[state->segment_count++] = segment;
     return BR_OK;
 }
 
@@ -481,6 +497,7 @@ static br_status put_table(br_catalog *catalog, const br_table_spec *spec, uint3
                            br_error *err)
 {
     br_value id = number_of(spec->table_id);
+    BR_TRY(catalog_run(catalog, DROP_COLUMNS, &id, 1, err));
     br_value values[] = {id, number_of(position), text_of(spec->name),
                          text_of(spec->definition == NULL ? "" : spec->definition),
                          number_of((uint64_t)spec->key_kind), number_of(spec->column_count),
@@ -513,12 +530,30 @@ static br_status put_masks(br_catalog *catalog, const br_segment *segment,
     return BR_OK;
 }
 
-// Index of a segment in a version, or segment_count.
+// Index of the segment of the same file in a version, or segment_count.
 static uint32_t find_segment(const br_version *version, const br_segment *segment)
 {
     uint32_t index = 0;
-    while (index < version->segment_count && version->segments[index].segment != segment) index++;
+    while (index < version->segment_count &&
+           version->segments[index].segment->segment_id != segment->segment_id)
+        index++;
     return index;
+}
+
+static br_status put_segment(br_catalog *catalog, const br_segment *segment, uint32_t table_id,
+                             uint32_t position, br_error *err)
+{
+    br_buffer layout = {0};
+    br_status status = BR_OK;
+    if (segment->layout != NULL) status = br_segment_layout_store(segment->layout, &layout, err);
+    br_value values[] = {number_of(segment->segment_id), number_of(table_id), number_of(position),
+                         number_of(segment->row_count), number_of(segment->stored_bytes),
+                         br_value_null()};
+    if (segment->layout != NULL)
+        values[5] = br_value_blob(br_text_make((char *)layout.bytes, (uint32_t)layout.size_bytes));
+    if (status == BR_OK) status = catalog_run(catalog, PUT_SEGMENT, values, 6, err);
+    br_buffer_release(&layout);
+    return status;
 }
 
 static br_status put_segments(br_catalog *catalog, const br_version *before,
@@ -534,10 +569,8 @@ static br_status put_segments(br_catalog *catalog, const br_version *before,
         const br_segment *segment = item->segment;
         uint32_t old = before == NULL ? 0 : find_segment(before, segment);
         bool is_known = before != NULL && old < before->segment_count;
-        br_value values[] = {number_of(segment->segment_id), number_of(after->spec.table_id),
-                             number_of(i), number_of(segment->row_count),
-                             number_of(segment->stored_bytes)};
-        if (!is_known || old != i) BR_TRY(catalog_run(catalog, PUT_SEGMENT, values, 5, err));
+        bool is_same = is_known && old == i && before->segments[old].segment == segment;
+        if (!is_same) BR_TRY(put_segment(catalog, segment, after->spec.table_id, i, err));
         BR_TRY(put_masks(catalog, segment, is_known ? before->segments[old].masks : NULL,
                          item->masks, err));
     }
@@ -551,7 +584,7 @@ static br_status put_version(br_catalog *catalog, const br_snapshot *before,
     bool is_moved = old != NULL &&
                     (position >= before->table_count || before->tables[position] != old ||
                      old->spec.hi != after->spec.hi);
-    if (old == NULL) {
+    if (old == NULL || old->texts != after->texts) {  // new, or altered
         BR_TRY(put_table(catalog, &after->spec, position, err));
     } else if (is_moved) {
         br_value values[] = {number_of(after->spec.table_id), number_of(position),

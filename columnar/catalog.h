@@ -5,7 +5,7 @@
 //
 //     watermark  one row: where capture stands, and the next segment id
 //     table      one row per table, in order; column: its column names
-//     segment    one row per segment, in order within its table
+//     segment    one row per segment, in order within its table; a layout if that was altered
 //     mask       one row per chunk with dead rows; bytes as br_mask_store makes them
 //
 // Ownership: what is read lives in the arena given.
@@ -23,6 +23,8 @@ typedef struct br_catalog br_catalog;
 typedef struct br_catalog_segment {
     uint64_t segment_id;
     uint32_t table_id;
+    uint32_t layout_bytes;
+    const uint8_t *layout;  // NULL: the columns of the file
 } br_catalog_segment;
 
 typedef struct br_catalog_mask {

@@ -80,7 +80,7 @@ br_status br_store_check(br_store *store, br_error *err)
         BR_TRY(br_version_check(version, err));
         br_verify(version->delta_rows == 0, err);
         for (uint32_t s = 0; s < version->segment_count; s++) {
-            const br_segment *segment = version->segments[s].segment;
+            const br_segment *segment = br_segment_of_file(version->segments[s].segment);
             br_verify(atomic_load_explicit(&segment->is_named, memory_order_relaxed), err);
         }
     }

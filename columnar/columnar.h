@@ -102,6 +102,20 @@ typedef struct br_apply br_apply;
 BR_CHECKED br_status br_apply_begin(br_store *store, br_apply **apply_out, br_error *err);
 BR_CHECKED br_status br_apply_add_table(br_apply *apply, const br_table_spec *spec, br_error *err);
 BR_CHECKED br_status br_apply_drop_table(br_apply *apply, uint32_t table_id, br_error *err);
+// How a table is altered: column i is what column from[i] was, or it is new (BR_COLUMN_ABSENT) and
+// rows that exist have values[i]. `values` may be NULL when no column is new.
+#define BR_COLUMN_ABSENT UINT32_MAX  // too large for an enumerator
+typedef struct br_reshape {
+    uint32_t column_count;
+    const uint32_t *from;
+    const br_value *values;
+} br_reshape;
+bool br_reshape_is_identity(const br_reshape *reshape, uint32_t column_count_before);
+// Takes ALTER TABLE over: the table with the id of `spec` gets its name, definition and columns and
+// keeps its rows, key kind and hi. No file is rewritten. To be called before the table's other
+// changes.
+BR_CHECKED br_status br_apply_reshape(br_apply *apply, const br_table_spec *spec,
+                                      const br_reshape *reshape, br_error *err);
 BR_CHECKED br_status br_apply_set_hi(br_apply *apply, uint32_t table_id, int64_t hi, br_error *err);
 BR_CHECKED br_status br_apply_truncate(br_apply *apply, uint32_t table_id, br_error *err);
 // Deletes the live row with this key, if there is one.

@@ -116,7 +116,7 @@ uint32_t br_distinct_merge(const br_zone_stats *const *parts, uint32_t part_coun
     return estimate >= (double)UINT32_MAX ? UINT32_MAX : (uint32_t)estimate;
 }
 
-static br_status segment_merge_stats(br_segment *segment, br_error *err)
+br_status br_segment_merge_stats(br_segment *segment, br_error *err)
 {
     segment->stats = br_heap_array(segment->column_count, sizeof *segment->stats);
     const br_zone_stats **parts = br_heap_array(segment->chunk_count, sizeof *parts);
@@ -152,9 +152,6 @@ static br_status segment_check(const br_segment *segment, br_error *err)
     if (found_id != segment->segment_id)
         return br_fail(err, BR_CORRUPT, "%s: segment id %" PRIu64 ", want %" PRIu64, segment->path,
                        found_id, segment->segment_id);
-    if (segment->chunk_count == 0 || segment->column_count == 0)
-        return br_fail(err, BR_CORRUPT, "%s: %u chunks of %u columns", segment->path,
-                       segment->chunk_count, segment->column_count);
     const br_page_entry *before = NULL;
     for (uint32_t chunk = 0; chunk < segment->chunk_count; chunk++) {
         const br_page_entry *entry =
@@ -175,6 +172,27 @@ static br_status segment_check(const br_segment *segment, br_error *err)
     return BR_OK;
 }
 
+static const br_sketch *sketch_of(const br_segment_reader *reader, uint32_t column)
+{
+    const br_sketch *sketch = br_segment_reader_sketch(reader, column);
+    return sketch == NULL || sketch->common.row_count == 0 ? NULL : sketch;
+}
+
+static br_status make_columns(br_segment *segment, br_error *err)
+{
+    size_t slot_count = (size_t)segment->column_count * segment->chunk_count;
+    segment->slots = br_heap_array(slot_count, sizeof *segment->slots);
+    segment->columns = br_heap_array(segment->column_count, sizeof *segment->columns);
+    if (segment->slots == NULL || segment->columns == NULL)
+        return br_fail(err, BR_NOMEM, "no memory for the pages of '%s'", segment->path);
+    for (uint32_t i = 0; i < segment->column_count; i++) {
+        segment->columns[i].slots = &segment->slots[(size_t)i * segment->chunk_count];
+        segment->columns[i].entries = br_segment_reader_entry(segment->reader, i, 0);
+        segment->columns[i].sketch = sketch_of(segment->reader, i);
+    }
+    return BR_OK;
+}
+
 static br_status segment_fill(br_segment *segment, br_error *err)
 {
     BR_TRY(br_segment_reader_open(segment->path, segment->hook, &segment->reader, err));
@@ -182,12 +200,12 @@ static br_status segment_fill(br_segment *segment, br_error *err)
     segment->chunk_count = br_segment_reader_chunks(segment->reader);
     segment->row_count = br_segment_reader_rows(segment->reader);
     segment->stored_bytes = br_segment_reader_bytes(segment->reader);
+    if (segment->chunk_count == 0 || segment->column_count == 0)
+        return br_fail(err, BR_CORRUPT, "%s: %u chunks of %u columns", segment->path,
+                       segment->chunk_count, segment->column_count);
+    BR_TRY(make_columns(segment, err));
     BR_TRY(segment_check(segment, err));
-    size_t slot_count = (size_t)segment->column_count * segment->chunk_count;
-    segment->slots = br_heap_array(slot_count, sizeof *segment->slots);
-    if (segment->slots == NULL)
-        return br_fail(err, BR_NOMEM, "no memory for the pages of '%s'", segment->path);
-    return segment_merge_stats(segment, err);
+    return br_segment_merge_stats(segment, err);
 }
 
 static void segment_free(br_segment *segment)
@@ -196,6 +214,7 @@ static void segment_free(br_segment *segment)
     if (segment->slots != NULL) br_page_cache_forget(segment->cache, segment);
     if (segment->reader != NULL) br_segment_reader_close(segment->reader);
     br_heap_free(segment->slots);
+    br_heap_free(segment->columns);
     br_heap_free(segment->stats);
     br_heap_free(segment->path);
     br_heap_free(segment);
@@ -241,6 +260,10 @@ void br_segment_drop(br_segment *segment)
     if (segment == NULL ||
         atomic_fetch_sub_explicit(&segment->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (segment->file != NULL) {
+        br_segment_free_reshaped(segment);
+        return;
+    }
     // Acquire pairs with the writer's release store after its commit.
     bool is_named = atomic_load_explicit(&segment->is_named, memory_order_acquire);
     if (!is_named && !segment->keep_file) {

@@ -56,9 +56,9 @@ static void mark_all(const br_snapshot *snapshot, bool is_named)
     for (uint32_t t = 0; snapshot != NULL && t < snapshot->table_count; t++) {
         const br_version *version = snapshot->tables[t];
         for (uint32_t i = 0; i < version->segment_count; i++) {
+            br_segment *file = br_segment_of_file(version->segments[i].segment);
             // Release pairs with the acquire of br_segment_drop.
-            atomic_store_explicit(&version->segments[i].segment->is_named, is_named,
-                                  memory_order_release);
+            atomic_store_explicit(&file->is_named, is_named, memory_order_release);
         }
     }
 }
@@ -79,6 +79,23 @@ typedef struct opening {
     br_segment **segments;  // as in the state
 } opening;
 
+// Shows a segment through the layout that the catalog has for it.
+static br_status show_reshaped(const opening *at, uint32_t index, br_error *err)
+{
+    const br_catalog_segment *named = &at->state->segments[index];
+    br_segment *file = at->segments[index];
+    br_segment_layout *layout = NULL;
+    if (named->layout == NULL) return BR_OK;
+    BR_TRY(br_segment_layout_load(named->layout, named->layout_bytes, file->column_count - 1,
+                                  &layout, err));
+    if (layout == NULL)
+        return br_fail(err, BR_CORRUPT, "%s: %u bytes that are no layout of segment %" PRIu64,
+                       br_catalog_path(at->store->catalog), named->layout_bytes, file->segment_id);
+    BR_TRY(br_segment_new_reshaped(file, layout, &at->segments[index], err));
+    br_segment_drop(file);  // held by the other now
+    return BR_OK;
+}
+
 static br_status open_one(void *context, uint32_t worker, uint32_t index, br_error *err)
 {
     const opening *at = context;
@@ -90,6 +107,7 @@ static br_status open_one(void *context, uint32_t worker, uint32_t index, br_err
                                 .hook = store->config.hook,
                                 .keep_file = store->config.read_only};
     br_status status = br_segment_open(&source, true, &at->segments[index], err);
+    if (status == BR_OK) return show_reshaped(at, index, err);
     if (status != BR_IO) return status;
     char *path = br_segment_path(store->folder, source.segment_id);
     if (path != NULL && !br_file_exists(path))

@@ -15,6 +15,7 @@ struct br_apply {
     br_store *store;
     br_table **tables_before;  // the store's list when it is not the same now; NULL: it is
     uint32_t table_count_before;
+    bool has_renamed;  // a table may have another name
     br_load *loads;  // not finished yet, linked
 };
 

@@ -321,6 +321,90 @@ br_status br_version_open_delta(br_version *draft, br_quota *quota, br_error *er
     return BR_OK;
 }
 
+// A delta with the same rows, dead ones too: masks go by position.
+static br_status delta_reshape(const br_version *draft, const br_reshape *reshape, br_quota *quota,
+                               br_delta **delta_out, br_error *err)
+{
+    br_delta *delta = NULL;
+    br_value *values = br_heap_array(reshape->column_count, sizeof *values);
+    br_status status = values == NULL
+                           ? no_memory(draft, err)
+                           : br_delta_new(reshape->column_count + 1, quota, &delta, err);
+    for (uint32_t row = 0; row < draft->delta_rows && status == BR_OK; row++) {
+        for (uint32_t i = 0; i < reshape->column_count; i++) {
+            uint32_t from = reshape->from[i], chunk = row / BR_CHUNK_ROWS;
+            values[i] = from == BR_COLUMN_ABSENT
+                            ? reshape->values[i]
+                            : br_column_value(br_delta_column(draft->delta, chunk, from),
+                                              row % BR_CHUNK_ROWS);
+        }
+        status = br_delta_append(delta, br_delta_key(draft->delta, row), values, err);
+    }
+    br_heap_free(values);
+    if (status == BR_OK) *delta_out = delta;
+    else br_delta_drop(delta);
+    return status;
+}
+
+static br_status segments_reshape(br_version *draft, const br_reshape *reshape, br_error *err)
+{
+    br_version_segment *items = br_heap_array(draft->segment_count, sizeof *items);
+    if (items == NULL) return no_memory(draft, err);
+    br_status status = BR_OK;
+    uint32_t count = 0;
+    while (count < draft->segment_count && status == BR_OK) {
+        items[count] = draft->segments[count];
+        items[count].segment = NULL;
+        status = br_segment_reshape(draft->segments[count].segment, reshape,
+                                    &items[count].segment, err);
+        count++;
+    }
+    if (status == BR_OK) status = br_version_set_segments(draft, items, count, err);
+    for (uint32_t i = 0; i < count; i++) br_segment_drop(items[i].segment);
+    br_heap_free(items);
+    return status;
+}
+
+static br_status rows_reshape(br_version *draft, const br_reshape *reshape, br_quota *quota,
+                              br_error *err)
+{
+    br_delta *delta = NULL;
+    if (draft->delta != NULL) BR_TRY(delta_reshape(draft, reshape, quota, &delta, err));
+    br_status status = segments_reshape(draft, reshape, err);
+    if (status != BR_OK) {
+        br_delta_drop(delta);
+        return status;
+    }
+    br_delta_drop(draft->delta);
+    draft->delta = delta;
+    stats_forget(&draft->delta_stats);
+    return BR_OK;
+}
+
+br_status br_version_reshape(br_version *draft, const br_table_spec *spec,
+                             const br_reshape *reshape, br_quota *quota, br_error *err)
+{
+    br_assert(reshape->column_count == spec->column_count);
+    br_table_texts *texts = texts_new(spec);
+    if (texts == NULL) return no_memory(draft, err);
+    br_status status = BR_OK;
+    if (!br_reshape_is_identity(reshape, draft->spec.column_count))
+        status = rows_reshape(draft, reshape, quota, err);
+    if (status != BR_OK) {
+        texts_drop(texts);
+        return status;
+    }
+    int64_t hi = draft->spec.hi;
+    br_key_kind key_kind = draft->spec.key_kind;
+    texts_drop(draft->texts);
+    draft->texts = texts;
+    draft->spec = texts->spec;
+    draft->spec.hi = hi;
+    draft->spec.key_kind = key_kind;
+    stats_forget(&draft->stats);
+    return BR_OK;
+}
+
 void br_version_count_live(br_version *draft)
 {
     uint64_t live = draft->delta_rows - br_mask_set_dead_count(draft->delta_masks);

@@ -80,6 +80,9 @@ const br_version_segment *br_version_find_chunk(const br_version *version, uint3
 BR_CHECKED br_status br_version_set_segments(br_version *draft, const br_version_segment *items,
                                              uint32_t count, br_error *err);
 void br_version_clear_delta(br_version *draft);
+// Makes it a version of the altered table; rows stay. `spec` gives name, definition and columns.
+BR_CHECKED br_status br_version_reshape(br_version *draft, const br_table_spec *spec,
+                                        const br_reshape *reshape, br_quota *quota, br_error *err);
 void br_version_clear(br_version *draft);
 // The delta for appending; makes one when there is none.
 BR_CHECKED br_status br_version_open_delta(br_version *draft, br_quota *quota, br_error *err);

@@ -106,6 +106,7 @@ static br_status verify_page(const br_segment *segment, uint32_t column, uint32_
                              br_buffer *bytes, br_error *err)
 {
     const br_page_entry *entry = br_segment_entry(segment, column, chunk);
+    if (segment->columns[column].is_constant) return BR_OK;
     br_buffer_clear(bytes);
     if (!br_buffer_reserve(bytes, entry->stored_bytes))
         return br_fail(err, BR_NOMEM, "no memory for a page of %u bytes", entry->stored_bytes);

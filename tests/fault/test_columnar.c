@@ -56,6 +56,22 @@ static br_status load_and_drop(world *all, br_error *err)
     return status;
 }
 
+// DROP COLUMN of the last one, which holds NULLs only, and ADD COLUMN of one like it.
+static br_status alter(world *all, br_error *err)
+{
+    br_apply *apply;
+    br_watermark watermark = {.seq = 9};
+    br_table_spec spec = model_spec(1, "rows");
+    const uint32_t from[MODEL_COLUMNS] = {0, 1, 2, 3, 4, 5, 6, BR_COLUMN_ABSENT};
+    const br_value values[MODEL_COLUMNS] = {{0}};
+    br_reshape reshape = {MODEL_COLUMNS, from, values};
+    BR_TRY(br_apply_begin(all->base.store, &apply, err));
+    br_status status = br_apply_reshape(apply, &spec, &reshape, err);
+    if (status == BR_OK) return br_apply_publish(apply, &watermark, err);
+    br_apply_abandon(apply);
+    return status;
+}
+
 static br_status scan_rows(world *all, br_error *err)
 {
     br_snapshot *snapshot = br_snapshot_acquire(all->base.store);
@@ -94,7 +110,9 @@ static br_status tell(world *all, br_error *err)
     }
     BR_TRY(load_and_drop(all, err));
     BR_TRY(change_rows(all, 8, err));
+    BR_TRY(alter(all, err));
     BR_TRY(scan_rows(all, err));
+    BR_TRY(br_store_checkpoint(all->base.store, (const uint8_t[16]){1}, err));
     return br_store_compact(all->base.store, &did_work, err);
 }
 
