@@ -13,15 +13,13 @@ bool br_cdc_is_mirrored(const br_cdc *cdc, const br_schema_table *table)
            table->column_count <= BR_COLUMNS_MAX && !br_cdc_is_excluded(cdc, table);
 }
 
-// An entry tells all changes of its table since it was made. That is not enough when the table has
-// another shape than the copy under its id, or when its rows have got other rowids.
+// An entry tells all changes of its table since it was made. That is not enough when the table's
+// rows have got other rowids.
 bool br_cdc_entry_is_usable(const br_cdc *cdc, const br_capture_entry *entry, bool rowids_moved)
 {
     const br_schema_table *table = entry->table;
-    if (!entry->is_intact || !br_cdc_is_mirrored(cdc, table)) return false;
-    if (rowids_moved && table->has_rowid && table->rowid_column < 0) return false;
-    br_table *copy = br_store_find(cdc->next_store, entry->table_id);
-    return copy == NULL || strcmp(br_table_get_spec(copy)->definition, table->sql) == 0;
+    if (entry->state == BR_CAPTURE_BROKEN || !br_cdc_is_mirrored(cdc, table)) return false;
+    return !rowids_moved || !table->has_rowid || table->rowid_column >= 0;
 }
 
 typedef struct installer {
@@ -32,6 +30,7 @@ typedef struct installer {
     br_capture_entry *entries;
     uint32_t entry_count;
     bool has_written;
+    bool has_remade;  // triggers of a table that stays
 } installer;
 
 // Can SQLite read the table in this process at all?
@@ -73,6 +72,15 @@ static bool has_usable_entry(const installer *in, const br_schema_table *table)
     return false;
 }
 
+static br_status update_entry(installer *in, const br_capture_entry *entry, br_error *err)
+{
+    bool is_named = strcmp(entry->name, entry->table->name) == 0;
+    if (entry->state == BR_CAPTURE_INTACT && is_named) return BR_OK;
+    in->has_written = true;
+    in->has_remade |= entry->state != BR_CAPTURE_INTACT;
+    return br_capture_update(in->cdc->writer, entry, err);
+}
+
 static br_status install_tables(installer *in, br_error *err)
 {
     br_cdc *cdc = in->cdc;
@@ -89,7 +97,10 @@ static br_status install_tables(installer *in, br_error *err)
                                    &in->entry_count, err));
     for (uint32_t i = 0; i < in->entry_count; i++) {
         const br_capture_entry *entry = &in->entries[i];
-        if (br_cdc_entry_is_usable(cdc, entry, in->meta.rowids_moved)) continue;
+        if (br_cdc_entry_is_usable(cdc, entry, in->meta.rowids_moved)) {
+            BR_TRY(update_entry(in, entry, err));
+            continue;
+        }
         BR_TRY(br_capture_uninstall(cdc->writer, entry->table_id, err));
         in->has_written = true;
     }
@@ -103,13 +114,30 @@ static br_status install_tables(installer *in, br_error *err)
     return br_capture_accept_moved_rowids(cdc->writer, err);
 }
 
+// What is installed moves the schema cookie, too; *moved_out tells how far.
+static br_status install_and_count(installer *in, int64_t *moved_out, br_error *err)
+{
+    static const char *const cookie = "PRAGMA main.schema_version";
+    int64_t before, after;
+    BR_TRY(br_oltp_query_int(in->cdc->writer, cookie, 0, &before, err));
+    BR_TRY(install_tables(in, err));
+    BR_TRY(br_oltp_query_int(in->cdc->writer, cookie, 0, &after, err));
+    *moved_out = after - before;
+    return BR_OK;
+}
+
 static br_status install(br_cdc *cdc, br_error *err)
 {
     installer in = {.cdc = cdc, .arena = br_arena_new(NULL)};
+    int64_t moved = 0;
     if (in.arena == NULL) return br_fail(err, BR_NOMEM, "no memory for the schema");
-    br_status status = install_tables(&in, err);
+    br_status status = install_and_count(&in, &moved, err);
     br_arena_free(in.arena);
     if (status == BR_OK && in.has_written) status = br_oltp_exec(cdc->writer, "COMMIT", err);
+    if (status == BR_OK) {
+        cdc->own_moves += moved;
+        cdc->has_remade |= in.has_remade;
+    }
     // After a failed COMMIT there may be no transaction left to undo.
     if (br_oltp_in_transaction(cdc->writer)) {
         br_status undone = br_oltp_exec(cdc->writer, "ROLLBACK", status == BR_OK ? err : NULL);

@@ -130,12 +130,16 @@ static br_status mirror_prepare(br_cdc *cdc, br_mirror *mirror, bool *is_readabl
 }
 
 // What the store says of it.
-static void compare_with_store(br_cdc *cdc, br_mirror *mirror)
+static br_status compare_with_store(br_cdc *cdc, const br_mirror_set *set, br_mirror *mirror,
+                                    br_error *err)
 {
     br_table *table = br_store_find(cdc->next_store, mirror->table_id);
+    int64_t cookie_before = br_store_watermark(cdc->next_store).schema_cookie;
     mirror->is_known = table != NULL && !cdc->must_reload_all;
     mirror->has_tail = true;
     mirror->hi = table == NULL ? INT64_MIN : br_table_get_spec(table)->hi;
+    mirror->moved = set->cookie - cookie_before - cdc->own_moves;
+    return br_alter_compare(cdc, mirror, set->schema->arena, err);
 }
 
 static const br_capture_entry *find_entry(const br_cdc *cdc, const br_schema_table *table,
@@ -156,17 +160,18 @@ static br_status add_mirror(br_cdc *cdc, br_mirror_set *set, const br_schema_tab
     if (entry != NULL) {
         bool has_keys = br_capture_kind_of(table) == BR_CAPTURE_KEYS;
         mirror.mode = has_keys ? BR_MIRROR_KEYS : BR_MIRROR_DIRTY;
+        mirror.is_loose = entry->state != BR_CAPTURE_INTACT;
     }
     mirror.table_id = entry != NULL ? entry->table_id : cdc->next_blind_id--;
     BR_TRY(make_texts(&mirror, set->schema->arena, err));
     adopt_statements(&mirror, &cdc->set);
     bool is_readable = false;
     br_status status = mirror_prepare(cdc, &mirror, &is_readable, err);
+    if (status == BR_OK && is_readable) status = compare_with_store(cdc, set, &mirror, err);
     if (status != BR_OK || !is_readable) {
         mirror_release(&mirror);
         return status;
     }
-    compare_with_store(cdc, &mirror);
     set->items[set->count++] = mirror;
     return BR_OK;
 }
@@ -280,7 +285,7 @@ static br_status read_schema(br_pass *pass, br_mirror_set *set, bool *rowids_mov
 br_status br_mirror_set_build(br_pass *pass, br_error *err)
 {
     br_cdc *cdc = pass->cdc;
-    br_mirror_set set = {0};
+    br_mirror_set set = {.cookie = pass->cookie};
     bool rowids_moved = false;
     cdc->is_set_valid = false;
     BR_TRY(br_schema_ref_new(&set.schema, err));

@@ -158,6 +158,14 @@ static uint32_t count_blind(const br_cdc *cdc)
     return count;
 }
 
+static bool lacks_triggers(const br_cdc *cdc)
+{
+    for (uint32_t i = 0; i < cdc->set.count; i++) {
+        if (cdc->set.items[i].mode == BR_MIRROR_BLIND || cdc->set.items[i].is_loose) return true;
+    }
+    return false;
+}
+
 // The copy in the store cannot be brought up to date. A follower finds a newer one in the folder,
 // as a rule; otherwise all tables are read again.
 static br_status start_over(br_pass *pass, br_error *err)
@@ -275,14 +283,19 @@ static void note_published(br_pass *pass)
     for (uint32_t i = 0; i < cdc->set.count; i++) {
         br_mirror *mirror = &cdc->set.items[i];
         mirror->is_known = true;
+        mirror->is_altered = false;
+        mirror->unproven_column = -1;
+        mirror->must_count = mirror->is_loose;
         if (mirror->mode != BR_MIRROR_KEYS) continue;
         mirror->hi = mirror->hi_now;
         mirror->has_tail = mirror->has_rows && mirror->max_key_now > mirror->hi;
     }
     if (cdc->must_reload_all) memset(cdc->checkpoint_id, 0, sizeof cdc->checkpoint_id);
     cdc->must_reload_all = false;
+    cdc->own_moves = 0;
+    cdc->has_remade = false;
     // Tables that could not be captured: try again when the file has changed next.
-    if (br_cdc_is_maintainer(cdc) && count_blind(cdc) > 0) cdc->is_set_valid = false;
+    if (br_cdc_is_maintainer(cdc) && lacks_triggers(cdc)) cdc->is_set_valid = false;
 }
 
 // Swaps what readers get: versions, schema and, after a change of roles, the store.

@@ -196,10 +196,7 @@ static br_status decide_reload(const br_cdc *cdc, br_mirror *mirror, br_error *e
     if (!mirror->is_known || mirror->mode == BR_MIRROR_BLIND) mirror->must_reload = true;
     if (mirror->must_reload || !br_cdc_is_maintainer(cdc)) return BR_OK;
     if (mirror->key_count + range_above(mirror, mirror->hi) < RELOAD_KEYS_MIN) return BR_OK;
-    br_snapshot *snapshot = br_snapshot_acquire(cdc->next_store);
-    const br_table_view *view = br_snapshot_find(snapshot, mirror->table->name);
-    uint64_t many = view == NULL ? 0 : br_table_view_rows(view) / 2 + 1;
-    br_snapshot_drop(snapshot);
+    uint64_t many = br_table_rows(br_store_find(cdc->next_store, mirror->table_id)) / 2 + 1;
     if (many < RELOAD_KEYS_MIN) many = RELOAD_KEYS_MIN;
     uint64_t needed = mirror->key_count < many ? many - mirror->key_count : 0;
     return has_tail_of(cdc, mirror, needed, &mirror->must_reload, err);
@@ -222,6 +219,7 @@ br_status br_pass_read_changes(br_pass *pass, bool *usable_out, br_error *err)
         br_mirror *mirror = &cdc->set.items[i];
         sort_keys(mirror);
         BR_TRY(decide_reload(cdc, mirror, err));
+        BR_TRY(br_alter_prove(cdc, mirror, err));
     }
     return BR_OK;
 }
@@ -294,12 +292,14 @@ static br_status apply_tail(br_pass *pass, br_mirror *mirror, br_error *err)
     return append_range(pass, mirror, mirror->hi + 1, INT64_MAX, NULL, err);
 }
 
-static br_status add_table(br_pass *pass, const br_mirror *mirror, br_error *err)
+// Adds the table to the store, or takes its alteration over.
+static br_status put_table(br_pass *pass, const br_mirror *mirror, bool is_new, br_error *err)
 {
     const br_schema_table *table = mirror->table;
     const char **names = br_heap_array(table->column_count, sizeof *names);
     if (names == NULL) return br_fail(err, BR_NOMEM, "no memory for table '%s'", table->name);
     for (uint32_t i = 0; i < table->column_count; i++) names[i] = table->columns[i].name;
+    br_reshape reshape = {table->column_count, mirror->from, mirror->added};
     br_table_spec spec = {
         .table_id = mirror->table_id,
         .name = table->name,
@@ -309,7 +309,8 @@ static br_status add_table(br_pass *pass, const br_mirror *mirror, br_error *err
         .column_names = names,
         .hi = INT64_MIN,
     };
-    br_status status = br_apply_add_table(pass->apply, &spec, err);
+    br_status status = is_new ? br_apply_add_table(pass->apply, &spec, err)
+                              : br_apply_reshape(pass->apply, &spec, &reshape, err);
     br_heap_free(names);
     return status;
 }
@@ -317,21 +318,37 @@ static br_status add_table(br_pass *pass, const br_mirror *mirror, br_error *err
 static br_status apply_reload(br_pass *pass, br_mirror *mirror, br_error *err)
 {
     pass->has_changes = true;
-    if (br_store_find(pass->cdc->next_store, mirror->table_id) == NULL)
-        BR_TRY(add_table(pass, mirror, err));
-    else
+    br_table *copy = br_store_find(pass->cdc->next_store, mirror->table_id);
+    if (copy != NULL && br_alter_is_same(br_table_get_spec(copy), mirror)) {
         BR_TRY(br_apply_truncate(pass->apply, mirror->table_id, err));
+        return br_pass_load(pass, mirror, err);
+    }
+    if (copy != NULL) BR_TRY(br_apply_drop_table(pass->apply, mirror->table_id, err));
+    BR_TRY(put_table(pass, mirror, true, err));
     return br_pass_load(pass, mirror, err);
+}
+
+static br_status apply_changes(br_pass *pass, br_mirror *mirror, br_error *err)
+{
+    if (mirror->is_altered) {
+        pass->has_changes = true;
+        BR_TRY(put_table(pass, mirror, false, err));
+    }
+    if (mirror->mode != BR_MIRROR_KEYS) return BR_OK;
+    BR_TRY(apply_keys(pass, mirror, err));
+    BR_TRY(apply_tail(pass, mirror, err));
+    if (mirror->must_count) {
+        bool has_all = false;
+        BR_TRY(br_alter_has_all_rows(pass, mirror, &has_all, err));
+        mirror->must_reload = !has_all;
+    }
+    return BR_OK;
 }
 
 br_status br_pass_apply_mirror(br_pass *pass, br_mirror *mirror, br_error *err)
 {
-    if (mirror->must_reload) {
-        BR_TRY(apply_reload(pass, mirror, err));
-    } else if (mirror->mode == BR_MIRROR_KEYS) {
-        BR_TRY(apply_keys(pass, mirror, err));
-        BR_TRY(apply_tail(pass, mirror, err));
-    }
+    if (!mirror->must_reload) BR_TRY(apply_changes(pass, mirror, err));
+    if (mirror->must_reload) BR_TRY(apply_reload(pass, mirror, err));
     if (mirror->mode != BR_MIRROR_KEYS) return BR_OK;
     if (!mirror->must_reload && mirror->hi_now == mirror->hi) return BR_OK;
     pass->has_changes = true;

@@ -43,6 +43,15 @@ typedef struct br_mirror {
     bool is_known;  // the store holds its rows
     bool has_tail;  // the store may hold rows above hi
     int64_t hi;
+    bool is_loose;  // rows that REPLACE deletes may be missing in the log, for lack of triggers
+
+    // What was changed in the schema since the last publish (alter.c).
+    int64_t moved;            // how often: by the cookie, less what we did ourselves
+    bool is_altered;          // the table has another name, definition or kind of key than the copy
+    uint32_t *from;           // if so: the column of the copy for each of the table's,
+    br_value *added;          // or, with BR_COLUMN_ABSENT, what its rows have
+    int32_t unproven_column;  // up to here the columns have to be proven to be the copy's; -1: none
+    bool must_count;          // rows may have been deleted without being logged
 
     // What the read transaction of the pass says.
     int64_t hi_now;  // KEYS: to become hi; DIRTY: 1 when changed
@@ -57,6 +66,7 @@ typedef struct br_mirror {
 enum { BR_MIRROR_MAX_GROUP = 200 };
 
 typedef struct br_mirror_set {
+    int64_t cookie;         // of the schema
     br_schema_ref *schema;  // names and texts of the mirrors
     br_mirror *items;       // by table_id
     uint32_t count;
@@ -87,6 +97,8 @@ struct br_cdc {
     br_mirror_set set;
     bool is_set_valid;  // the set is that of `cookie`, and what it says of the store holds
     int64_t cookie;
+    int64_t own_moves;       // of the cookie by what we installed since the last publish
+    bool has_remade;         // triggers of tables that stayed, since then
     bool is_installed;       // the _braid_* tables are there
     bool must_reload_all;    // the copy is not one of this file
     uint32_t next_blind_id;  // for tables that _braid_table does not have; counts down
@@ -170,6 +182,19 @@ br_mirror *br_mirror_find(const br_mirror_set *set, uint32_t table_id);  // NULL
 BR_CHECKED br_status br_mirror_read_max_keys(br_mirror_set *set, br_error *err);
 void br_mirror_clear_keys(br_mirror_set *set);
 BR_CHECKED br_status br_mirror_add_key(br_mirror *mirror, int64_t key, br_error *err);
+
+// ---- alter.c --------------------------------------------------------------------------------
+
+// Compares a known mirror with its copy in the store: sets what was changed in the schema. A mirror
+// whose columns cannot be told, or read as they were, is not known any more. Texts go into `arena`.
+BR_CHECKED br_status br_alter_compare(br_cdc *cdc, br_mirror *mirror, br_arena *arena,
+                                      br_error *err);
+bool br_alter_is_same(const br_table_spec *spec, const br_mirror *mirror);
+// Proves what has to be, when the log has been read; or the mirror must be reloaded.
+BR_CHECKED br_status br_alter_prove(const br_cdc *cdc, br_mirror *mirror, br_error *err);
+// Has the draft as many rows as SQLite's table?
+BR_CHECKED br_status br_alter_has_all_rows(const br_pass *pass, const br_mirror *mirror,
+                                           bool *has_out, br_error *err);
 
 // ---- pass.c, read.c, load.c -----------------------------------------------------------------
 

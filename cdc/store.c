@@ -84,6 +84,7 @@ br_status br_cdc_open_store(br_cdc *cdc, br_error *err)
     cdc->last_seq = 0;
     cdc->must_reload_all = false;
     cdc->is_set_valid = false;
+    cdc->own_moves = 0;
     cdc->checkpointed_version = 0;
     cdc->checkpointed_seq = watermark.seq;
     cdc->checkpointed_ns = br_clock_ns();

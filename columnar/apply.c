@@ -28,6 +28,13 @@ const br_table_spec *br_table_get_spec(const br_table *table)
     return table->draft != NULL ? &table->draft->spec : &table->published->spec;
 }
 
+uint64_t br_table_rows(const br_table *table)
+{
+    return table->draft != NULL ? table->draft->live_rows : table->published->live_rows;
+}
+
+const br_table_view *br_table_published(const br_table *table) { return table->published; }
+
 br_status br_apply_begin(br_store *store, br_apply **apply_out, br_error *err)
 {
     if (store->apply != NULL) return br_fail(err, BR_MISUSE, "an apply is in progress");

@@ -91,6 +91,7 @@ br_table *br_store_table_at(br_store *store, uint32_t index);
 br_table *br_store_find(br_store *store, uint32_t table_id);  // NULL: no such table
 // Valid until the next change of the table or publish.
 const br_table_spec *br_table_get_spec(const br_table *table);
+uint64_t br_table_rows(const br_table *table);  // live ones
 
 // ---- applying changes ------------------------------------------------------------------------
 
@@ -177,6 +178,8 @@ const br_table_view *br_snapshot_table_at(const br_snapshot *snapshot, uint32_t 
 // Case-insensitive, as SQLite's names are. NULL: not mirrored.
 const br_table_view *br_snapshot_find(const br_snapshot *snapshot, const char *table_name);
 
+// As of the last publish; NULL: the table was added by the apply in progress.
+const br_table_view *br_table_published(const br_table *table);
 const br_table_spec *br_table_view_spec(const br_table_view *view);
 uint64_t br_table_view_rows(const br_table_view *view);       // live rows
 uint64_t br_table_view_delta_rows(const br_table_view *view); // of them in the delta

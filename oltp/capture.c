@@ -19,6 +19,7 @@ typedef struct trigger_row {
     uint32_t table_id;
     const char *name;
     const char *sql;
+    const char *table;
 } trigger_row;
 
 br_status br_capture_install_meta(br_oltp *oltp, br_error *err)
@@ -122,7 +123,7 @@ static br_status read_triggers(br_oltp *oltp, br_arena *arena, trigger_row **row
 {
     br_oltp_statement *statement;
     BR_TRY(br_oltp_prepare(oltp,
-                           "SELECT name, sql, count(*) OVER () FROM main.sqlite_master"
+                           "SELECT name, sql, count(*) OVER (), tbl_name FROM main.sqlite_master"
                            " WHERE type = 'trigger' AND name GLOB '_braid_[0-9]*'",
                            NULL, &statement, err));
     trigger_row *rows = NULL;
@@ -140,7 +141,8 @@ static br_status read_triggers(br_oltp *oltp, br_arena *arena, trigger_row **row
         }
         rows[count].name = copy_text(statement, 0, arena);
         rows[count].sql = copy_text(statement, 1, arena);
-        if (rows[count].name == NULL || rows[count].sql == NULL) {
+        rows[count].table = copy_text(statement, 3, arena);
+        if (rows[count].name == NULL || rows[count].sql == NULL || rows[count].table == NULL) {
             status = no_memory(err);
             break;
         }
@@ -161,19 +163,29 @@ static bool has_trigger(const trigger_row *rows, uint32_t count, const char *sql
     return false;
 }
 
+// A table that was renamed takes its triggers along, and one that was dropped and made again has
+// lost them: so the triggers tell which table it is, whatever its name.
+static const br_schema_table *table_of(const trigger_row *rows, uint32_t count, uint32_t table_id,
+                                       const br_schema *schema)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].table_id == table_id) return br_schema_find(schema, rows[i].table);
+    }
+    return NULL;
+}
+
 // Are the triggers in the file those that belong to the table, no more and no less?
 static br_status check_entry(const trigger_row *rows, uint32_t count, br_arena *arena,
                              br_capture_entry *entry, br_error *err)
 {
-    uint32_t present = 0;
+    uint32_t present = 0, found = 0;
     for (uint32_t i = 0; i < count; i++) present += rows[i].table_id == entry->table_id;
-    if (entry->table == NULL || strcmp(entry->table->name, entry->name) != 0) return BR_OK;
+    if (entry->table == NULL) return BR_OK;
     capture_triggers triggers;
     BR_TRY(br_capture_triggers(entry->table, entry->table_id, arena, &triggers, err));
-    bool is_intact = present == triggers.count;
-    for (uint32_t i = 0; is_intact && i < triggers.count; i++)
-        is_intact = has_trigger(rows, count, triggers.sql[i]);
-    entry->is_intact = is_intact;
+    while (found < triggers.count && has_trigger(rows, count, triggers.sql[found])) found++;
+    if (found == triggers.count && present == found) entry->state = BR_CAPTURE_INTACT;
+    else if (found >= triggers.base_count) entry->state = BR_CAPTURE_LOOSE;
     return BR_OK;
 }
 
@@ -220,7 +232,7 @@ br_status br_capture_read_entries(br_oltp *oltp, const br_schema *schema, br_are
     BR_TRY(read_triggers(oltp, arena, &rows, &row_count, err));
     BR_TRY(read_entry_rows(oltp, arena, &entries, &count, err));
     for (uint32_t i = 0; i < count; i++) {
-        entries[i].table = br_schema_find(schema, entries[i].name);
+        entries[i].table = table_of(rows, row_count, entries[i].table_id, schema);
         BR_TRY(check_entry(rows, row_count, arena, &entries[i], err));
     }
     *entries_out = entries;
@@ -278,8 +290,8 @@ static br_status drop_triggers(br_oltp *oltp, const trigger_row *rows, uint32_t 
     return BR_OK;
 }
 
-static br_status install(br_oltp *oltp, const br_schema_table *table, uint32_t table_id,
-                         br_arena *arena, br_error *err)
+static br_status make_triggers(br_oltp *oltp, const br_schema_table *table, uint32_t table_id,
+                               br_arena *arena, br_error *err)
 {
     trigger_row *rows;
     uint32_t count;
@@ -288,7 +300,7 @@ static br_status install(br_oltp *oltp, const br_schema_table *table, uint32_t t
     BR_TRY(drop_triggers(oltp, rows, count, table_id, err));
     BR_TRY(br_capture_triggers(table, table_id, arena, &triggers, err));
     for (uint32_t i = 0; i < triggers.count; i++) BR_TRY(br_oltp_exec(oltp, triggers.sql[i], err));
-    return enter_table(oltp, table, table_id, arena, err);
+    return BR_OK;
 }
 
 br_status br_capture_install(br_oltp *oltp, const br_schema_table *table, uint32_t table_id,
@@ -296,7 +308,36 @@ br_status br_capture_install(br_oltp *oltp, const br_schema_table *table, uint32
 {
     br_arena *arena = br_arena_new(NULL);
     if (arena == NULL) return no_memory(err);
-    br_status status = install(oltp, table, table_id, arena, err);
+    br_status status = make_triggers(oltp, table, table_id, arena, err);
+    if (status == BR_OK) status = enter_table(oltp, table, table_id, arena, err);
+    br_arena_free(arena);
+    return status;
+}
+
+static br_status put_name(br_oltp *oltp, const char *name, uint32_t table_id, br_error *err)
+{
+    br_oltp_statement *statement;
+    BR_TRY(br_oltp_prepare(oltp, "UPDATE main._braid_table SET name = ?2 WHERE table_id = ?1", NULL,
+                           &statement, err));
+    br_value id = br_value_int(table_id);
+    br_value text = br_value_text(br_text_make(name, (uint32_t)strlen(name)));
+    bool has_row;
+    br_status status = br_oltp_bind(statement, 1, &id, err);
+    if (status == BR_OK) status = br_oltp_bind(statement, 2, &text, err);
+    if (status == BR_OK) status = br_oltp_step(statement, &has_row, err);
+    br_oltp_finalize(statement);
+    return status;
+}
+
+br_status br_capture_update(br_oltp *oltp, const br_capture_entry *entry, br_error *err)
+{
+    const br_schema_table *table = entry->table;
+    if (strcmp(entry->name, table->name) != 0)
+        BR_TRY(put_name(oltp, table->name, entry->table_id, err));
+    if (entry->state == BR_CAPTURE_INTACT) return BR_OK;
+    br_arena *arena = br_arena_new(NULL);
+    if (arena == NULL) return no_memory(err);
+    br_status status = make_triggers(oltp, table, entry->table_id, arena, err);
     br_arena_free(arena);
     return status;
 }

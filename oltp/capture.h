@@ -12,6 +12,7 @@ enum { CAPTURE_TRIGGERS_MAX = 6 };
 // CREATE TRIGGER texts exactly as SQLite keeps them in sqlite_master.
 typedef struct capture_triggers {
     uint32_t count;
+    uint32_t base_count;  // the first ones; the others only tell what REPLACE deletes silently
     const char *sql[CAPTURE_TRIGGERS_MAX];
 } capture_triggers;
 

@@ -219,7 +219,8 @@ static br_status look_at_entry(br_oltp_inserter *self, const br_capture_entry *e
 {
     capture_triggers own;
     int64_t count;
-    if (!entry->is_intact || br_capture_kind_of(entry->table) != BR_CAPTURE_KEYS) return BR_OK;
+    bool has_keys = br_capture_kind_of(entry->table) == BR_CAPTURE_KEYS;
+    if (entry->state != BR_CAPTURE_INTACT || !has_keys) return BR_OK;
     BR_TRY(br_capture_triggers(entry->table, entry->table_id, arena, &own, err));
     BR_TRY(count_triggers(self, &count, err));
     return count == own.count ? prepare_bounds(self, entry, arena, err) : BR_OK;

@@ -262,6 +262,16 @@ const br_schema_table *br_schema_find(const br_schema *schema, const char *name)
 const br_schema_view *br_schema_find_view(const br_schema *schema, const char *name);
 const br_schema_history *br_schema_find_history(const br_schema *schema, const char *table_name);
 
+// The table that a CREATE TABLE text of another time describes, in the arena. *is_known_out is
+// false when this SQLite makes no table of it.
+BR_CHECKED br_status br_schema_parse(br_oltp_functions *functions, const char *sql,
+                                     br_arena *arena, br_schema_table *table_out,
+                                     bool *is_known_out, br_error *err);
+// What rows that are there before the column is added have in it. *is_known_out is false when that
+// is no constant.
+BR_CHECKED br_status br_schema_default(const br_schema_column *column, br_arena *arena,
+                                       br_value *value_out, bool *is_known_out, br_error *err);
+
 // What can stand in FROM without being mirrored: a virtual table, sqlite_schema, a pragma function.
 typedef struct br_oltp_source_column {
     const char *name, *collation;
@@ -303,14 +313,21 @@ typedef struct br_capture_meta {
     uint8_t next_checkpoint_id[16];
 } br_capture_meta;
 
+// The triggers of an entry, compared with those that an install would make.
+typedef enum br_capture_state {
+    BR_CAPTURE_BROKEN,  // changes may be missing in the log
+    BR_CAPTURE_LOOSE,   // all are logged, but rows that REPLACE deletes silently may not be
+    BR_CAPTURE_INTACT,
+} br_capture_state;
+
 // One row of _braid_table. KEYS: rows at or below hi are logged. DIRTY: hi is 1 when "changed" has
 // been logged and nothing more will be until somebody sets it to 0.
 typedef struct br_capture_entry {
     uint32_t table_id;
-    const char *name;
+    const char *name;  // when it was entered; ALTER TABLE may have given it another one
     int64_t hi;
-    const br_schema_table *table;  // of that name; NULL: there is none any more
-    bool is_intact;                // its triggers are exactly those that an install would make
+    const br_schema_table *table;  // that has its triggers; NULL: there is none any more
+    br_capture_state state;
 } br_capture_entry;
 
 BR_CHECKED br_status br_capture_install_meta(br_oltp *oltp, br_error *err);
@@ -326,6 +343,8 @@ BR_CHECKED br_status br_capture_new_id(br_oltp *oltp, uint32_t *table_id_out, br
 // Makes the triggers and enters the table, with hi = its largest rowid.
 BR_CHECKED br_status br_capture_install(br_oltp *oltp, const br_schema_table *table,
                                         uint32_t table_id, br_error *err);
+// Brings name and triggers of an entry that is not broken up to date; its hi stays.
+BR_CHECKED br_status br_capture_update(br_oltp *oltp, const br_capture_entry *entry, br_error *err);
 BR_CHECKED br_status br_capture_uninstall(br_oltp *oltp, uint32_t table_id, br_error *err);
 // After tables with moved rowids have been entered under new ids.
 BR_CHECKED br_status br_capture_accept_moved_rowids(br_oltp *oltp, br_error *err);

@@ -167,6 +167,7 @@ static void add_key_triggers(builder *b)
                                 at_or_below_hi(b, "NEW"))),
         log_row(b, "NEW"));
     add(b, "delete", "AFTER DELETE", at_or_below_hi(b, "OLD"), log_row(b, "OLD"));
+    b->triggers->base_count = b->triggers->count;
     add_replace(b, "replace_insert", "BEFORE INSERT", false);
     add_replace(b, "replace_update", update_event(b), true);
 }
@@ -182,6 +183,7 @@ static void add_dirty_triggers(builder *b)
     add(b, "insert", "AFTER INSERT", when, body);
     add(b, "update", "AFTER UPDATE", when, body);
     add(b, "delete", "AFTER DELETE", when, body);
+    b->triggers->base_count = b->triggers->count;
 }
 
 br_status br_capture_triggers(const br_schema_table *table, uint32_t table_id, br_arena *arena,

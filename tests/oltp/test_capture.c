@@ -122,13 +122,16 @@ static void test_entries_tell_whether_triggers_are_intact(void)
     fixture f = captured("CREATE TABLE t(a)", "");
     static const struct {
         const char *sql;
-        bool is_intact;
+        br_capture_state state;
     } steps[] = {
-        {"", true},
-        {"CREATE TABLE u(a); CREATE INDEX i ON t(a); ANALYZE; VACUUM", true},
-        {"CREATE UNIQUE INDEX q ON t(a)", false},
-        {"DROP INDEX q", true},
-        {"DROP TABLE t; CREATE TABLE t(a)", false},
+        {"", BR_CAPTURE_INTACT},
+        {"CREATE TABLE u(a); CREATE INDEX i ON t(a); ANALYZE; VACUUM", BR_CAPTURE_INTACT},
+        {"CREATE UNIQUE INDEX q ON t(a)", BR_CAPTURE_LOOSE},
+        {"ALTER TABLE t RENAME TO \"t 2\"; ALTER TABLE \"t 2\" RENAME COLUMN a TO b",
+         BR_CAPTURE_LOOSE},
+        {"DROP INDEX q", BR_CAPTURE_INTACT},
+        {"DROP TRIGGER _braid_1_delete", BR_CAPTURE_BROKEN},
+        {"DROP TABLE \"t 2\"; CREATE TABLE \"t 2\"(a)", BR_CAPTURE_BROKEN},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         fixture_exec(&f, steps[i].sql);
@@ -139,10 +142,69 @@ static void test_entries_tell_whether_triggers_are_intact(void)
         MUST(br_capture_read_entries(f.oltp, &schema, f.arena, &entries, &count, &f.err), f.err);
         CHECK_INT(count, 1);
         CHECK_INT(entries[0].table_id, 1);
-        CHECK_INT(entries[0].is_intact, steps[i].is_intact);
+        CHECK_INT(entries[0].state, steps[i].state);
     }
     fixture_exec(&f, "DROP TABLE u");
     fixture_release(&f);
+}
+
+static void test_updated_entries_have_all_triggers_and_keep_hi(void)
+{
+    fixture f = captured("CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2)");
+    fixture_exec(&f, "CREATE UNIQUE INDEX q ON t(a); ALTER TABLE t RENAME TO t2;"
+                     "INSERT INTO t2 VALUES(3)");
+    for (int round = 0; round < 2; round++) {
+        br_schema schema;
+        br_capture_entry *entries;
+        uint32_t count;
+        MUST(br_schema_read(f.oltp, f.arena, &schema, &f.err), f.err);
+        MUST(br_capture_read_entries(f.oltp, &schema, f.arena, &entries, &count, &f.err), f.err);
+        CHECK_INT(entries[0].state, round == 0 ? BR_CAPTURE_LOOSE : BR_CAPTURE_INTACT);
+        CHECK_TEXT(entries[0].name, round == 0 ? "t" : "t2");
+        CHECK_INT(entries[0].hi, 2);
+        MUST(br_capture_update(f.oltp, &entries[0], &f.err), f.err);
+    }
+    check_logged(&f, "REPLACE INTO t2(rowid, a) VALUES(9, 1)", "1");
+    fixture_release(&f);
+}
+
+static void test_default_of_a_column_is_what_sqlite_reads(void)
+{
+    static const struct {
+        const char *text;
+        br_oltp_affinity affinity;
+        bool is_known;
+        br_value value;
+    } cases[] = {
+        {NULL, BR_OLTP_TEXT, true, {.class_ = BR_NULL}},
+        {"NULL", BR_OLTP_TEXT, true, {.class_ = BR_NULL}},
+        {"'12'", BR_OLTP_INTEGER, true, {.class_ = BR_INT, .i64 = 12}},
+        {"3", BR_OLTP_REAL, true, {.class_ = BR_REAL, .f64 = 3}},
+        {"12", BR_OLTP_TEXT, true, {.class_ = BR_TEXT, .text = {"12", 2}}},
+        {"word", BR_OLTP_BLOB, true, {.class_ = BR_TEXT, .text = {"word", 4}}},
+        {"x'6162'", BR_OLTP_NUMERIC, true, {.class_ = BR_BLOB, .text = {"ab", 2}}},
+        {"1e2", BR_OLTP_NUMERIC, true, {.class_ = BR_INT, .i64 = 100}},
+        {"1 + 1", BR_OLTP_BLOB, false, {.class_ = BR_NULL}},
+        {"current_time", BR_OLTP_BLOB, false, {.class_ = BR_NULL}},
+        {"no_function()", BR_OLTP_BLOB, false, {.class_ = BR_NULL}},
+        {"1); DROP TABLE d; --", BR_OLTP_BLOB, false, {.class_ = BR_NULL}},
+    };
+    br_error err;
+    br_arena *arena = br_arena_new(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        br_schema_column column = {.default_value = cases[i].text, .affinity = cases[i].affinity};
+        br_value value;
+        bool is_known;
+        MUST(br_schema_default(&column, arena, &value, &is_known, &err), err);
+        CHECK_INT(is_known, cases[i].is_known);
+        if (!is_known) continue;
+        br_value want = cases[i].value;
+        if (want.class_ == BR_TEXT || want.class_ == BR_BLOB)
+            want.text = br_text_make(want.text.data, want.text.size);
+        CHECK_INT(value.class_, want.class_);
+        CHECK_INT(br_value_compare(&value, &want, BR_COLLATION_BINARY), 0);
+    }
+    br_arena_free(arena);
 }
 
 static void test_vacuum_moves_the_canary_when_it_moves_rowids(void)
@@ -206,6 +268,8 @@ int main(void)
     RUN(test_foreign_key_actions_are_logged);
     RUN(test_dirty_tables_log_once);
     RUN(test_entries_tell_whether_triggers_are_intact);
+    RUN(test_updated_entries_have_all_triggers_and_keep_hi);
+    RUN(test_default_of_a_column_is_what_sqlite_reads);
     RUN(test_vacuum_moves_the_canary_when_it_moves_rowids);
     RUN(test_meta_keeps_ids_and_prune_keeps_the_newest);
     RUN(test_remove_all_leaves_no_trace);
