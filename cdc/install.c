@@ -130,8 +130,8 @@ static br_status install(br_cdc *cdc, br_error *err)
 {
     installer in = {.cdc = cdc, .arena = br_arena_new(NULL)};
     int64_t moved = 0;
-    if (in.arena == NULL) return br_fail(err, BR_NOMEM, "no memory for the schema");
-    br_status status = install_and_count(&in, &moved, err);
+    br_status status = in.arena == NULL ? br_fail(err, BR_NOMEM, "no memory for the schema")
+                                        : install_and_count(&in, &moved, err);
     br_arena_free(in.arena);
     if (status == BR_OK && in.has_written) status = br_oltp_exec(cdc->writer, "COMMIT", err);
     if (status == BR_OK) {
