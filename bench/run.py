@@ -10,6 +10,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import htap  # noqa: E402
 import report  # noqa: E402
 import suites  # noqa: E402
 import systems  # noqa: E402
@@ -142,14 +143,9 @@ def run_suite(options):
     return any("braid" in q["wrong"] or "braid" in q["errors"] for q in measured)
 
 
-def micro_programs(options):
-    """Builds bench/micro_*.c into a folder of their own; their names and where they are."""
+def build_programs(options, names):
+    """Builds them into a folder of their own; their names and where they are."""
     source = os.path.join(HERE, "..")
-    names = sorted(os.path.splitext(n)[0] for n in os.listdir(HERE)
-                   if n.startswith("micro_") and n.endswith(".c"))
-    names = ["micro_htap"] if options.capture else [n for n in names if n != "micro_htap"]
-    if options.only:
-        names = [n for n in names if n in options.only]
     build = os.path.abspath(options.build)
     for command in (["cmake", "-S", source, "-B", build, "-G", "Ninja", "-DBRAID_TESTS=ON",
                      "-DCMAKE_BUILD_TYPE=Release"],
@@ -157,8 +153,18 @@ def micro_programs(options):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False)
         if done.returncode != 0:
-            sys.exit(done.stdout + "bench: the micro benchmarks cannot be built")
+            sys.exit(done.stdout + "bench: the benchmarks cannot be built")
     return [(name, os.path.join(build, name)) for name in names]
+
+
+def micro_programs(options):
+    """bench/micro_*.c"""
+    names = sorted(os.path.splitext(n)[0] for n in os.listdir(HERE)
+                   if n.startswith("micro_") and n.endswith(".c"))
+    names = ["micro_htap"] if options.capture else [n for n in names if n != "micro_htap"]
+    if options.only:
+        names = [n for n in names if n in options.only]
+    return build_programs(options, names)
 
 
 def run_program(command):
@@ -190,6 +196,10 @@ def run_micro(options):
     return 0
 
 
+def numbers(text):
+    return [int(number) for number in text.split(",")]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", default="tpch", help="tpch, web, or a folder")
@@ -203,12 +213,21 @@ def main():
     parser.add_argument("--name", help="of the report; default: the suite's")
     parser.add_argument("--micro", action="store_true", help="what bench/micro_*.c measure")
     parser.add_argument("--capture", action="store_true", help="writing, mirroring, freshness")
+    parser.add_argument("--htap", action="store_true", help="transactions and queries together")
+    parser.add_argument("--warehouses", type=int, default=1, help="of --htap")
+    parser.add_argument("--seconds", type=float, default=4, help="of --htap, per setting")
+    parser.add_argument("--rounds", type=int, default=1, help="of --htap; medians are reported")
+    parser.add_argument("--transactions", type=numbers, default=[0, 1, 2],
+                        help="of --htap: numbers of clients, e.g. 0,1,2,4")
+    parser.add_argument("--queries", type=numbers, default=[0, 1, 2], help="the same for queries")
     parser.add_argument("--only", action="append", help="of --micro: this program; repeatable")
     parser.add_argument("--build", default=os.path.join(HERE, "..", "build-bench"),
                         help="folder to build the micro benchmarks in")
     parser.add_argument("--library", default=os.path.join(HERE, "..", "build", "libbraid.so"))
     options = parser.parse_args()
     os.environ["BRAID_LIBRARY"] = os.path.abspath(options.library)
+    if options.htap:
+        return htap.run(build_programs(options, ["htap"])[0][1], options)
     return run_micro(options) if options.micro or options.capture else int(run_suite(options))
 
 
