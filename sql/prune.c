@@ -253,8 +253,8 @@ static bool has_columns(const br_plan *plan, const uint32_t *ids, uint32_t count
     return true;
 }
 
-static br_status project_columns(br_rewrite *rewrite, br_plan **plan, const uint32_t *ids,
-                                 uint32_t count, br_error *err)
+br_status br_project_columns(br_rewrite *rewrite, br_plan **plan, const uint32_t *ids,
+                             uint32_t count, br_error *err)
 {
     br_plan *project = BR_ALLOC(rewrite->arena, br_plan, 1);
     BR_NEED_NODE(project, err);
@@ -316,7 +316,7 @@ static br_status prune_positions(br_rewrite *rewrite, br_plan **plan, const bool
     }
     BR_TRY(prune(rewrite, plan, needed, err));
     if (!has_columns(*plan, ids, id_count))
-        BR_TRY(project_columns(rewrite, plan, ids, id_count, err));
+        BR_TRY(br_project_columns(rewrite, plan, ids, id_count, err));
     return drop_identity(rewrite, plan, wanted == NULL, err);
 }
 

@@ -9,6 +9,7 @@
 //       pruning     columns and joins that nobody reads     (prune.c)
 //       statistics  counts and bounds that need no rows     (rewrite_statistics.c)
 //     sharing       parts that occur twice                  (rewrite_share.c)
+//       (which may put out more then)                      (rewrite_widen.c)
 //       estimates   rows and cost                           (estimate.c, cost.c)
 //
 // What must stay true: the same rows come out (in any order where no SORT says one), and an
@@ -200,10 +201,28 @@ BR_CHECKED br_status br_mark_bounds(br_rewrite *rewrite, br_plan *plan, br_error
 // rewrite_share.c: what finished plans of the query have in common is made a shared plan.
 BR_CHECKED br_status br_share_plans(br_rewrite *rewrite, br_error *err);
 
+// rewrite_widen.c: parts made of scans, filters and joins, which can give any column of their
+// tables. A column is told by the scan of its table (counted from the left) and its place in the
+// table.
+typedef struct br_part_column {
+    uint32_t scan, table_column;
+    br_plan_column column;
+} br_part_column;
+bool br_part_is_open(const br_plan *plan);
+// The column that a part puts out with this id; false: it is none of a table.
+bool br_part_find(const br_plan *part, uint32_t id, br_part_column *out);
+// Has the part put the column out, under the id given; 0: its joins do not let it through.
+BR_CHECKED br_status br_part_widen(br_rewrite *rewrite, br_plan *part,
+                                   const br_part_column *wanted, uint32_t *id_out, br_error *err);
+
 // prune.c: only columns that somebody reads. The first `column_count` that *plan puts out stay, in
 // their order.
 BR_CHECKED br_status br_prune_columns(br_rewrite *rewrite, br_plan **plan,
                                       uint32_t column_count, br_error *err);
+
+// A PROJECT of the columns with these ids on top of *plan.
+BR_CHECKED br_status br_project_columns(br_rewrite *rewrite, br_plan **plan, const uint32_t *ids,
+                                        uint32_t count, br_error *err);
 
 // The same for all plans of the query as the binder made them: shared ones keep what some use
 // reads.

@@ -2,11 +2,14 @@
 // finished plans become one shared plan.
 //
 // Parts are equal when they read the same once their columns are numbered as they come into being.
+// Of parts that are made of scans, filters and joins, which columns they put out does not matter:
+// the shared one gives all that some use wants (rewrite_widen.c).
 // What can fail or gives another value for each call is left alone, and what the join above would
 // spare most of the work of.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "sql/bind.h"
 #include "sql/rewrite.h"
@@ -22,6 +25,10 @@ typedef struct part {
     uint32_t last;      // parts up to this one are inside it
     uint32_t position;  // in the order of runs: that of the plan it is in
     uint64_t shape;     // equal parts have equal shapes
+    bool by_id;         // what is above finds its columns, however many there are
+    uint32_t column_count;  // before it was widened
+    const br_plan_column *columns;
+    uint32_t *ids;      // of these columns in the shared plan
     bool is_gone;
 } part;
 
@@ -38,6 +45,8 @@ typedef struct reading {
     br_buffer bytes;
     uint32_t *numbers;  // of columns by id, where owners has the stamp
     uint32_t stamp, next;
+    bool is_open;       // columns of scans are numbered by their tables, lists of columns left out
+    uint32_t scans;
     bool is_fit;        // may be shared
     bool failed;        // no memory
 } reading;
@@ -122,10 +131,26 @@ static void put_aggregate(reading *self, const br_aggregate *aggregate)
     put_sort_keys(self, aggregate->order_by, aggregate->order_count);
 }
 
+// The rowid has the largest number of all.
+static void number_by_table(reading *self, const br_plan *scan)
+{
+    uint32_t first = self->scans++ << 16;
+    for (uint32_t i = 0; i < scan->column_count; i++) {
+        uint32_t id = scan->columns[i].id;
+        self->rewrite->owners[id] = self->stamp;
+        self->numbers[id] = first | (scan->scan.table_columns[i] & 0xffff);
+    }
+}
+
 static void put_scan(reading *self, const br_plan *plan)
 {
     put(self, plan->scan.table_id);
-    put(self, (uint64_t)plan->scan.filter_count << 32 | plan->scan.output_count);
+    put(self, plan->scan.filter_count);
+    if (self->is_open) {
+        number_by_table(self, plan);
+        return;
+    }
+    put(self, plan->scan.output_count);
     for (uint32_t i = 0; i < plan->column_count; i++) put(self, plan->scan.table_columns[i]);
 }
 
@@ -157,7 +182,7 @@ static void put_window(reading *self, const br_plan *plan)
 // What a node is, but for its expressions.
 static void put_kind(reading *self, const br_plan *plan)
 {
-    put(self, (uint64_t)plan->kind << 32 | plan->column_count);
+    put(self, (uint64_t)plan->kind << 32 | (self->is_open ? 0 : plan->column_count));
     switch (plan->kind) {
     case BR_PLAN_SCAN: put_scan(self, plan); break;
     case BR_PLAN_JOIN: put_join(self, plan); break;
@@ -192,7 +217,7 @@ static void put_plan(reading *self, br_plan *plan)
     if (plan->left != NULL) put_plan(self, plan->left);
     if (plan->right != NULL) put_plan(self, plan->right);
     put_kind(self, plan);
-    for (uint32_t i = 0; i < plan->column_count; i++) {
+    for (uint32_t i = 0; i < plan->column_count && !self->is_open; i++) {
         put_column(self, plan->columns[i].id);
         put(self, (uint64_t)plan->columns[i].collation);
     }
@@ -201,7 +226,8 @@ static void put_plan(reading *self, br_plan *plan)
 
 static br_status read_part(br_rewrite *rewrite, const part *from, reading *out, br_error *err)
 {
-    *out = (reading){.rewrite = rewrite, .stamp = ++rewrite->stamp, .is_fit = true};
+    *out = (reading){.rewrite = rewrite, .stamp = ++rewrite->stamp, .is_fit = true,
+                     .is_open = br_part_is_open(*from->slot)};
     out->numbers = BR_ALLOC(rewrite->arena, uint32_t, rewrite->id_capacity);
     BR_NEED_NODE(out->numbers, err);
     put_plan(out, *from->slot);
@@ -234,7 +260,9 @@ static uint64_t mix(uint64_t shape, uint64_t value)
 
 static uint64_t shape_of(const br_plan *plan)
 {
-    uint64_t shape = mix((uint64_t)plan->kind, plan->column_count);
+    bool is_listed = plan->kind != BR_PLAN_SCAN && plan->kind != BR_PLAN_FILTER &&
+                     plan->kind != BR_PLAN_JOIN;
+    uint64_t shape = mix((uint64_t)plan->kind, is_listed ? plan->column_count : 0);
     if (plan->kind == BR_PLAN_SCAN)
         shape = mix(mix(shape, plan->scan.table_id), plan->scan.filter_count);
     if (plan->left != NULL) shape = mix(shape, shape_of(plan->left));
@@ -262,35 +290,57 @@ static bool is_spared(const br_plan *parent, const br_plan *plan)
     return drops && build != plan && build->rows * spared_factor < plan->rows;
 }
 
-static void collect(sharing *self, br_plan **slot, uint32_t position, bool spared)
+static void collect(sharing *self, br_plan **slot, const br_plan *parent, uint32_t position,
+                    bool spared)
 {
     br_plan *plan = *slot;
     uint32_t index = self->count;
     bool is_part = !spared && index < PARTS_MAX && is_candidate(self->rewrite, plan);
     if (is_part)
         self->parts[self->count++] =
-            (part){.slot = slot, .position = position, .shape = shape_of(plan)};
+            (part){.slot = slot, .position = position, .shape = shape_of(plan),
+                   .by_id = parent != NULL && (parent->kind == BR_PLAN_JOIN ||
+                                               parent->kind == BR_PLAN_PROJECT ||
+                                               parent->kind == BR_PLAN_AGGREGATE)};
     if (plan->left != NULL)
-        collect(self, &plan->left, position, spared || is_spared(plan, plan->left));
+        collect(self, &plan->left, plan, position, spared || is_spared(plan, plan->left));
     if (plan->right != NULL)
-        collect(self, &plan->right, position, spared || is_spared(plan, plan->right));
+        collect(self, &plan->right, plan, position, spared || is_spared(plan, plan->right));
     if (is_part) self->parts[index].last = self->count - 1;
 }
 
 // ---- sharing them ----------------------------------------------------------------------------
 
-static br_status reference(br_rewrite *rewrite, br_plan **slot, uint32_t index, br_error *err)
+// What takes a part's place.
+static br_status reference(br_rewrite *rewrite, const part *from, uint32_t index,
+                           br_error *err)
 {
+    const br_plan *plan = *from->slot, *shared = rewrite->query->shared[index];
     br_plan *node = BR_ALLOC(rewrite->arena, br_plan, 1);
+    br_plan_column *columns = BR_ALLOC(rewrite->arena, br_plan_column, shared->column_count);
+    uint32_t *outputs = BR_ALLOC(rewrite->arena, uint32_t, from->column_count);
     BR_NEED_NODE(node, err);
-    const br_plan *plan = *slot;
+    BR_NEED_NODE(columns, err);
+    BR_NEED_NODE(outputs, err);
+    for (uint32_t i = 0; i < shared->column_count; i++) {
+        columns[i] = shared->columns[i];
+        uint32_t k = 0;
+        while (k < from->column_count && from->ids[k] != shared->columns[i].id) k++;
+        if (k < from->column_count) columns[i] = from->columns[k];
+        else columns[i].id = br_rewrite_new_id(rewrite);
+    }
+    for (uint32_t k = 0; k < from->column_count; k++) outputs[k] = from->columns[k].id;
     *node = (br_plan){.kind = BR_PLAN_SHARED,
-                      .column_count = plan->column_count,
-                      .columns = plan->columns,
+                      .column_count = shared->column_count,
+                      .columns = columns,
                       .rows = plan->rows,
                       .shared = {.index = index}};
-    *slot = node;
-    return BR_OK;
+    *from->slot = node;
+    bool is_same = shared->column_count == from->column_count;
+    for (uint32_t k = 0; k < from->column_count && is_same; k++)
+        is_same = columns[k].id == outputs[k];
+    if (is_same || from->by_id) return BR_OK;
+    return br_project_columns(rewrite, from->slot, outputs, from->column_count, err);
 }
 
 // Room for all that may become shared: slots point into the list.
@@ -329,23 +379,83 @@ static void drop_inside(sharing *self, uint32_t index)
     for (uint32_t i = index; i <= self->parts[index].last; i++) self->parts[i].is_gone = true;
 }
 
+static void note_columns(part *self)
+{
+    self->column_count = (*self->slot)->column_count;
+    self->columns = (*self->slot)->columns;
+}
+
+// Which columns of their tables an open part puts out; false: two are the same one.
+static bool find_columns(const part *self, br_part_column *out)
+{
+    for (uint32_t k = 0; k < self->column_count; k++) {
+        if (!br_part_find(*self->slot, self->columns[k].id, &out[k])) return false;
+        for (uint32_t i = 0; i < k; i++)
+            if (out[i].scan == out[k].scan && out[i].table_column == out[k].table_column)
+                return false;
+    }
+    return true;
+}
+
+// Which columns of the first part are those of an equal one; widens the first as far as needed.
+// false: it cannot have them all.
+static br_status match_columns(br_rewrite *rewrite, const part *first, part *other, bool *fits_out,
+                               br_error *err)
+{
+    uint32_t count = other->column_count;
+    br_part_column *columns = BR_ALLOC(rewrite->arena, br_part_column, count);
+    other->ids = BR_ALLOC(rewrite->arena, uint32_t, count);
+    BR_NEED_NODE(columns, err);
+    BR_NEED_NODE(other->ids, err);
+    *fits_out = true;
+    if (!br_part_is_open(*first->slot)) {
+        for (uint32_t k = 0; k < count; k++) other->ids[k] = first->columns[k].id;
+        return BR_OK;
+    }
+    // Each column may need an id in the shared plan, and one more in every other use.
+    *fits_out = br_rewrite_has_ids(rewrite, PARTS_MAX / 4 * (count + 1)) &&
+                find_columns(other, columns);
+    for (uint32_t k = 0; k < count && *fits_out; k++) {
+        BR_TRY(br_part_widen(rewrite, *first->slot, &columns[k], &other->ids[k], err));
+        br_assert(other->ids[k] != 0);
+    }
+    return BR_OK;
+}
+
+static br_status match_part(sharing *self, uint32_t first, uint32_t index, bool *equal_out,
+                            br_error *err)
+{
+    const part *moved = &self->parts[first];
+    part *other = &self->parts[index];
+    *equal_out = false;
+    if (other->is_gone || other->shape != moved->shape) return BR_OK;
+    BR_TRY(compare_parts(self->rewrite, moved, other, equal_out, err));
+    note_columns(other);
+    return *equal_out ? match_columns(self->rewrite, moved, other, equal_out, err) : BR_OK;
+}
+
 // The first of equal parts moves; what is inside it may still be equal to something else. Parts
 // come in the order of runs: nobody needs it earlier.
 static br_status share_part(sharing *self, uint32_t first, br_error *err)
 {
     part *moved = &self->parts[first];
-    uint32_t index = UINT32_MAX;
+    uint32_t equals[PARTS_MAX], count = 0;
+    note_columns(moved);
     for (uint32_t i = moved->last + 1; i < self->count; i++) {
-        part *other = &self->parts[i];
-        bool equal = false;
-        if (other->is_gone || other->shape != moved->shape) continue;
-        BR_TRY(compare_parts(self->rewrite, moved, other, &equal, err));
+        bool equal;
+        BR_TRY(match_part(self, first, i, &equal, err));
         if (!equal) continue;
-        if (index == UINT32_MAX) index = add_run(self, moved);
-        BR_TRY(reference(self->rewrite, other->slot, index, err));
+        equals[count++] = i;
         drop_inside(self, i);
     }
-    return index == UINT32_MAX ? BR_OK : reference(self->rewrite, moved->slot, index, err);
+    if (count == 0) return BR_OK;
+    moved->ids = BR_ALLOC(self->rewrite->arena, uint32_t, moved->column_count);
+    BR_NEED_NODE(moved->ids, err);
+    for (uint32_t k = 0; k < moved->column_count; k++) moved->ids[k] = moved->columns[k].id;
+    uint32_t index = add_run(self, moved);
+    for (uint32_t i = 0; i < count; i++)
+        BR_TRY(reference(self->rewrite, &self->parts[equals[i]], index, err));
+    return reference(self->rewrite, moved, index, err);
 }
 
 br_status br_share_plans(br_rewrite *rewrite, br_error *err)
@@ -356,8 +466,8 @@ br_status br_share_plans(br_rewrite *rewrite, br_error *err)
     self->rewrite = rewrite;
     BR_TRY(make_room(rewrite, err));
     for (uint32_t i = 0; i < query->run_count; i++)
-        collect(self, br_query_run(query, i), i, false);
-    collect(self, &query->root, query->run_count, false);
+        collect(self, br_query_run(query, i), NULL, i, false);
+    collect(self, &query->root, NULL, query->run_count, false);
     for (uint32_t i = 0; i < self->count; i++)
         if (!self->parts[i].is_gone) BR_TRY(share_part(self, i, err));
     return BR_OK;

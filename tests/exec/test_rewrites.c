@@ -131,6 +131,47 @@ static void random_twice(char *sql)
     sprintf(sql, ONE_OF(uses), part[0], part[1]);
 }
 
+// The same join, of which every place reads other columns.
+static void random_join_twice(char *sql)
+{
+    static const char *const parts[] = {
+        "e JOIN p ON e.p = p.id AND p.n = 2",
+        "e JOIN p ON e.p = p.id AND p.n IN (1, 5) JOIN p b ON b.id = e.q",
+        "e LEFT JOIN p b ON b.id = e.q AND b.n < 4 JOIN p ON e.p = p.id AND p.n = 6",
+        "e JOIN p ON e.p = p.id AND p.n = 2 AND e.v > 5 WHERE e.q IN (SELECT n FROM p)",
+    };
+    static const char *const outputs[] = {"e.id", "e.p", "e.q", "e.v", "p.id", "p.n", "p.t", "p.code"};
+    const char *part = ONE_OF(parts), *out[4];
+    for (uint32_t i = 0; i < 4; i++) out[i] = ONE_OF(outputs);
+    switch (pick(6)) {
+    case 0:
+        sprintf(sql, "SELECT %s, max(%s) FROM %s GROUP BY 1 HAVING count(*) * 20 >"
+                     " (SELECT count(%s) FROM %s)", out[0], out[1], part, out[2], part);
+        break;
+    case 1:
+        sprintf(sql, "SELECT (SELECT max(%s) FROM %s), (SELECT min(%s) FROM %s),"
+                     " (SELECT count(DISTINCT %s) FROM %s)", out[0], part, out[1], part, out[2], part);
+        break;
+    case 2:
+        sprintf(sql, "SELECT %s, %s FROM %s %s SELECT %s, %s FROM %s", out[0], out[1], part,
+                pick(2) ? "UNION" : "EXCEPT", out[2], out[3], part);
+        break;
+    case 3:
+        sprintf(sql, "SELECT x.k, x.n, y.n FROM (SELECT %s AS k, count(*) AS n FROM %s GROUP BY 1) x"
+                     " JOIN (SELECT %s AS k, max(%s) AS n FROM %s GROUP BY 1) y ON x.k = y.k",
+                out[0], part, out[1], out[2], part);
+        break;
+    case 4:
+        sprintf(sql, "SELECT x.k, y.k FROM (SELECT DISTINCT %s AS k, %s AS n FROM %s) x"
+                     " LEFT JOIN (SELECT %s AS k, %s AS n FROM %s LIMIT 100000) y ON x.n = y.n",
+                out[0], out[1], part, out[2], out[1], part);
+        break;
+    default:
+        sprintf(sql, "SELECT %s FROM (SELECT * FROM %s) z%u, (SELECT count(%s) AS n FROM %s)",
+                "count(*), max(n)", part, pick(9), out[0], part);
+    }
+}
+
 // A common table whose uses want some of its rows each.
 static void random_shared(char *sql)
 {
@@ -161,10 +202,11 @@ static void random_query(char *sql)
 {
     char keys[100];
     const char *join = ONE_OF(joins), *first = ONE_OF(columns), *second = ONE_OF(columns);
-    switch (pick(8)) {
+    switch (pick(9)) {
     case 4: random_bounds(sql); break;
     case 6: random_twice(sql); break;
     case 7: random_shared(sql); break;
+    case 8: random_join_twice(sql); break;
     case 5: random_top(sql); break;
     case 0:
         first = ONE_OF(exact);
@@ -217,7 +259,11 @@ static void open_world(void)
                "i % 5 * 1.0 WHEN 2 THEN NULL ELSE i % 5 + 0.5 END, 'm' || (i % 9) FROM i;"
                "WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i LIMIT 400) INSERT INTO "
                "c SELECT i, nullif(i * 7 % 75, 9), nullif(i % 11, 4), i * 13 % 50 - 5, "
-               "CASE i % 3 WHEN 0 THEN i % 6 WHEN 1 THEN i % 6 * 1.0 END, (i % 30 - 3) * 0.5 FROM i");
+               "CASE i % 3 WHEN 0 THEN i % 6 WHEN 1 THEN i % 6 * 1.0 END, (i % 30 - 3) * 0.5 FROM i;"
+               // Large enough for a join with it to be worth sharing.
+               "CREATE TABLE e(id INTEGER PRIMARY KEY, p INT, q INT, v INT);"
+               "WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i LIMIT 9000) INSERT INTO "
+               "e SELECT i, i * 7 % 75, nullif(i % 97, 4), i * 13 % 50 FROM i");
     world_load(&world);
 }
 

@@ -263,6 +263,35 @@ static void test_equal_parts_are_computed_once(void)
                "    scan big [a, b]\n");
 }
 
+// Scans, filters and joins that differ in nothing but what they put out give it all to every use.
+static void test_joins_of_other_columns_are_computed_once(void)
+{
+    check_plan("SELECT big.a, sum(big.b) FROM big JOIN mid ON big.id = mid.id AND mid.a = 3"
+               " GROUP BY 1 HAVING sum(big.b) > (SELECT max(mid.b) FROM big JOIN mid"
+               " ON big.id = mid.id AND mid.a = 3)",
+               "filter sum(big.b) > subquery 0\n"
+               "  aggregate by a: sum(b) as sum(big.b)\n"
+               "    shared 0\n"
+               "shared 0:\n"
+               "  inner join on id = id\n"
+               "    scan big [id, a, b]\n"
+               "    scan mid [id, b] where a = 3\n"
+               "subquery 0:\n"
+               "  aggregate: max(b) as max(mid.b)\n"
+               "    shared 0\n");
+    check_plan("SELECT big.a, mid.b FROM big JOIN mid ON big.id = mid.id AND mid.a = 3 UNION"
+               " SELECT big.b, mid.id FROM big JOIN mid ON big.id = mid.id AND mid.a = 3",
+               "union\n"
+               "  project a, b\n"
+               "    shared 0\n"
+               "  project b, id\n"
+               "    shared 0\n"
+               "shared 0:\n"
+               "  inner join on id = id\n"
+               "    scan big [id, a, b]\n"
+               "    scan mid [id, b] where a = 3\n");
+}
+
 static void test_parts_that_differ_are_computed_each(void)
 {
     check_plan("SELECT a, sum(b) FROM big GROUP BY a UNION ALL SELECT a, sum(id) FROM big GROUP BY a",
@@ -830,6 +859,7 @@ int main(void)
     RUN(test_limits_go_below_what_keeps_every_row);
     RUN(test_limits_stay_where_rows_may_be_missing);
     RUN(test_equal_parts_are_computed_once);
+    RUN(test_joins_of_other_columns_are_computed_once);
     RUN(test_parts_that_differ_are_computed_each);
     RUN(test_push_reaches_the_scan);
     RUN(test_push_stops_where_it_must);
