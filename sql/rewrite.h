@@ -2,7 +2,8 @@
 //
 //     br_optimize   columns renamed, LIMIT into SORT        (rewrite.c)
 //       sharing     conditions of all uses of a CTE         (rewrite_narrow.c)
-//       push-down   conditions to where their columns come from  (rewrite_push.c, rewrite_join.c)
+//       push-down   conditions to where their columns come from  (rewrite_push.c, rewrite_join.c,
+//                   rewrite_agree.c)
 //       join order  inner joins as a graph of leaves and conditions (join_graph.c, join_order.c)
 //       limits      LIMIT and Top-N below joins and UNION ALL (rewrite_limit.c)
 //       grouping    sort keys and sums that follow from others   (rewrite_group.c)
@@ -157,6 +158,19 @@ BR_CHECKED br_status br_add_filter(br_rewrite *rewrite, br_plan **plan,
                                    const br_conjuncts *conditions, br_error *err);
 // Columns of a node that come from its inputs.
 BR_CHECKED br_status br_plan_refresh(br_rewrite *rewrite, br_plan *plan, br_error *err);
+
+// rewrite_agree.c: what rows have in common that a node takes for one (a group, a partition, equal
+// rows of a compound): the values of keys, up to their collations, and 1 and 1.0 are the same.
+typedef struct br_agreement {
+    br_expr **keys;
+    const br_collation *collations;
+    uint32_t count;
+} br_agreement;
+// The first `count` columns of a plan, with their collations.
+BR_CHECKED br_status br_agreement_of_columns(br_rewrite *rewrite, const br_plan *plan,
+                                             uint32_t count, br_agreement *out, br_error *err);
+// Is the condition one on the keys, and the same for all such rows?
+bool br_condition_agrees(const br_agreement *agreement, const br_expr *condition);
 
 // rewrite_join.c
 BR_CHECKED br_status br_push_join(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,

@@ -124,32 +124,29 @@ static br_status push_project(br_rewrite *rewrite, br_plan **plan, br_conjuncts 
     return br_add_filter(rewrite, plan, &kept, err);
 }
 
-// Groups agree in a key up to its collation, and 1 and 1.0 are in one group: a condition on a key
-// may come first only when all values of a group are the same.
-static bool key_is_exact(const br_expr *key, br_collation collation)
+// Moves the conditions that agree to `moved`.
+static br_status split_agreed(br_rewrite *rewrite, const br_agreement *agreement,
+                              const br_conjuncts *conditions, br_conjuncts *moved,
+                              br_conjuncts *kept, br_error *err)
 {
-    unsigned mask = key->type.class_mask;
-    if ((mask & BR_MASK_REAL) != 0) return false;
-    return (mask & BR_MASK_TEXT) == 0 || collation == BR_COLLATION_BINARY;
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        bool moves = br_condition_agrees(agreement, conditions->items[i]);
+        BR_TRY(br_conjuncts_add(rewrite, moves ? moved : kept, conditions->items[i], err));
+    }
+    return BR_OK;
 }
 
+// A condition that is the same for all rows of a group may come before grouping.
 static br_status push_aggregate(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
                                 br_error *err)
 {
     br_plan *aggregate = *plan;
     br_conjuncts inner = {0}, kept = {0}, movable = {0};
-    uint32_t stamp = ++rewrite->stamp, key_count = aggregate->aggregate.key_count;
-    for (uint32_t i = 0; i < key_count; i++) {
-        if (key_is_exact(aggregate->aggregate.keys[i], aggregate->aggregate.key_collations[i]))
-            rewrite->owners[aggregate->columns[i].id] = stamp;
-    }
-    for (uint32_t i = 0; i < conditions->count; i++) {
-        bool outside = false;
-        bool moves =
-            br_expr_sets(rewrite, conditions->items[i], stamp, 1, &outside) == 1 && !outside;
-        br_conjuncts *target = moves ? &movable : &kept;
-        BR_TRY(br_conjuncts_add(rewrite, target, conditions->items[i], err));
-    }
+    br_agreement agreement;
+    uint32_t key_count = aggregate->aggregate.key_count;
+    BR_TRY(br_agreement_of_columns(rewrite, aggregate, key_count, &agreement, err));
+    agreement.collations = aggregate->aggregate.key_collations;
+    BR_TRY(split_agreed(rewrite, &agreement, conditions, &movable, &kept, err));
     set_substitutes(rewrite, aggregate, aggregate->aggregate.keys, key_count);
     BR_TRY(substitute_conditions(rewrite, &movable, &inner, &kept, err));
     set_substitutes(rewrite, aggregate, NULL, key_count);
@@ -158,24 +155,16 @@ static br_status push_aggregate(br_rewrite *rewrite, br_plan **plan, br_conjunct
 }
 
 // A condition on what all rows of a partition have in common drops whole partitions: it may as well
-// come first. Of the columns that pass through, those are the partitions themselves.
+// come first.
 static br_status push_window(br_rewrite *rewrite, br_plan **plan, br_conjuncts *conditions,
                              br_error *err)
 {
     br_plan *window = *plan;
     br_conjuncts inner = {0}, kept = {0};
-    uint32_t stamp = ++rewrite->stamp;
-    for (uint32_t i = 0; i < window->window.partition_count; i++) {
-        const br_expr *key = window->window.partitions[i];
-        bool is_exact = key_is_exact(key, window->window.partition_collations[i]);
-        if (key->kind == BR_EXPR_COLUMN && is_exact) rewrite->owners[key->column_id] = stamp;
-    }
-    for (uint32_t i = 0; i < conditions->count; i++) {
-        bool outside = false;
-        bool moves =
-            br_expr_sets(rewrite, conditions->items[i], stamp, 1, &outside) == 1 && !outside;
-        BR_TRY(br_conjuncts_add(rewrite, moves ? &inner : &kept, conditions->items[i], err));
-    }
+    br_agreement agreement = {.keys = window->window.partitions,
+                              .collations = window->window.partition_collations,
+                              .count = window->window.partition_count};
+    BR_TRY(split_agreed(rewrite, &agreement, conditions, &inner, &kept, err));
     BR_TRY(push_into_left(rewrite, window, &inner, err));
     return br_add_filter(rewrite, plan, &kept, err);
 }
@@ -213,18 +202,14 @@ static br_status push_apply(br_rewrite *rewrite, br_plan **plan, br_conjuncts *c
 
 // ---- sets ------------------------------------------------------------------------------------
 
-// Rows that a set operation takes for one may differ unless their columns are exact.
-static bool set_is_exact(const br_plan *set)
+// INTERSECT and EXCEPT put out rows of the left side but compare them with those of the right.
+static br_status agreement_of_set(br_rewrite *rewrite, const br_plan *set, br_agreement *out,
+                                  br_error *err)
 {
-    if (set->set.set == BR_SET_UNION_ALL) return true;
-    for (uint32_t i = 0; i < set->column_count; i++) {
-        unsigned mask = set->columns[i].type.class_mask;
-        bool is_exact = (mask & BR_MASK_REAL) == 0 &&
-                        ((mask & BR_MASK_TEXT) == 0 ||
-                         set->columns[i].collation == BR_COLLATION_BINARY);
-        if (!is_exact) return false;
-    }
-    return true;
+    BR_TRY(br_agreement_of_columns(rewrite, set, set->column_count, out, err));
+    for (uint32_t i = 0; i < set->column_count; i++)
+        out->keys[i]->type.class_mask |= set->right->columns[i].type.class_mask;
+    return BR_OK;
 }
 
 // The conditions as they read over the columns of one side.
@@ -249,16 +234,20 @@ static br_status push_set(br_rewrite *rewrite, br_plan **plan, br_conjuncts *con
                           br_error *err)
 {
     br_plan *set = *plan;
-    br_conjuncts left = {0}, right = {0};
-    bool moves = set_is_exact(set);
-    if (moves) {
-        BR_TRY(side_conditions(rewrite, set, set->left, conditions, &left, err));
-        BR_TRY(side_conditions(rewrite, set, set->right, conditions, &right, err));
+    br_conjuncts left = {0}, right = {0}, moved = {0}, kept = {0};
+    br_agreement agreement;
+    if (set->set.set == BR_SET_UNION_ALL) {
+        moved = *conditions;
+    } else {
+        BR_TRY(agreement_of_set(rewrite, set, &agreement, err));
+        BR_TRY(split_agreed(rewrite, &agreement, conditions, &moved, &kept, err));
     }
+    BR_TRY(side_conditions(rewrite, set, set->left, &moved, &left, err));
+    BR_TRY(side_conditions(rewrite, set, set->right, &moved, &right, err));
     BR_TRY(br_push_down(rewrite, &set->left, &left, err));
     BR_TRY(br_push_down(rewrite, &set->right, &right, err));
     br_estimate_node(rewrite, set);
-    return moves ? BR_OK : br_add_filter(rewrite, plan, conditions, err);
+    return br_add_filter(rewrite, plan, &kept, err);
 }
 
 // ---- recursion -------------------------------------------------------------------------------

@@ -131,6 +131,36 @@ static void random_twice(char *sql)
     sprintf(sql, ONE_OF(uses), part[0], part[1]);
 }
 
+// Conditions on what is grouped, windowed or set-operated: on keys of one class and of several, on
+// texts under a collation, comparisons and what tells equal values apart.
+static void random_filtered(char *sql)
+{
+    // k is INT, m has INT and REAL, s is TEXT COLLATE NOCASE.
+    static const char *const bodies[] = {
+        "SELECT q AS k, w AS m, x AS s FROM g UNION SELECT n, w, t FROM p",
+        "SELECT q AS k, w AS m, x AS s FROM g EXCEPT SELECT n, w, t FROM p",
+        "SELECT q AS k, w AS m, x AS s FROM g INTERSECT SELECT q, w * 1.0, upper(x) FROM g",
+        "SELECT q AS k, w AS m, x AS s FROM g UNION ALL SELECT n, w, t FROM p",
+        "SELECT q AS k, w AS m, x AS s FROM g UNION ALL SELECT t, n, w FROM p EXCEPT SELECT 3, 3, 'x'",
+        "SELECT q AS k, w AS m, x AS s FROM g UNION SELECT t, n, w FROM p",
+        "SELECT q AS k, w AS m, x AS s, count(*) AS n FROM g GROUP BY q, w, x",
+        "SELECT DISTINCT q AS k, w AS m, x AS s FROM g",
+        "SELECT q AS k, w AS m, x AS s, sum(id) OVER (PARTITION BY q, w, x) AS n,"
+        " rank() OVER (PARTITION BY x, w, q ORDER BY id) AS r FROM g",
+        "SELECT q AS k, w AS m, x AS s, count(*) OVER (PARTITION BY w) AS n,"
+        " min(id) OVER (PARTITION BY x, w) AS r FROM g",
+        "SELECT q AS k, q + 1 AS m, x AS s, count(*) OVER (PARTITION BY q + 1) AS n FROM g",
+    };
+    static const char *const conditions[] = {
+        "k = 3", "k > 3 AND k < 9", "k IN (1, 2, 3.0)", "k IS NULL", "k + 1 = 4", "k BETWEEN 2 AND 5",
+        "m = 3", "m = 3.0", "m >= 2.5", "m IN (1, 2.0)", "m BETWEEN 1 AND 4", "m IS NOT NULL",
+        "m = '3'", "s = 'ab'", "s = 'AB'", "s > 'ab'", "s IN ('ab', 'cd')", "s = k",
+        "s LIKE 'a%'", "m = k", "k = 3 OR m = 2", "(k, m) = (3, 2)", "m IS 2", "NOT m < 3"};
+    sql += sprintf(sql, "SELECT count(*), count(k), sum(k), sum(m), count(s), min(lower(s))"
+                        " FROM (%s) WHERE %s", ONE_OF(bodies), ONE_OF(conditions));
+    if (pick(3) == 0) sprintf(sql, " AND %s", ONE_OF(conditions));
+}
+
 // The same join, of which every place reads other columns.
 static void random_join_twice(char *sql)
 {
@@ -202,11 +232,12 @@ static void random_query(char *sql)
 {
     char keys[100];
     const char *join = ONE_OF(joins), *first = ONE_OF(columns), *second = ONE_OF(columns);
-    switch (pick(9)) {
+    switch (pick(10)) {
     case 4: random_bounds(sql); break;
     case 6: random_twice(sql); break;
     case 7: random_shared(sql); break;
     case 8: random_join_twice(sql); break;
+    case 9: random_filtered(sql); break;
     case 5: random_top(sql); break;
     case 0:
         first = ONE_OF(exact);
@@ -261,6 +292,10 @@ static void open_world(void)
                "c SELECT i, nullif(i * 7 % 75, 9), nullif(i % 11, 4), i * 13 % 50 - 5, "
                "CASE i % 3 WHEN 0 THEN i % 6 WHEN 1 THEN i % 6 * 1.0 END, (i % 30 - 3) * 0.5 FROM i;"
                // Large enough for a join with it to be worth sharing.
+               "CREATE TABLE g(id INTEGER PRIMARY KEY, q INT, w, x TEXT COLLATE NOCASE);"
+               "INSERT INTO g SELECT id, q, CASE id % 5 WHEN 0 THEN q * 1.0 WHEN 1 THEN 2.5 WHEN 2 THEN"
+               " v % 4 WHEN 3 THEN v % 4 * 1.0 END, CASE id % 4 WHEN 0 THEN 'ab' WHEN 1 THEN 'AB' WHEN 2"
+               " THEN 'cD' END FROM c;"
                "CREATE TABLE e(id INTEGER PRIMARY KEY, p INT, q INT, v INT);"
                "WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i LIMIT 9000) INSERT INTO "
                "e SELECT i, i * 7 % 75, nullif(i % 97, 4), i * 13 % 50 FROM i");
