@@ -178,12 +178,11 @@ static br_status load_pieces(loader *at, br_oltp_statement *range, br_oltp_state
 {
     while (true) {
         piece p;
-        br_status status = BR_OK;
         br_lock_take(&at->lock);
         at->rows_read += c->row_count;
         bool is_done = at->is_done;
-        if (!is_done)
-            status = br_cdc_work_advance(at->pass->cdc, at->mirror->table->name, c->row_count, err);
+        br_status status =
+            br_cdc_work_advance(at->pass->cdc, at->mirror->table->name, c->row_count, err);
         if (!is_done && status == BR_OK) status = cut_piece(at, next, &p, err);
         if (status != BR_OK) at->is_done = true;
         br_lock_give(&at->lock);

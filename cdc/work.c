@@ -27,6 +27,7 @@ void br_cdc_work_end(br_cdc *cdc)
 {
     br_cdc_work *work = &cdc->work;
     bool was_told = work->what != NULL && work->rows_done > 0;
+    work->rows_done += cdc->work_unasked;
     work->is_done = true;
     work->table = NULL;
     if (was_told) (void)cdc->config.go_on(cdc->config.go_on_context, work);

@@ -80,8 +80,8 @@ struct br_statement {
     br_statement_ast ast;
     bool is_summary; // SUMMARIZE: `ast` is that of the SELECT made of it
 
-    // What SQLite runs, compiled once and reset after each run: of what is not a query, on the
-    // writer connection, under writer_lock.
+    // What SQLite runs on the writer connection, under writer_lock: compiled once and reset after
+    // each run. What is not a query has it from the start, a query once it ran in a transaction.
     br_oltp_statement *prepared;
     bool may_bind_session; // and is to be looked at after each run
     br_write_ast *write;   // the SELECT that feeds it; NULL: none, or one for SQLite alone

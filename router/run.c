@@ -255,19 +255,19 @@ static br_status prepare_on(br_statement *statement, br_oltp *oltp,
 static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadline_ns,
                         br_outcome **outcome_out, br_error *err)
 {
-    br_status status;
-    if (statement->prepared != NULL) {
-        status = run_prepared(statement, oltp, statement->prepared, deadline_ns, outcome_out, err);
-        br_oltp_reset(statement->prepared);
-        return status;
-    }
-    br_oltp_statement *prepared;
-    BR_TRY(prepare_on(statement, oltp, &prepared, err));
+    // The text of one that reads histories is made anew for each run.
+    bool is_kept = oltp == statement->database->writer &&
+                   (statement->prepared != NULL || statement->ast.history_count == 0);
+    br_oltp_statement *prepared = is_kept ? statement->prepared : NULL;
+    if (prepared == NULL) BR_TRY(prepare_on(statement, oltp, &prepared, err));
     if (prepared == NULL)
         return outcome_out == NULL ? BR_OK
                                    : br_outcome_new(statement->database, outcome_out, err);
-    status = run_prepared(statement, oltp, prepared, deadline_ns, outcome_out, err);
-    br_oltp_finalize(prepared);
+    if (is_kept) statement->prepared = prepared;
+    br_status status =
+        run_prepared(statement, oltp, prepared, deadline_ns, outcome_out, err);
+    if (is_kept) br_oltp_reset(prepared);
+    else br_oltp_finalize(prepared);
     return status;
 }
 

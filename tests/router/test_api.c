@@ -468,6 +468,31 @@ static void test_queries_see_their_own_transaction(void)
     CHECK_INT(braid_close(db), BRAID_OK);
 }
 
+// Its compiled form on the writer outlives the transaction, and what changes around it.
+static void test_prepared_query_in_and_out_of_transactions(void)
+{
+    braid *db = support_open("kept.db");
+    support_exec(db, "CREATE TABLE t(a); INSERT INTO t VALUES(1), (2)");
+    braid_statement *sum = support_prepare(db, "SELECT sum(a) + ?1 FROM t");
+    static const char *const steps[] = {
+        "BEGIN", "INSERT INTO t VALUES(3)", "COMMIT", "BEGIN",
+        "DROP TABLE t; CREATE TABLE t(b, a); INSERT INTO t VALUES(50, 7)", "ROLLBACK",
+        "CREATE TEMP TABLE t(a); INSERT INTO temp.t VALUES(100)", "DROP TABLE temp.t",
+        "BEGIN; ALTER TABLE t RENAME COLUMN a TO c; ALTER TABLE t ADD COLUMN a DEFAULT 10", "COMMIT",
+    };
+    static const int64_t sums[] = {3, 6, 6, 6, 7, 6, 100, 6, 30, 30};
+    for (int64_t i = 0; i < 10; i++) {
+        braid_result *result = NULL;
+        support_exec(db, steps[i]);
+        CHECK_INT(braid_bind_int64(sum, 1, i * 1000), BRAID_OK);
+        CHECK_INT(braid_run(sum, &result), BRAID_OK);
+        CHECK_INT(braid_value_get(result, 0, 0).as.integer, sums[i] + i * 1000);
+        braid_result_free(result);
+    }
+    braid_statement_close(sum);
+    CHECK_INT(braid_close(db), BRAID_OK);
+}
+
 static void test_prepared_begin_and_commit(void)
 {
     braid *db = support_open("begin.db");
@@ -615,6 +640,7 @@ int main(void)
     RUN(test_values_stay_bound_from_run_to_run);
     RUN(test_qualify_is_never_sqlites);
     RUN(test_queries_see_their_own_transaction);
+    RUN(test_prepared_query_in_and_out_of_transactions);
     RUN(test_prepared_begin_and_commit);
     RUN(test_temporary_tables_and_attached_files);
     RUN(test_names_in_a_session);
