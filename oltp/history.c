@@ -231,6 +231,7 @@ static const char *differs(work *w)
 static br_status write_gone(work *w, br_error *err)
 {
     const char *lives = living(w), *images = history_image_list(&w->texts, "");
+    const char *last = history_image_list(&w->texts, "l.");
     history_side row = {.prefix = "t."}, image = {.prefix = "l.", .is_image = true};
     const char *equal = history_key_equal(&w->texts, row, image);
     BR_TRY(check_texts(w, err));
@@ -240,8 +241,7 @@ static br_status write_gone(work *w, br_error *err)
         "INSERT INTO main." BR_CHANGE_TABLE "%u(" BR_CHANGE_AT ", " BR_CHANGE_OPERATION
         ", %s) SELECT (SELECT last FROM main._braid_clock), 'D', %s FROM %s l"
         " WHERE NOT EXISTS (SELECT 1 FROM main.%s t WHERE %s)",
-        w->history->history_id, images, history_image_list(&w->texts, "l."), lives, w->texts.name,
-        equal);
+        w->history->history_id, images, last, lives, w->texts.name, equal);
 }
 
 static br_status write_different(work *w, br_error *err)
@@ -407,9 +407,10 @@ static br_status begin_anew(work *w, br_error *err)
 // can only have been renamed or added to. Otherwise it may be another table, with another key.
 static br_status install_changes(work *w, bool had_triggers, br_error *err)
 {
+    const char *key = history_key(&w->texts);
+    BR_TRY(check_texts(w, err));
     if (w->history->changes == NULL) return create_changes(w, err);
-    if (!had_triggers && strcmp(w->history->key, history_key(&w->texts)) != 0)
-        return begin_anew(w, err);
+    if (!had_triggers && strcmp(w->history->key, key) != 0) return begin_anew(w, err);
     if (had_triggers) BR_TRY(follow_renames(w, err));
     return add_columns(w, had_triggers, err);
 }

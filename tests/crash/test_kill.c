@@ -86,6 +86,8 @@ static void create_tables(const char *path)
                         "CREATE TABLE seq AS WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL "
                         "SELECT value + 1 FROM s WHERE value < 200) SELECT value FROM s"),
          "create");
+    braid_temporal_options options = {.size = sizeof options, .keep_versions = 3};
+    must(db, braid_register_temporal(db, "item", &options), "temporal");
     braid_close(db);
 }
 
@@ -100,6 +102,12 @@ static void check_after_kill(const char *path, int64_t acknowledged, uint32_t ki
     CHECK(query_int(db, "SELECT count(*) FROM mark") >= acknowledged);
     CHECK(query_int(db, "SELECT coalesce(max(n), 0) FROM mark") ==
           query_int(db, "SELECT count(*) FROM mark"));
+    // The history ends with what is in the table.
+    CHECK_INT(query_int(db, "SELECT count(*) FROM (SELECT * FROM item EXCEPT SELECT id, k, name,"
+                            " price FROM item FOR SYSTEM_TIME AS OF 'now')"),
+              0);
+    CHECK(query_int(db, "SELECT count(*) FROM item FOR SYSTEM_TIME ALL WHERE _braid_valid_to IS"
+                        " NULL") == query_int(db, "SELECT count(*) FROM item"));
     braid_close(db);
 }
 
