@@ -134,12 +134,14 @@ static void add_replace(builder *b, const char *suffix, const char *event, bool 
     if (body[0] != 0) add(b, suffix, event, when, body);
 }
 
-// "BEFORE UPDATE OF" the columns of all unique indexes.
+// "BEFORE UPDATE OF" the columns of all unique indexes, or of all columns.
 static const char *update_event(builder *b)
 {
     const char *text = "";
     for (uint32_t i = 0; i < b->table->index_count; i++) {
         const br_schema_index *index = &b->table->indexes[i];
+        // Any column may be in its condition.
+        if (br_index_may_replace(index) && index->is_partial) return "BEFORE UPDATE";
         for (uint32_t j = 0; br_index_may_replace(index) && j < index->column_count; j++) {
             const char *name = b->table->columns[index->columns[j]].name;
             text = keep(b, br_arena_format(b->arena, "%s%s%s", text,

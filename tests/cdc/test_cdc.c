@@ -91,6 +91,8 @@ static void test_replace_and_upsert(void)
         "INSERT INTO t VALUES(8, 'seven', 'w', 1) ON CONFLICT DO NOTHING",
         "INSERT OR REPLACE INTO t VALUES(20, 'twenty', NULL, 0), (21, 'twentyone', NULL, 0)",
         "INSERT OR REPLACE INTO t SELECT id + 100, name, other, n FROM t",
+        "INSERT INTO t VALUES(500, 'v', 'partial', 0), (501, 'w', 'partial', 1), (600, 'x', NULL, 1)",
+        "UPDATE OR REPLACE t SET n = 0 WHERE id = 501",
         "UPDATE OR REPLACE t SET other = 'same'",
         "INSERT INTO soft VALUES(1, 'a'), (2, 'b'), (3, 'c')",
         "INSERT INTO soft VALUES(4, 'b')",
