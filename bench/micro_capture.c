@@ -118,16 +118,27 @@ static void keep_best(double *best, double rate)
     if (rate > *best) *best = rate;
 }
 
-static rates measure_writes(const char *path, br_task_pool *pool, br_quota *quota, bool is_captured)
+typedef enum write_mode { PLAIN, CAPTURED, TEMPORAL } write_mode;
+
+static void capture(const char *path, br_task_pool *pool, br_quota *quota, write_mode mode)
+{
+    br_history_options options = {0};
+    if (mode == PLAIN) return;
+    br_cdc *cdc = open_copy(path, pool, quota);
+    if (mode == TEMPORAL) must(br_cdc_begin_history(cdc, "t", &options, &err));
+    br_cdc_close(cdc);
+}
+
+static rates measure_writes(const char *path, br_task_pool *pool, br_quota *quota, write_mode mode)
 {
     rates best = {0};
     for (int round = 0; round < ROUNDS; round++) {
         br_oltp *oltp = make_file(path);
-        if (is_captured) br_cdc_close(open_copy(path, pool, quota));
+        capture(path, pool, quota, mode);
         static const char insert[] = "INSERT INTO t VALUES(?1, ?2, ?3, ?4, ?5)";
         keep_best(&best.batch_insert, rate_of(oltp, insert, 1, BATCH_ROWS, true));
         keep_best(&best.single_insert, rate_of(oltp, insert, BATCH_ROWS + 1, SINGLE_ROWS, false));
-        if (is_captured) br_cdc_close(open_copy(path, pool, quota));
+        capture(path, pool, quota, mode);
         static const char update[] = "UPDATE t SET number = ?2 WHERE id = ?1";
         keep_best(&best.batch_update, rate_of(oltp, update, 1, BATCH_ROWS, true));
         keep_best(&best.single_update, rate_of(oltp, update, 1, SINGLE_ROWS, false));
@@ -136,10 +147,10 @@ static rates measure_writes(const char *path, br_task_pool *pool, br_quota *quot
     return best;
 }
 
-static void compare(const char *what, double plain, double captured)
+static void compare(const char *what, double plain, double captured, double temporal)
 {
-    printf("%-14s %9.0f rows/s plain, %9.0f captured: %.2f\n", what, plain, captured,
-           captured / plain);
+    printf("%-14s %9.0f rows/s plain, %9.0f captured: %.2f, %9.0f temporal: %.2f\n", what, plain,
+           captured, captured / plain, temporal, temporal / plain);
 }
 
 // ---- syncs
@@ -190,12 +201,13 @@ int main(int argument_count, char **arguments)
     br_quota_init(&quota, SIZE_MAX, NULL);
     must(br_task_pool_new(threads, &pool, &err));
 
-    rates plain = measure_writes(path, pool, &quota, false);
-    rates captured = measure_writes(path, pool, &quota, true);
-    compare("batch insert", plain.batch_insert, captured.batch_insert);
-    compare("single insert", plain.single_insert, captured.single_insert);
-    compare("batch update", plain.batch_update, captured.batch_update);
-    compare("single update", plain.single_update, captured.single_update);
+    rates plain = measure_writes(path, pool, &quota, PLAIN);
+    rates captured = measure_writes(path, pool, &quota, CAPTURED);
+    rates temporal = measure_writes(path, pool, &quota, TEMPORAL);
+    compare("batch insert", plain.batch_insert, captured.batch_insert, temporal.batch_insert);
+    compare("single insert", plain.single_insert, captured.single_insert, temporal.single_insert);
+    compare("batch update", plain.batch_update, captured.batch_update, temporal.batch_update);
+    compare("single update", plain.single_update, captured.single_update, temporal.single_update);
 
     br_oltp *oltp = make_file(path);
     fill(oltp, rows);

@@ -329,6 +329,25 @@ static void test_too_many_versions_are_forgotten(void)
     must(db, braid_close(db));
 }
 
+static void test_several_handles_share_a_history(void)
+{
+    braid *first = support_open("shared"), *second = support_open("shared"), *reader = NULL;
+    support_exec(first, "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES(1, 1)");
+    begin(second, "t");
+    support_exec(second, "UPDATE t SET b = 2");
+    check_text(first, feed, "I 1 1;U 1 2");
+    support_exec(first, "ALTER TABLE t ADD COLUMN c; DELETE FROM t");
+    check_text(second, feed, "I 1 1;U 1 2;D 1 2");
+    braid_config config = support_config();
+    config.read_only = 1;
+    must(reader, braid_open(support_path("shared"), &config, &reader));
+    check_text(reader, feed, "I 1 1;U 1 2;D 1 2");
+    CHECK_INT(braid_unregister_temporal(reader, "t", 0), BRAID_READONLY);
+    must(reader, braid_close(reader));
+    must(second, braid_close(second));
+    must(first, braid_close(first));
+}
+
 static void test_what_cannot_be_temporal_says_why(void)
 {
     braid *db = support_open("refused");
@@ -376,6 +395,7 @@ int main(void)
     RUN(test_switching_keeps_what_is_known);
     RUN(test_old_versions_are_forgotten);
     RUN(test_too_many_versions_are_forgotten);
+    RUN(test_several_handles_share_a_history);
     RUN(test_what_cannot_be_temporal_says_why);
     RUN(test_detach_leaves_nothing);
     return support_end();
