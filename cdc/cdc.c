@@ -322,6 +322,7 @@ static br_status remove_capture(const char *path, uint32_t busy_timeout_ms, br_e
     br_status status = br_oltp_exec(oltp, "BEGIN IMMEDIATE", err);
     if (status == BR_OK) status = br_history_remove_all(oltp, err);
     if (status == BR_OK) status = br_capture_remove_all(oltp, err);
+    if (status == BR_OK) status = br_registration_remove_all(oltp, err);
     if (status == BR_OK) status = br_oltp_exec(oltp, "COMMIT", err);
     br_oltp_close(oltp);  // undoes what was not committed
     return status;

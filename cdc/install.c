@@ -9,8 +9,9 @@ enum { TAIL_ROWS_MIN = 8 };
 
 bool br_cdc_is_mirrored(const br_cdc *cdc, const br_schema_table *table)
 {
-    return !table->is_virtual && !table->is_shadow && table->column_count > 0 &&
-           table->column_count <= BR_COLUMNS_MAX && !br_cdc_is_excluded(cdc, table);
+    bool is_foreign = table->is_virtual || table->is_shadow;
+    return !is_foreign && table->column_count > 0 && table->column_count <= BR_COLUMNS_MAX &&
+           !table->is_left_out && !br_cdc_is_excluded(cdc, table);
 }
 
 // An entry tells all changes of its table since it was made. That is not enough when the table's

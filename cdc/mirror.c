@@ -14,13 +14,16 @@ static br_status no_memory(const br_schema_table *table, br_error *err)
 
 // ---- texts ----------------------------------------------------------------------------------
 
-// "c1", "c2", ..., key: columns in order, the key last.
+// "c1", "c2", ..., key: columns in order, the key last. NULL stands for what is left out, so that
+// columns have the same numbers everywhere.
 static const char *select_list(br_arena *arena, const br_schema_table *table, const char *key)
 {
     br_buffer list = {0};
     bool is_built = true;
     for (uint32_t i = 0; i < table->column_count && is_built; i++) {
-        const char *name = br_oltp_quote_name(arena, table->columns[i].name);
+        bool is_left_out = table->columns[i].is_left_out;
+        const char *name =
+            is_left_out ? "NULL" : br_oltp_quote_name(arena, table->columns[i].name);
         is_built = name != NULL && br_buffer_format(&list, "%s%s", i == 0 ? "" : ", ", name);
     }
     if (is_built && key != NULL)
@@ -31,14 +34,27 @@ static const char *select_list(br_arena *arena, const br_schema_table *table, co
     return text;
 }
 
+// A copy without some columns is another copy: a comment behind the CREATE text tells them.
+static const char *make_definition(br_arena *arena, const br_schema_table *table)
+{
+    const char *text = table->sql;
+    for (uint32_t i = 0; i < table->column_count && text != NULL; i++) {
+        if (!table->columns[i].is_left_out) continue;
+        const char *between = text == table->sql ? BR_MIRROR_LEFT_OUT : ",";
+        text = br_arena_format(arena, "%s%s %u", text, between, i);
+    }
+    return text;
+}
+
 // NOT INDEXED: rows in the order of the table itself, whatever covering indexes there are.
 static br_status make_texts(br_mirror *mirror, br_arena *arena, br_error *err)
 {
     const br_schema_table *table = mirror->table;
     mirror->key = br_schema_key_name(table, arena);
+    mirror->definition = make_definition(arena, table);
     const char *name = br_oltp_quote_name(arena, table->name);
     const char *list = name == NULL ? NULL : select_list(arena, table, mirror->key);
-    if (list == NULL) return no_memory(table, err);
+    if (list == NULL || mirror->definition == NULL) return no_memory(table, err);
     if (mirror->key == NULL) {
         mirror->select_range =
             br_arena_format(arena, "SELECT %s FROM main.%s NOT INDEXED", list, name);

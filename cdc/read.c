@@ -303,7 +303,7 @@ static br_status put_table(br_pass *pass, const br_mirror *mirror, bool is_new, 
     br_table_spec spec = {
         .table_id = mirror->table_id,
         .name = table->name,
-        .definition = table->sql,
+        .definition = mirror->definition,
         .key_kind = mirror->key == NULL ? BR_KEY_NONE : BR_KEY_ROWID,
         .column_count = table->column_count,
         .column_names = names,

@@ -36,6 +36,7 @@ typedef struct br_mirror {
     uint32_t table_id;
     br_mirror_mode mode;
     const br_schema_table *table;
+    const char *definition;  // of the copy: the CREATE text and which columns are left out
     const char *key;  // SQL name of the rowid; NULL: has none that can be named
     const char *select_range, *select_max, *select_next;  // SQL; the last two need a key
     br_oltp_statement *range;                             // on the reader
@@ -61,6 +62,9 @@ typedef struct br_mirror {
     int64_t *keys;     // logged since the watermark, at or below hi
     size_t key_count, key_capacity;
 } br_mirror;
+
+// Begins the comment in a definition that lists the columns left out.
+#define BR_MIRROR_LEFT_OUT "\n-- without columns"
 
 // One statement for the largest keys of many tables: a statement each would cost twice as much.
 enum { BR_MIRROR_MAX_GROUP = 200 };

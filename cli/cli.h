@@ -31,5 +31,6 @@ extern const cli_command cli_command_detach;
 extern const cli_command cli_command_temporal;
 extern const cli_command cli_command_checkpoint;
 extern const cli_command cli_command_compact;
+extern const cli_command cli_command_register;
 
 #endif

@@ -10,8 +10,8 @@
 static const cli_command *const commands[] = {
     &cli_command_query,      &cli_command_exec,    &cli_command_shell,   &cli_command_import,
     &cli_command_explain,    &cli_command_status,  &cli_command_sync,    &cli_command_verify,
-    &cli_command_checkpoint, &cli_command_compact, &cli_command_rebuild, &cli_command_detach,
-    &cli_command_temporal,
+    &cli_command_checkpoint, &cli_command_compact, &cli_command_rebuild, &cli_command_register,
+    &cli_command_detach,     &cli_command_temporal,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

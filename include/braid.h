@@ -330,6 +330,31 @@ BRAID_API void braid_call_fail(braid_call *call, const char *message);
 
 // Brings the copy up to everything committed before the call.
 BRAID_API braid_status braid_sync(braid *db);
+// ALTER TABLE by any program is noticed by the next query and costs no reading of rows, as a rule.
+// These say it explicitly: they run it in SQLite and bring the copy up to date in one call. Inside an
+// open transaction of the handle the copy follows after its COMMIT. `column_definition` is what
+// stands behind ADD COLUMN, as in "price REAL DEFAULT 0"; more than one statement is BRAID_MISUSE.
+BRAID_API braid_status braid_add_column(braid *db, const char *table,
+                                        const char *column_definition);
+BRAID_API braid_status braid_drop_column(braid *db, const char *table, const char *column);
+
+// What of a table is mirrored. A query that needs more is run by SQLite.
+typedef struct braid_registration {
+    size_t size;                 // sizeof(braid_registration)
+    int exclude;                 // not 0: nothing, all its queries are SQLite's
+    const char *const *columns;  // ended by NULL; NULL: all. The rowid always is
+} braid_registration;
+
+// Registers all tables whose names match the pattern (as GLOB does, but for the case of letters),
+// now and in future; of several patterns that match the one registered last decides. Kept in the
+// SQLite file (table _braid_registration), so it holds for every process. `registration` may be
+// NULL: all columns. A pattern registered again takes its place; a column that none of its tables has
+// is BRAID_MISUSE. Tables that no pattern matches are mirrored as a whole.
+BRAID_API braid_status braid_register_table(braid *db, const char *pattern,
+                                            const braid_registration *registration);
+// Takes a registration back; BRAID_MISUSE when there is none of exactly this pattern.
+BRAID_API braid_status braid_unregister_table(braid *db, const char *pattern);
+
 // Makes the copy durable and prunes the change log.
 BRAID_API braid_status braid_checkpoint(braid *db);
 // Merges and re-encodes segments until nothing is left to do.

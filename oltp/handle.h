@@ -35,6 +35,9 @@ br_status br_oltp_fail(sqlite3 *handle, const char *path, int code, br_oltp_mome
 
 br_oltp_affinity br_oltp_affinity_of(const char *declared_type);
 
+// Marks the tables and columns that are registered as not to be mirrored.
+br_status br_registration_apply(br_oltp *oltp, br_schema *schema, br_error *err);
+
 // Registers the functions that Braid adds to SQL; a result code of SQLite.
 int br_oltp_add_functions(sqlite3 *handle);
 // The aggregates, likewise.

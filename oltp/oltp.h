@@ -196,6 +196,7 @@ typedef struct br_schema_column {
     bool not_null;
     bool is_generated;
     uint32_t key_position;  // 1.. in the PRIMARY KEY, 0 when not part of it
+    bool is_left_out;       // registered as one not to mirror
 } br_schema_column;
 
 typedef struct br_schema_index {
@@ -219,6 +220,7 @@ typedef struct br_schema_table {
     bool has_rowid;
     bool is_virtual;
     bool is_shadow;
+    bool is_left_out;        // registered as one not to mirror
     int32_t rowid_column;    // the INTEGER PRIMARY KEY that is the rowid; -1: none
     const char *rowid_name;  // "rowid", "_rowid_" or "oid": what means the rowid; NULL: none does
     bool is_changes;         // a _braid_change_* table: only inserted into, and nobody's but ours
@@ -271,6 +273,21 @@ BR_CHECKED br_status br_schema_parse(br_oltp_functions *functions, const char *s
 // is no constant.
 BR_CHECKED br_status br_schema_default(const br_schema_column *column, br_arena *arena,
                                        br_value *value_out, bool *is_known_out, br_error *err);
+
+// What is to be mirrored, kept in the file so that every process goes by it: names of tables match
+// a pattern of GLOB, whatever their case, and the last registration that fits decides.
+typedef struct br_registration {
+    const char *pattern;
+    bool is_excluded;            // left to SQLite
+    const char *const *columns;  // to be mirrored, ended by NULL; NULL: all. The rowid always is
+} br_registration;
+// What writes is meant to be called inside a write transaction. A registration takes the place of
+// one with the same pattern. A column that no table of the pattern has is BR_MISUSE.
+BR_CHECKED br_status br_registration_put(br_oltp *oltp, const br_registration *registration,
+                                         br_error *err);
+// No registration of that pattern: BR_MISUSE.
+BR_CHECKED br_status br_registration_remove(br_oltp *oltp, const char *pattern, br_error *err);
+BR_CHECKED br_status br_registration_remove_all(br_oltp *oltp, br_error *err);
 
 // What can stand in FROM without being mirrored: a virtual table, sqlite_schema, a pragma function.
 typedef struct br_oltp_source_column {

@@ -377,6 +377,7 @@ static br_status read_all(reader *r, br_schema *schema)
     BR_TRY(br_oltp_query_int(r->oltp, "PRAGMA main.schema_version", 0, &schema->cookie, r->err));
     BR_TRY(read_tables(r, schema));
     BR_TRY(br_history_read(r->oltp, r->arena, schema, r->err));
+    BR_TRY(br_registration_apply(r->oltp, schema, r->err));
     return read_views(r, schema);
 }
 

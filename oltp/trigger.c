@@ -169,7 +169,10 @@ static void add_key_triggers(builder *b)
                                 at_or_below_hi(b, "NEW"))),
         log_row(b, "NEW"));
     add(b, "delete", "AFTER DELETE", at_or_below_hi(b, "OLD"), log_row(b, "OLD"));
-    b->triggers->base_count = b->triggers->count;
+}
+
+static void add_replace_triggers(builder *b)
+{
     add_replace(b, "replace_insert", "BEFORE INSERT", false);
     add_replace(b, "replace_update", update_event(b), true);
 }
@@ -185,7 +188,6 @@ static void add_dirty_triggers(builder *b)
     add(b, "insert", "AFTER INSERT", when, body);
     add(b, "update", "AFTER UPDATE", when, body);
     add(b, "delete", "AFTER DELETE", when, body);
-    b->triggers->base_count = b->triggers->count;
 }
 
 br_status br_capture_triggers(const br_schema_table *table, uint32_t table_id, br_arena *arena,
@@ -196,15 +198,16 @@ br_status br_capture_triggers(const br_schema_table *table, uint32_t table_id, b
     b.name = keep(&b, br_oltp_quote_name(arena, table->name));
     b.hi = keep(
         &b, br_arena_format(arena, "(SELECT hi FROM _braid_table WHERE table_id = %u)", table_id));
-    if (br_capture_kind_of(table) == BR_CAPTURE_KEYS) {
-        b.key = keep(&b, br_schema_key_name(table, arena));
-        if (table->is_changes)
-            add_change_triggers(&b);
-        else
-            add_key_triggers(&b);
-    } else {
+    bool has_keys = br_capture_kind_of(table) == BR_CAPTURE_KEYS;
+    if (has_keys) b.key = keep(&b, br_schema_key_name(table, arena));
+    if (!has_keys)
         add_dirty_triggers(&b);
-    }
+    else if (table->is_changes)
+        add_change_triggers(&b);
+    else
+        add_key_triggers(&b);
+    triggers_out->base_count = triggers_out->count;
+    if (has_keys && !table->is_changes) add_replace_triggers(&b);
     if (b.is_out_of_memory)
         return br_fail(err, BR_NOMEM, "no memory for the triggers of table '%s'", table->name);
     return BR_OK;

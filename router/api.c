@@ -557,6 +557,42 @@ braid_status braid_sync(braid *db)
     return status_of(status);
 }
 
+braid_status braid_add_column(braid *db, const char *table, const char *column_definition)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK)
+        status = br_database_add_column(db->database, table, column_definition, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_drop_column(braid *db, const char *table, const char *column)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK)
+        status = br_database_drop_column(db->database, table, column, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_register_table(braid *db, const char *pattern,
+                                  const braid_registration *registration)
+{
+    br_status status = handle_begin(db);
+    br_registration given = {.pattern = pattern};
+    if (registration != NULL && registration->size >= sizeof *registration) {
+        given.is_excluded = registration->exclude != 0;
+        given.columns = registration->columns;
+    }
+    if (status == BR_OK) status = br_database_register(db->database, &given, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_unregister_table(braid *db, const char *pattern)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_unregister(db->database, pattern, error_of(db));
+    return status_of(status);
+}
+
 braid_status braid_checkpoint(braid *db)
 {
     br_status status = handle_begin(db);

@@ -34,6 +34,7 @@ static const br_sql_column *columns_make(br_arena *arena, const br_schema_table 
             .declared_type = source->declared_type,
             .not_null = source->not_null,
             .is_rowid = (int32_t)i == table->rowid_column,
+            .is_left_out = source->is_left_out,
         };
     }
     return columns;

@@ -80,6 +80,17 @@ BR_CHECKED br_status br_database_exec_batch(br_database *database, const char *c
 BR_CHECKED br_status br_database_define(br_database *database, const br_oltp_definition *definition,
                                         br_error *err);
 
+// Runs ALTER TABLE in SQLite and brings the copy up to date with it, unless a transaction is open.
+BR_CHECKED br_status br_database_add_column(br_database *database, const char *table,
+                                            const char *definition, br_error *err);
+BR_CHECKED br_status br_database_drop_column(br_database *database, const char *table,
+                                             const char *column, br_error *err);
+// What is to be mirrored from now on, by every process; likewise.
+BR_CHECKED br_status br_database_register(br_database *database,
+                                          const br_registration *registration, br_error *err);
+BR_CHECKED br_status br_database_unregister(br_database *database, const char *pattern,
+                                            br_error *err);
+
 BR_CHECKED br_status br_database_sync(br_database *database, br_error *err);
 BR_CHECKED br_status br_database_checkpoint(br_database *database, br_error *err);
 BR_CHECKED br_status br_database_compact(br_database *database, br_error *err);

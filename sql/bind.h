@@ -137,6 +137,7 @@ typedef struct br_scope_column {
     bool has_collation;    // rowids have none
     bool is_hidden;
     bool is_unset;         // an argument of a table of SQLite's that was not given
+    bool is_left_out;      // the copy does not have its values
     bool is_search;        // of a virtual table: means the search, not a value
     const char *unknown_collation;  // of another name than the three we know
     bool is_noted;         // its type is among the query's assumptions

@@ -66,6 +66,8 @@ br_status br_bind_column(br_scope *owner, br_scope_column *column, br_bound *out
     if (column->unknown_collation != NULL)
         return br_fail(err, BR_UNSUPPORTED, "column '%s' has collation '%s', which is not native",
                        column->name, column->unknown_collation);
+    if (column->is_left_out)
+        return br_fail(err, BR_UNSUPPORTED, "column '%s' is not mirrored", column->name);
     if (column->is_search)
         return br_fail(err, BR_UNSUPPORTED, "column '%s' of a virtual table is its search",
                        column->name);

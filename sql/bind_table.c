@@ -59,6 +59,7 @@ static br_status fill_column(br_binder *binder, const br_sql_table *table, uint3
                        column->name);
     out->name = column->name;
     out->is_hidden = column->is_hidden;
+    out->is_left_out = column->is_left_out;
     out->table_column = column->is_rowid ? BR_SCAN_KEY : stored;
     out->base_type = type_of_stats(br_table_view_stats(table->view, stored));
     out->has_collation = !column->is_rowid;

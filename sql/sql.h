@@ -385,6 +385,7 @@ typedef struct br_sql_column {
     bool not_null;
     bool is_rowid;     // the INTEGER PRIMARY KEY
     bool is_hidden;
+    bool is_left_out;  // the view does not have its values
 } br_sql_column;
 
 typedef struct br_sql_table {

@@ -80,7 +80,7 @@ class Case(unittest.TestCase):
 
 class TestUsage(Case):
     commands = ["query", "exec", "shell", "import", "explain", "status", "sync", "verify",
-                "checkpoint", "compact", "rebuild", "detach", "temporal"]
+                "checkpoint", "compact", "rebuild", "register", "detach", "temporal"]
 
     def test_help(self):
         out, err = self.braid("--help")
@@ -958,6 +958,27 @@ class TestAdmin(Case):
         for wrong in (["--keep-age", "3x"], ["--keep-versions", "-1"], ["--purge"],
                       ["--off", "--keep-age", "1d"]):
             self.braid("temporal", "t.db", "h", *wrong, code=2)
+
+    def test_register(self):
+        self.assertEqual(self.braid("register", "t.db", "T", "--columns", "a,c"), ("", ""))
+        self.assertEqual(self.rows("SELECT sum(a) FROM t", "--engine", "olap"), "sum(a)\n6\n")
+        _, err = self.braid("query", "t.db", "SELECT b FROM t", "--engine", "olap", code=1)
+        self.assertIn("column 'b' is not mirrored", err)
+        self.assertEqual(self.rows("SELECT b FROM t WHERE a = 1"), "b\none\n")
+        self.braid("register", "t.db", "t*", "--exclude")
+        status = json.loads(self.braid("status", "t.db", "--format", "json")[0])
+        self.assertEqual(status["tables"], [])
+        self.braid("register", "t.db", "t*", "--remove")
+        self.braid("register", "t.db", "T", "--remove")
+        self.assertEqual(self.rows("SELECT count(b) FROM t", "--engine", "olap"),
+                         "count(b)\n2\n")
+        _, err = self.braid("register", "t.db", "T", "--remove", code=1)
+        self.assertIn("nothing is registered for 'T'", err)
+        _, err = self.braid("register", "t.db", "t", "--columns", "a", "--columns", "z", code=1)
+        self.assertIn("no table like 't' has a column 'z'", err)
+        for wrong in (["--columns", "a", "--exclude"], ["--columns", ","]):
+            self.braid("register", "t.db", "t", *wrong, code=2)
+        self.braid("register", "t.db", code=2)
 
     def test_detach(self):
         self.rows("SELECT count(*) FROM t", "--engine", "olap")
