@@ -171,6 +171,39 @@ static br_status open_connections(br_cdc *cdc, br_error *err)
     return br_oltp_pool_new(&config, &cdc->readers, err);
 }
 
+static br_status sync_once(br_cdc *cdc, bool force, bool *is_due_out, br_error *err)
+{
+    br_lock_take(&cdc->sync_lock);
+    br_status status = br_cdc_sync_locked(cdc, force, err);
+    *is_due_out = cdc->is_due && !cdc->has_background;
+    br_lock_give(&cdc->sync_lock);
+    return status;
+}
+
+// Deltas that leave no memory for a pass go to disk, or a follower begins with those of the folder.
+static bool make_room(br_cdc *cdc)
+{
+    br_lock_take(&cdc->sync_lock);
+    bool has_deltas = cdc->store != NULL && br_store_delta_bytes(cdc->store) > 0;
+    bool is_follower = !br_cdc_is_maintainer(cdc);
+    br_status status = has_deltas && is_follower ? br_cdc_open_store(cdc, NULL) : BR_OK;
+    br_lock_give(&cdc->sync_lock);
+    if (has_deltas && !is_follower) status = br_cdc_checkpoint(cdc, NULL);
+    return has_deltas && status == BR_OK;
+}
+
+static br_status sync(br_cdc *cdc, bool force, br_error *err)
+{
+    bool is_due;
+    br_status status = sync_once(cdc, force, &is_due, err);
+    if (status == BR_NOMEM && make_room(cdc)) status = sync_once(cdc, force, &is_due, err);
+    if (status != BR_OK || !is_due) return status;
+    // What fails leaves the copy as it is, in memory; a later one may do better.
+    br_status ignored = br_cdc_maintain(cdc, NULL);
+    (void)ignored;
+    return BR_OK;
+}
+
 static br_status open_all(br_cdc *cdc, const br_cdc_config *config, br_error *err)
 {
     BR_TRY(copy_config(cdc, config, err));
@@ -180,7 +213,7 @@ static br_status open_all(br_cdc *cdc, const br_cdc_config *config, br_error *er
     if (status == BR_NOMEM) return status;
     cdc->lock_tried_ns = br_clock_ns();
     BR_TRY(br_cdc_open_store(cdc, err));
-    return br_cdc_sync_locked(cdc, true, err);
+    return sync(cdc, true, err);
 }
 
 static void close_statements(br_cdc *cdc)
@@ -213,6 +246,7 @@ static void release(br_cdc *cdc)
     br_oltp_pool_free(cdc->readers);
     br_oltp_close(cdc->reader);
     br_oltp_close(cdc->writer);
+    br_oltp_close(cdc->keeper);
     br_file_close(cdc->lock_file);
     for (char **name = cdc->exclude; name != NULL && *name != NULL; name++) br_heap_free(*name);
     br_heap_free(cdc->exclude);
@@ -221,8 +255,10 @@ static void release(br_cdc *cdc)
     br_heap_free(cdc->wal_path);
     br_heap_free(cdc->lock_path);
     br_heap_free(cdc->no_folder);
+    br_background_release(&cdc->background);
     br_lock_release(&cdc->publish_lock);
     br_lock_release(&cdc->sync_lock);
+    br_lock_release(&cdc->folder_lock);
     br_heap_free(cdc);
 }
 
@@ -230,8 +266,10 @@ br_status br_cdc_open(const br_cdc_config *config, br_cdc **cdc_out, br_error *e
 {
     br_cdc *cdc = br_heap_zalloc(sizeof *cdc);
     if (cdc == NULL) return br_fail(err, BR_NOMEM, "no memory to open '%s'", config->path);
+    br_lock_init(&cdc->folder_lock);
     br_lock_init(&cdc->sync_lock);
     br_lock_init(&cdc->publish_lock);
+    br_background_init(&cdc->background);
     br_status status = open_all(cdc, config, err);
     if (status != BR_OK) {
         release(cdc);
@@ -244,6 +282,7 @@ br_status br_cdc_open(const br_cdc_config *config, br_cdc **cdc_out, br_error *e
 void br_cdc_close(br_cdc *cdc)
 {
     if (cdc == NULL) return;
+    br_cdc_background_stop(cdc);
     br_status ignored = br_cdc_checkpoint(cdc, NULL);
     (void)ignored;  // what is not durable is read again at the next open
     release(cdc);
@@ -253,10 +292,7 @@ void br_cdc_close(br_cdc *cdc)
 
 br_status br_cdc_sync(br_cdc *cdc, br_error *err)
 {
-    br_lock_take(&cdc->sync_lock);
-    br_status status = br_cdc_sync_locked(cdc, false, err);
-    br_lock_give(&cdc->sync_lock);
-    return status;
+    return sync(cdc, false, err);
 }
 
 br_status br_cdc_sync_within(br_cdc *cdc, uint64_t max_lag_ms, br_error *err)
@@ -292,9 +328,8 @@ br_status br_cdc_rebuild(br_cdc *cdc, br_error *err)
     cdc->must_reload_all = true;
     cdc->is_set_valid = false;
     br_status status = br_cdc_sync_locked(cdc, true, err);
-    if (status == BR_OK) status = br_cdc_checkpoint_locked(cdc, true, err);
     br_lock_give(&cdc->sync_lock);
-    return status;
+    return status == BR_OK ? br_cdc_checkpoint(cdc, err) : status;
 }
 
 // ---- detaching ------------------------------------------------------------------------------

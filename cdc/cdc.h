@@ -13,9 +13,10 @@
 // A capture either maintains the folder (holds its lock; raises hi, checkpoints, prunes the log) or
 // follows: same syncs, in its own memory only.
 //
-// Ownership: borrows the store. Threads: locked (its own lock; one sync at a time, later callers
-// that find it fresh return at once). Errors: a failed sync leaves the published versions; the next
-// one starts over from the same watermark.
+// Ownership: borrows the store. Threads: locked (its own locks; one sync at a time, later callers
+// that find it fresh return at once; checkpoints and compaction beside it).
+// Errors: a failed sync leaves the published versions; the next one starts over from the same
+// watermark.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BR_CDC_CDC_H
 #define BR_CDC_CDC_H
@@ -55,7 +56,18 @@ typedef struct br_cdc_status {
     uint64_t checkpoint_count;
     uint32_t table_count;  // mirrored
     uint32_t blind_count;  // of them not captured: read again whenever the file changes
+    uint64_t hold_count, long_hold_count;  // how often we had SQLite's write lock; for over 2 ms
+    uint64_t hold_ns_max;
 } br_cdc_status;
+
+typedef struct br_background_status {
+    bool is_running;
+    uint32_t interval_ms;
+    uint32_t backoff_ms;  // how long it waits after failures instead; 0: the last round was good
+    uint64_t round_count;
+    uint64_t failure_count;  // in a row
+    char message[256];       // of the last failure; "": there was none
+} br_background_status;
 
 // Opens store and file, installs capture, decides whether the copy can be continued (lineage, seq,
 // hi, checkpoint id) or is re-read, and mirrors what is missing, on all threads of the pool.
@@ -68,12 +80,28 @@ void br_cdc_close(br_cdc *cdc);
 BR_CHECKED br_status br_cdc_sync(br_cdc *cdc, br_error *err);
 // As sync, but allowed to skip when the last sync began less than max_lag_ms ago.
 BR_CHECKED br_status br_cdc_sync_within(br_cdc *cdc, uint64_t max_lag_ms, br_error *err);
-BR_CHECKED br_status br_cdc_checkpoint(br_cdc *cdc, br_error *err);  // and prunes the log
+// The file's segments are written while syncs go on. Prunes the log too.
+BR_CHECKED br_status br_cdc_checkpoint(br_cdc *cdc, br_error *err);
+// The checkpoint, or a follower's new look at the folder, that a sync has found to be due, if any.
+BR_CHECKED br_status br_cdc_maintain(br_cdc *cdc, br_error *err);
 BR_CHECKED br_status br_cdc_compact(br_cdc *cdc, bool *did_work_out, br_error *err);
 // Is the snapshot of that version what a strict query would see? For a caller that keeps others
 // from committing. Never waits: false when that cannot be told at once.
 bool br_cdc_is_current(br_cdc *cdc, uint64_t snapshot_version);
 br_cdc_status br_cdc_get_status(br_cdc *cdc);
+// Changes that are committed and not in the published versions: log records, and new rows by their
+// largest keys; at least 1 after any commit. Waits for a sync that runs.
+BR_CHECKED br_status br_cdc_measure_lag(br_cdc *cdc, uint64_t *changes_out, br_error *err);
+
+// A mark in the log: its seq is beyond everything committed before the call, so a copy that holds
+// it holds all of that. Waits for SQLite's write lock, up to the busy timeout.
+BR_CHECKED br_status br_cdc_mark(br_cdc *cdc, uint64_t *seq_out, br_error *err);
+
+// A thread that syncs every interval_ms (1 and more) and does what br_cdc_maintain and
+// br_cdc_compact do, so that other syncs do not. Starting again changes the interval.
+BR_CHECKED br_status br_cdc_background_start(br_cdc *cdc, uint32_t interval_ms, br_error *err);
+void br_cdc_background_stop(br_cdc *cdc);  // returns when the thread has ended
+br_background_status br_cdc_background_status(br_cdc *cdc);
 
 // The schema as of the published versions, for binding (views, affinities, collations). Counted:
 // give it back. Never NULL after open.

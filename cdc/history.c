@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cdc/state.h"
 
-static br_status finish(br_cdc *cdc, br_status status, br_error *err)
+static br_status finish(br_oltp *oltp, br_status status, br_error *err)
 {
-    if (status == BR_OK) status = br_oltp_exec(cdc->writer, "COMMIT", err);
-    if (br_oltp_in_transaction(cdc->writer)) {
-        br_status undone = br_oltp_exec(cdc->writer, "ROLLBACK", status == BR_OK ? err : NULL);
+    if (status == BR_OK) status = br_oltp_exec(oltp, "COMMIT", err);
+    if (br_oltp_in_transaction(oltp)) {
+        br_status undone = br_oltp_exec(oltp, "ROLLBACK", status == BR_OK ? err : NULL);
         if (status == BR_OK) status = undone;
     }
     return status;
@@ -28,7 +28,7 @@ br_status br_cdc_begin_history(br_cdc *cdc, const char *table, const br_history_
     br_lock_take(&cdc->sync_lock);
     br_status status = begin(cdc, err);
     if (status == BR_OK)
-        status = finish(cdc, br_history_register(cdc->writer, table, options, err), err);
+        status = finish(cdc->writer, br_history_register(cdc->writer, table, options, err), err);
     if (cdc->writer != NULL) br_oltp_set_busy_timeout(cdc->writer, 0);
     br_lock_give(&cdc->sync_lock);
     return status;
@@ -39,7 +39,8 @@ br_status br_cdc_end_history(br_cdc *cdc, const char *table, bool keeps_history,
     br_lock_take(&cdc->sync_lock);
     br_status status = begin(cdc, err);
     if (status == BR_OK)
-        status = finish(cdc, br_history_unregister(cdc->writer, table, keeps_history, err), err);
+        status = finish(cdc->writer,
+                        br_history_unregister(cdc->writer, table, keeps_history, err), err);
     if (cdc->writer != NULL) br_oltp_set_busy_timeout(cdc->writer, 0);
     br_lock_give(&cdc->sync_lock);
     return status;
@@ -52,24 +53,27 @@ enum { STEPS_MAX = 200 };  // per checkpoint that nobody asked for: about half a
 static br_status purge_step(br_cdc *cdc, const br_schema_history *history, bool *is_done,
                             br_error *err)
 {
-    BR_TRY(br_oltp_exec(cdc->writer, "BEGIN IMMEDIATE", err));
+    BR_TRY(br_oltp_exec(cdc->keeper, "BEGIN IMMEDIATE", err));
+    uint64_t began_ns = br_clock_ns();
     int64_t now_us = (int64_t)br_clock_wall_us();
-    return finish(cdc, br_history_purge(cdc->writer, history, now_us, is_done, err), err);
+    br_status status = br_history_purge(cdc->keeper, history, now_us, is_done, err);
+    status = finish(cdc->keeper, status, err);
+    br_cdc_note_hold(cdc, began_ns);
+    return status;
 }
 
 static br_status purge(br_cdc *cdc, br_schema_history history, bool wait, br_error *err)
 {
     bool has_limits = false, is_done = false;
-    BR_TRY(br_history_read_limits(cdc->writer, &history, &has_limits, err));
+    BR_TRY(br_history_read_limits(cdc->keeper, &history, &has_limits, err));
     for (uint32_t step = 0; has_limits && !is_done && (wait || step < STEPS_MAX); step++)
         BR_TRY(purge_step(cdc, &history, &is_done, err));
     return BR_OK;
 }
 
 // What is left over is forgotten at a later checkpoint.
-void br_cdc_purge_histories(br_cdc *cdc, bool wait)
+void br_cdc_purge_histories(br_cdc *cdc, const br_schema *schema, bool wait)
 {
-    const br_schema *schema = &cdc->schema->schema;
     for (uint32_t i = 0; i < schema->history_count; i++)
         if (purge(cdc, schema->histories[i], wait, NULL) != BR_OK) return;
 }

@@ -215,15 +215,18 @@ bool br_cdc_wants_raise(const br_cdc *cdc)
 void br_cdc_raise(br_cdc *cdc)
 {
     bool has_lock = false, is_good = true;
+    uint64_t began_ns = 0;
     br_assert(br_cdc_is_maintainer(cdc) && cdc->is_set_valid);
     for (uint32_t i = 0; i < cdc->set.count && is_good; i++) {
         const br_mirror *mirror = &cdc->set.items[i];
         if (!is_raisable(mirror)) continue;
         if (!has_lock && !run(cdc->take)) return;
+        if (!has_lock) began_ns = br_clock_ns();
         has_lock = true;
         is_good = raise_one(cdc, mirror);
     }
     if (has_lock && (!is_good || !run(cdc->commit))) {
         if (br_oltp_in_transaction(cdc->writer)) (void)run(cdc->undo);
     }
+    if (has_lock) br_cdc_note_hold(cdc, began_ns);
 }

@@ -14,10 +14,7 @@ enum {
     COMMIT_POINT_TRIES = 100,
 };
 
-static const uint64_t LOCK_RETRY_NS = 1000000000;  // how often a follower asks for the lock
-static const uint64_t CHECKPOINT_NS = 300 * 1000000000ull;
-static const uint64_t CHECKPOINT_RETRY_NS = 2 * 1000000000ull;
-static const uint64_t CHECKPOINT_RECORDS = 250000;  // replayed in less than a second
+static const uint64_t LOCK_RETRY_NS = 200000000;  // how often a follower asks for the lock
 
 // ---- read transactions ----------------------------------------------------------------------
 
@@ -286,6 +283,7 @@ static void note_published(br_pass *pass)
         mirror->is_altered = false;
         mirror->unproven_column = -1;
         mirror->must_count = mirror->is_loose;
+        mirror->max_key = mirror->max_key_now;
         if (mirror->mode != BR_MIRROR_KEYS) continue;
         mirror->hi = mirror->hi_now;
         mirror->has_tail = mirror->has_rows && mirror->max_key_now > mirror->hi;
@@ -374,65 +372,31 @@ br_status br_pass_run(br_pass *pass, bool wait, br_error *err)
     return status;
 }
 
-// Deltas are big, or the log is long, or it has been a while: what a crash would have to repeat.
-static bool wants_checkpoint(const br_cdc *cdc)
-{
-    if (br_store_wants_checkpoint(cdc->store)) return true;
-    return br_store_watermark(cdc->store).seq - cdc->checkpointed_seq >= CHECKPOINT_RECORDS ||
-           br_clock_ns() - cdc->checkpointed_ns >= CHECKPOINT_NS;
-}
-
-// What only a checkpoint takes out of the deltas, dead rows above all, stays in a follower's memory
-// until it opens the folder again.
-static bool wants_reopening(br_cdc *cdc)
-{
-    if (br_cdc_is_maintainer(cdc)) return false;
-    bool is_big = br_store_wants_checkpoint(cdc->store);
-    if (cdc->has_reopened) cdc->reopened_bytes = br_store_delta_bytes(cdc->store);
-    cdc->has_reopened = false;
-    return is_big && br_store_delta_bytes(cdc->store) / 2 >= cdc->reopened_bytes;
-}
-
 static br_status run_and_end(br_cdc *cdc, bool wait, br_error *err)
 {
     br_pass pass = {.cdc = cdc};
     BR_TRY(br_pass_run(&pass, wait, err));
     br_pass_end(&pass);
-    if (wants_reopening(cdc)) {
-        cdc->is_fresh = false;
-        return br_cdc_open_store(cdc, err);
-    }
-    if (pass.chunks_loaded == 0 && !wants_checkpoint(cdc)) return BR_OK;
-    // A checkpoint that fails leaves the copy as it is, in memory; a later one may do better.
-    uint64_t now = br_clock_ns();
-    if (now < cdc->checkpoint_not_before_ns) return BR_OK;
-    if (br_cdc_checkpoint_locked(cdc, false, NULL) != BR_OK)
-        cdc->checkpoint_not_before_ns = now + CHECKPOINT_RETRY_NS;
+    cdc->has_loaded = cdc->has_loaded || pass.chunks_loaded > 0;
+    cdc->is_due = cdc->has_loaded || br_cdc_wants_checkpoint(cdc) || br_cdc_wants_reopening(cdc);
     return BR_OK;
-}
-
-// Deltas that leave no memory for a pass go to disk, or a follower begins with those of the folder.
-static bool make_room(br_cdc *cdc)
-{
-    if (cdc->store == NULL || br_store_delta_bytes(cdc->store) == 0) return false;
-    if (br_cdc_is_maintainer(cdc)) return br_cdc_checkpoint_locked(cdc, false, NULL) == BR_OK;
-    return br_cdc_open_store(cdc, NULL) == BR_OK;
 }
 
 // A follower becomes the maintainer when there is none any more.
 static br_status take_over(br_cdc *cdc, br_error *err)
 {
+    if (br_cdc_is_maintainer(cdc) || cdc->writer == NULL || cdc->next_store == NULL) return BR_OK;
     uint64_t now = br_clock_ns();
-    if (br_cdc_is_maintainer(cdc) || cdc->writer == NULL || cdc->next_store == NULL ||
-        now - cdc->lock_tried_ns < LOCK_RETRY_NS)
-        return BR_OK;
+    if (now - cdc->lock_tried_ns < LOCK_RETRY_NS) return BR_OK;
     cdc->lock_tried_ns = now;
     if (br_cdc_try_lock(cdc, NULL) != BR_OK || !br_cdc_is_maintainer(cdc)) return BR_OK;
+    cdc->is_fresh = false;
     return br_cdc_open_store(cdc, err);
 }
 
 br_status br_cdc_sync_locked(br_cdc *cdc, bool force, br_error *err)
 {
+    BR_TRY(take_over(cdc, err));
     if (cdc->is_fresh && !force) {
         int64_t version;
         uint64_t now = br_clock_ns();
@@ -444,11 +408,9 @@ br_status br_cdc_sync_locked(br_cdc *cdc, bool force, br_error *err)
             return BR_OK;
         }
     }
-    BR_TRY(take_over(cdc, err));
     BR_TRY(br_oltp_refresh(cdc->reader, err));
     if (cdc->writer != NULL) BR_TRY(br_oltp_refresh(cdc->writer, err));
     br_status status = run_and_end(cdc, force, err);
-    if (status == BR_NOMEM && make_room(cdc)) status = run_and_end(cdc, force, err);
     if (status != BR_CORRUPT || cdc->must_reload_all) return status;
     // A damaged segment: its rows are all in SQLite. Damage there shows again, and is reported.
     cdc->must_reload_all = true;

@@ -4,8 +4,10 @@
 //     set      the mirrors of one schema; rebuilt when the schema cookie changes
 //     pass     one read transaction and the apply made from it
 //
-// Lock order: sync_lock, then publish_lock. sync_lock covers everything but the fields said to be
-// under publish_lock; those are written with both held, so a syncing thread may read them.
+// Lock order: folder_lock, sync_lock, publish_lock. folder_lock is for who writes the folder, which
+// may take long; passes go on meanwhile. sync_lock covers everything but the fields said to be
+// under another; those of publish_lock are written with both held, so a syncing thread may read
+// them.
 //
 // Invariants:
 //   1. What a mirror says of the store (is_known, hi, has_tail) is as of the last publish.
@@ -57,6 +59,7 @@ typedef struct br_mirror {
     // What the read transaction of the pass says.
     int64_t hi_now;  // KEYS: to become hi; DIRTY: 1 when changed
     int64_t max_key_now;
+    int64_t max_key;  // of the published version
     bool has_rows;     // there is a largest key
     bool must_reload;  // all rows, instead of what changed
     int64_t *keys;     // logged since the watermark, at or below hi
@@ -83,10 +86,24 @@ typedef struct br_retired {
     br_store *store;
 } br_retired;
 
+// The thread of background.c. `lock` covers all but thread; it is taken last.
+typedef struct br_background {
+    br_lock lock;
+    br_condition wake;
+    br_thread thread;
+    bool is_running, is_stopping;
+    uint32_t interval_ms;
+    br_background_status status;
+} br_background;
+
 struct br_cdc {
     br_cdc_config config;
     char *path, *folder, *wal_path, *lock_path, *no_folder;
     char **exclude;  // ended by NULL
+
+    br_lock folder_lock;
+    br_oltp *keeper;      // folder_lock: announces, settles, prunes; made when first needed
+    uint32_t prune_rows;  // folder_lock: so many records go in one transaction
 
     br_lock sync_lock;
     br_oltp *reader;        // of passes
@@ -114,6 +131,9 @@ struct br_cdc {
     uint64_t checkpoint_not_before_ns;  // after one that failed
     uint64_t reopened_bytes;            // of a follower's deltas, after it last opened the folder
     bool has_reopened;                  // and these are still to be counted
+    bool has_loaded;                    // segments that the catalog does not name yet
+    bool is_due;                        // the folder wants br_cdc_maintain
+    bool has_background;                // whose work that is
     br_capture_entry *entries;          // of the set, in its schema's arena
     uint32_t entry_count;
     uint64_t last_seq;  // the newest log record seen, and what it said
@@ -127,6 +147,8 @@ struct br_cdc {
     br_store *store;        // publish_lock
     br_schema_ref *schema;  // publish_lock
     br_cdc_status status;   // publish_lock
+
+    br_background background;
 };
 
 // One pass.
@@ -233,10 +255,21 @@ void br_cdc_work_end(br_cdc *cdc);  // without a beginning nothing happens
 // ---- history.c ------------------------------------------------------------------------------
 
 // Forgets what histories need not keep. `wait`: all of it; otherwise for about half a second.
-void br_cdc_purge_histories(br_cdc *cdc, bool wait);
+void br_cdc_purge_histories(br_cdc *cdc, const br_schema *schema, bool wait);
 
 // ---- checkpoint.c ---------------------------------------------------------------------------
 
-BR_CHECKED br_status br_cdc_checkpoint_locked(br_cdc *cdc, bool wait, br_error *err);
+// Deltas are big, or the log is long, or it has been a while: what a crash would have to repeat.
+bool br_cdc_wants_checkpoint(const br_cdc *cdc);
+// What only a checkpoint takes out of the deltas, dead rows above all, stays in a follower's memory
+// until it opens the folder again: is it time?
+bool br_cdc_wants_reopening(br_cdc *cdc);
+// To be called after we had SQLite's write lock since `began_ns`.
+void br_cdc_note_hold(br_cdc *cdc, uint64_t began_ns);
+
+// ---- background.c ---------------------------------------------------------------------------
+
+void br_background_init(br_background *background);
+void br_background_release(br_background *background);
 
 #endif

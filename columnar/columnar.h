@@ -157,6 +157,18 @@ void br_load_abandon(br_load *load);
 // checkpoint_id given. After it returns BR_OK a reopen gives exactly the published versions.
 BR_CHECKED br_status br_store_checkpoint(br_store *store, const uint8_t checkpoint_id[16],
                                          br_error *err);
+// The same in steps, so that the writer can go on during the long one. Begin and commit are the
+// writer's, outside of an apply; write is for any thread meanwhile. What is published until the
+// commit stays published on top of the new segments, and is not durable. One checkpoint or
+// compaction at a time. Commit frees it, also on failure.
+typedef struct br_checkpoint br_checkpoint;
+BR_CHECKED br_status br_checkpoint_begin(br_store *store, br_checkpoint **checkpoint_out,
+                                         br_error *err);
+BR_CHECKED br_status br_checkpoint_write(br_checkpoint *checkpoint, br_error *err);
+BR_CHECKED br_status br_checkpoint_commit(br_checkpoint *checkpoint,
+                                          const uint8_t checkpoint_id[16], br_error *err);
+void br_checkpoint_abandon(br_checkpoint *checkpoint);  // NULL is a no-op
+br_watermark br_store_durable_watermark(const br_store *store);  // of what the catalog names
 // Merges small or much-deleted segments (re-encoded with BR_ENCODE_SMALL) and commits. Rewrites
 // at most what one call can do in a few seconds; *did_work_out is false when nothing is left to do.
 BR_CHECKED br_status br_store_compact(br_store *store, bool *did_work_out, br_error *err);

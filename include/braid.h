@@ -104,6 +104,7 @@ typedef struct braid_config {
     const char *const *exclude; // tables to leave to SQLite, ended by NULL; may be NULL
     braid_progress_handler progress;  // NULL: nobody wants to know
     void *progress_context;
+    uint32_t sync_interval_ms;  // not 0: as braid_background_start, from the start
 } braid_config;
 
 // Sets every field to its default.
@@ -216,9 +217,12 @@ typedef struct braid_result_info {
     size_t size;            // sizeof(braid_result_info)
     braid_engine engine;    // that ran it: OLAP or OLTP
     const char *reason;     // why this engine
-    uint64_t seq;           // commit point seen: captured changes up to this one are in
+    uint64_t seq;           // commit point seen: everything up to this seq was in, see
+                            // braid_commit_seq. Of a run by SQLite, which sees all that is committed,
+                            // it is what the copy held, less than was seen, and 0 inside an
+                            // open transaction of the handle
     double lag_ms;          // age of what was seen when the run began; 0: everything committed
-    uint64_t delta_rows;    // rows that came from the delta
+    uint64_t delta_rows;    // rows that came from the delta; 0 of a run by SQLite
     double run_ms;          // execution, result materialised
 } braid_result_info;
 
@@ -354,6 +358,45 @@ BRAID_API braid_status braid_register_table(braid *db, const char *pattern,
                                             const braid_registration *registration);
 // Takes a registration back; BRAID_MISUSE when there is none of exactly this pattern.
 BRAID_API braid_status braid_unregister_table(braid *db, const char *pattern);
+
+// A seq is a place in the order of commits: the number of a record in the log of capture. What holds
+// a seq holds everything committed before that record, also rows that needed no record. seqs of one
+// file can be compared over all handles and processes; a file restored from a backup has others.
+//
+// Writes a record and tells its seq, which is thus beyond all that was committed before the call, by
+// this handle or anybody. Waits for SQLite's write lock up to the busy timeout; BRAID_MISUSE inside
+// an open transaction of the handle. (Other programs say INSERT INTO _braid_log(table_id) VALUES(0)
+// RETURNING seq, as the last statement of the transaction in question.)
+BRAID_API braid_status braid_commit_seq(braid *db, uint64_t *seq_out);
+// Returns when the published copy holds `seq`, so that queries of any freshness see it; syncs if
+// nobody else does. BRAID_BUSY when it does not after timeout_ms: it is not committed yet.
+BRAID_API braid_status braid_wait(braid *db, uint64_t seq, uint32_t timeout_ms);
+
+// Starts a thread that syncs every interval_ms (1 and more), and makes the checkpoints and does the
+// compaction that queries would do otherwise. It holds SQLite's write lock for about 1 ms at most,
+// and no read transaction between its rounds. After failures it tries more and more rarely, up to
+// every 5 s, until one succeeds. Starting again changes the interval. Stopping waits for its end, as
+// braid_close does.
+BRAID_API braid_status braid_background_start(braid *db, uint32_t interval_ms);
+BRAID_API braid_status braid_background_stop(braid *db);
+
+typedef struct braid_sync_info {
+    size_t size;            // sizeof(braid_sync_info)
+    int is_maintainer;      // this handle writes the folder; others follow
+    uint64_t seq;           // that the published copy holds
+    uint64_t lag_changes;   // committed and not in it: new rows, and changes of old ones, about;
+                            // 0: nothing was committed since
+    double lag_ms;          // since the last sync began
+    uint64_t sync_count, checkpoint_count;
+    uint64_t write_lock_count, write_lock_long_count;  // how often Braid itself held SQLite's write
+    double write_lock_ms_max;                          // lock; for more than 2 ms; the longest
+    int is_background;      // the thread runs, and the rest is about it
+    uint32_t interval_ms;
+    uint32_t backoff_ms;    // it waits so long because of failures; 0: the last round was good
+    uint64_t failure_count; // in a row
+    char error[256];        // of the last failure; "": there was none
+} braid_sync_info;
+BRAID_API braid_status braid_get_sync_info(braid *db, braid_sync_info *info);
 
 // Makes the copy durable and prunes the change log.
 BRAID_API braid_status braid_checkpoint(braid *db);

@@ -384,11 +384,12 @@ br_status br_capture_prune(br_oltp *oltp, uint64_t seq, uint32_t row_limit, bool
                            br_error *err)
 {
     // The newest record stays: the next one gets its number plus one, so no number is used twice.
+    // One bound: of several SQLite takes the first and looks at each record below it.
     BR_TRY(br_oltp_exec_format(oltp, err,
-                               "DELETE FROM main._braid_log WHERE seq <= %" PRIu64
-                               " AND seq < (SELECT max(seq) FROM main._braid_log)"
-                               " AND seq < (SELECT min(seq) FROM main._braid_log) + %u",
-                               seq, row_limit));
+                               "DELETE FROM main._braid_log WHERE seq < min(%" PRIu64
+                               ", (SELECT max(seq) FROM main._braid_log),"
+                               " (SELECT min(seq) FROM main._braid_log) + %u)",
+                               seq + 1, row_limit));
     *is_done_out = br_oltp_changes(oltp) < row_limit;
     return BR_OK;
 }

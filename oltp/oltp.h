@@ -370,6 +370,8 @@ BR_CHECKED br_status br_capture_set_checkpoints(br_oltp *oltp, const uint8_t dur
 // Deletes up to row_limit of the oldest log records at or below seq, never the newest of all.
 BR_CHECKED br_status br_capture_prune(br_oltp *oltp, uint64_t seq, uint32_t row_limit,
                                       bool *is_done_out, br_error *err);
+// A record of no table: its seq is beyond everything committed before it. In a transaction.
+BR_CHECKED br_status br_capture_mark(br_oltp *oltp, uint64_t *seq_out, br_error *err);
 BR_CHECKED br_status br_capture_remove_all(br_oltp *oltp, br_error *err);  // triggers and tables
 
 // ---- history --------------------------------------------------------------------------------

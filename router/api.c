@@ -199,6 +199,7 @@ static br_database_config config_of(const char *path, const braid_config *config
         .isa = config->isa,
         .io = config->io,
         .exclude = config->exclude,
+        .sync_interval_ms = config->sync_interval_ms,
     };
 }
 
@@ -591,6 +592,63 @@ braid_status braid_unregister_table(braid *db, const char *pattern)
     br_status status = handle_begin(db);
     if (status == BR_OK) status = br_database_unregister(db->database, pattern, error_of(db));
     return status_of(status);
+}
+
+braid_status braid_commit_seq(braid *db, uint64_t *seq_out)
+{
+    *seq_out = 0;
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_commit_seq(db->database, seq_out, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_wait(braid *db, uint64_t seq, uint32_t timeout_ms)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_wait(db->database, seq, timeout_ms, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_background_start(braid *db, uint32_t interval_ms)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK)
+        status = br_database_background_start(db->database, interval_ms, error_of(db));
+    return status_of(status);
+}
+
+braid_status braid_background_stop(braid *db)
+{
+    br_status status = handle_begin(db);
+    if (status == BR_OK) br_database_background_stop(db->database);
+    return status_of(status);
+}
+
+braid_status braid_get_sync_info(braid *db, braid_sync_info *info)
+{
+    br_sync_info now;
+    br_status status = handle_begin(db);
+    if (status == BR_OK) status = br_database_sync_info(db->database, &now, error_of(db));
+    if (status != BR_OK) return status_of(status);
+    braid_sync_info full = {
+        .size = info->size,
+        .is_maintainer = now.copy.is_maintainer,
+        .seq = now.copy.seq,
+        .lag_changes = now.lag_changes,
+        .lag_ms = now.lag_ms,
+        .sync_count = now.copy.sync_count,
+        .checkpoint_count = now.copy.checkpoint_count,
+        .write_lock_count = now.copy.hold_count,
+        .write_lock_long_count = now.copy.long_hold_count,
+        .write_lock_ms_max = (double)now.copy.hold_ns_max / 1e6,
+        .is_background = now.background.is_running,
+        .interval_ms = now.background.interval_ms,
+        .backoff_ms = now.background.backoff_ms,
+        .failure_count = now.background.failure_count,
+    };
+    memcpy(full.error, now.background.message, sizeof full.error);
+    memcpy(info, &full, info->size < sizeof full ? info->size : sizeof full);
+    return BRAID_OK;
 }
 
 braid_status braid_checkpoint(braid *db)

@@ -115,6 +115,8 @@ static br_status database_open_parts(br_database *database, const br_database_co
     BR_TRY(br_oltp_pool_new(&oltp, &database->readers, err));
     BR_TRY(br_task_pool_new(config->threads, &database->pool, err));
     BR_TRY(database_open_copy(database, config, err));
+    if (config->sync_interval_ms > 0 && database->cdc != NULL)
+        BR_TRY(br_cdc_background_start(database->cdc, config->sync_interval_ms, err));
     database->hook = config->hook;
     return set_spill_folders(database, err);
 }
@@ -286,7 +288,7 @@ int64_t br_database_last_rowid(br_database *database)
 
 // ---- the copy ----------------------------------------------------------------------------------
 
-static br_status copy_required(const br_database *database, br_error *err)
+br_status br_copy_required(const br_database *database, br_error *err)
 {
     if (database->cdc != NULL) return BR_OK;
     return br_fail(err, BR_UNSUPPORTED, "'%s' has no columnar copy: %s", database->path,
@@ -298,7 +300,7 @@ typedef br_status (*copy_work)(br_database *database, void *context, br_error *e
 // Does the work so that an interrupt can stop it.
 static br_status copy_run(br_database *database, copy_work work, void *context, br_error *err)
 {
-    BR_TRY(copy_required(database, err));
+    BR_TRY(br_copy_required(database, err));
     uint32_t slot = br_running_begin(database, NULL);
     br_status status = work(database, context, err);
     br_running_end(database, slot);
@@ -371,14 +373,14 @@ br_status br_database_rebuild(br_database *database, br_error *err)
 br_status br_database_begin_history(br_database *database, const char *table,
                                     const br_history_options *options, br_error *err)
 {
-    BR_TRY(copy_required(database, err));
+    BR_TRY(br_copy_required(database, err));
     return br_cdc_begin_history(database->cdc, table, options, err);
 }
 
 br_status br_database_end_history(br_database *database, const char *table, bool keeps_history,
                                   br_error *err)
 {
-    BR_TRY(copy_required(database, err));
+    BR_TRY(br_copy_required(database, err));
     return br_cdc_end_history(database->cdc, table, keeps_history, err);
 }
 

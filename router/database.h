@@ -109,6 +109,9 @@ struct br_statement {
     const char *route_reason; // in plan_arena
 };
 
+// Fails with the reason when there is no columnar copy.
+BR_CHECKED br_status br_copy_required(const br_database *database, br_error *err);
+
 // ---- run.c: one run on one engine ------------------------------------------------------------
 
 BR_CHECKED br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char *reason,

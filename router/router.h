@@ -45,6 +45,7 @@ typedef struct br_database_config {
     const char *io;
     const char *const *exclude;
     const br_file_hook *hook; // for tests; NULL
+    uint32_t sync_interval_ms; // 0: no thread
     // Told how far long work is; false ends it, as an interrupt does. NULL: nobody asks.
     bool (*go_on)(void *context, const br_cdc_work *work);
     void *go_on_context;
@@ -100,6 +101,23 @@ BR_CHECKED br_status br_database_begin_history(br_database *database, const char
                                                const br_history_options *options, br_error *err);
 BR_CHECKED br_status br_database_end_history(br_database *database, const char *table,
                                              bool keeps_history, br_error *err);
+// A seq that is beyond everything committed before the call.
+BR_CHECKED br_status br_database_commit_seq(br_database *database, uint64_t *seq_out,
+                                            br_error *err);
+// Until the published versions hold `seq`: BR_BUSY when they do not after timeout_ms.
+BR_CHECKED br_status br_database_wait(br_database *database, uint64_t seq, uint32_t timeout_ms,
+                                      br_error *err);
+BR_CHECKED br_status br_database_background_start(br_database *database, uint32_t interval_ms,
+                                                  br_error *err);
+void br_database_background_stop(br_database *database);
+typedef struct br_sync_info {
+    br_cdc_status copy;
+    br_background_status background;
+    uint64_t lag_changes;
+    double lag_ms;
+} br_sync_info;
+BR_CHECKED br_status br_database_sync_info(br_database *database, br_sync_info *info_out,
+                                           br_error *err);
 // JSON text appended to `out`.
 BR_CHECKED br_status br_database_status(br_database *database, br_buffer *out, br_error *err);
 

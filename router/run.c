@@ -281,6 +281,10 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     br_oltp *reader = NULL;
     br_status status;
     uint64_t began_ns = outcome_out == NULL ? 0 : br_clock_ns();
+    // Before the run: what the copy holds is committed, so SQLite shows it, but to a transaction
+    // that may have begun before.
+    bool tells_seq = outcome_out != NULL && database->cdc != NULL && !on_writer;
+    uint64_t seq = tells_seq ? br_cdc_get_status(database->cdc).seq : 0;
     if (on_writer) {
         br_lock_take(&database->writer_lock);
         status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
@@ -295,6 +299,7 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     if (status != BR_OK || outcome_out == NULL) return status;
     br_outcome *outcome = *outcome_out;
     outcome->engine = BR_ENGINE_OLTP;
+    outcome->seq = seq;
     outcome->run_ms = (double)(br_clock_ns() - began_ns) / 1e6;
     outcome->reason = reason;
     if (statement->ast.kind == BR_STATEMENT_OTHER) return BR_OK; // it is one of a few literals

@@ -67,6 +67,23 @@ static br_status status_fallbacks(br_database *database, br_buffer *out, br_erro
     return ok ? BR_OK : br_fail(err, BR_NOMEM, "status text");
 }
 
+static br_status status_background(br_database *database, const br_cdc_status *copy,
+                                   br_buffer *out, br_error *err)
+{
+    uint64_t lag_changes;
+    br_background_status status = br_cdc_background_status(database->cdc);
+    BR_TRY(br_cdc_measure_lag(database->cdc, &lag_changes, err));
+    bool ok = br_buffer_format(out,
+                               "\"lag_changes\":%llu,\"write_lock_ms_max\":%.3f,"
+                               "\"background\":{\"running\":%s,\"interval_ms\":%u,"
+                               "\"backoff_ms\":%u,\"failures\":%llu,\"error\":",
+                               (unsigned long long)lag_changes, (double)copy->hold_ns_max / 1e6,
+                               status.is_running ? "true" : "false", status.interval_ms,
+                               status.backoff_ms, (unsigned long long)status.failure_count) &&
+              json_text(out, status.message) && br_buffer_append(out, "},", 2);
+    return ok ? BR_OK : br_fail(err, BR_NOMEM, "status text");
+}
+
 static br_status status_copy(br_database *database, const br_snapshot *snapshot, br_arena *arena,
                              br_buffer *out, br_error *err)
 {
@@ -75,11 +92,14 @@ static br_status status_copy(br_database *database, const br_snapshot *snapshot,
     bool ok = br_buffer_format(
         out,
         ",\"maintainer\":%s,\"seq\":%llu,\"lag_ms\":%.3f,\"syncs\":%llu,"
-        "\"checkpoints\":%llu,\"rows_read\":%llu,\"tables\":[",
+        "\"checkpoints\":%llu,\"rows_read\":%llu,",
         status.is_maintainer ? "true" : "false", (unsigned long long)status.seq, lag_ms,
         (unsigned long long)status.sync_count, (unsigned long long)status.checkpoint_count,
         (unsigned long long)status.rows_read);
     if (!ok) return br_fail(err, BR_NOMEM, "status text");
+    BR_TRY(status_background(database, &status, out, err));
+    if (!br_buffer_append(out, "\"tables\":[", 10))
+        return br_fail(err, BR_NOMEM, "status text");
     for (uint32_t i = 0; i < br_snapshot_table_count(snapshot); i++)
         BR_TRY(status_table(br_snapshot_table_at(snapshot, i), i == 0, arena, out, err));
     return br_buffer_append(out, "]", 1) ? BR_OK : br_fail(err, BR_NOMEM, "status text");

@@ -350,7 +350,7 @@ static void test_follower_takes_over(void)
     br_cdc_snapshot(follower, &held, &schema);
     br_cdc_close(f.cdc);
     f.cdc = follower;
-    br_sleep_ms(1100);
+    br_sleep_ms(300);
     fixture_exec(&f, "UPDATE t SET a = 'x' WHERE id < 5; INSERT INTO t VALUES(5000, 1)");
     must_check(&f);
     fixture_exec(&f, "UPDATE t SET a = 'y' WHERE id < 5");

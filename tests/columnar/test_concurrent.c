@@ -74,6 +74,35 @@ static void read_all(void *context)
     }
 }
 
+// Writes segments of what was published while the writer goes on.
+typedef struct flushing {
+    br_thread thread;
+    br_checkpoint *checkpoint;
+    br_error err;
+    br_status status;
+} flushing;
+
+static void flush_all(void *context)
+{
+    flushing *self = context;
+    self->status = br_checkpoint_write(self->checkpoint, &self->err);
+}
+
+static void flush_begin(bank *all, flushing *self)
+{
+    br_error err;
+    MUST(br_checkpoint_begin(all->base.store, &self->checkpoint, &err), err);
+    MUST(br_thread_start(&self->thread, flush_all, self, &err), err);
+}
+
+static void flush_end(flushing *self)
+{
+    br_error err;
+    br_thread_join(&self->thread);
+    MUST(self->status, self->err);
+    MUST(br_checkpoint_commit(self->checkpoint, (const uint8_t[16]){0}, &err), err);
+}
+
 static void move(br_apply *apply, int64_t *amounts, uint64_t *random)
 {
     br_error err;
@@ -94,6 +123,7 @@ static void write_all(bank *all)
     br_error err;
     uint64_t random = seed_given;
     static int64_t amounts[ACCOUNTS];
+    flushing flush;
     for (int i = 0; i < ACCOUNTS; i++) amounts[i] = AMOUNT;
     for (uint64_t round = 0; round < ROUNDS; round++) {
         br_apply *apply;
@@ -102,8 +132,8 @@ static void write_all(bank *all)
         MUST(br_apply_begin(all->base.store, &apply, &err), err);
         for (int i = 0; i < 50; i++) move(apply, amounts, &random);
         MUST(br_apply_publish(apply, &watermark, &err), err);
-        if (round % 10 == 9)
-            MUST(br_store_checkpoint(all->base.store, (const uint8_t[16]){0}, &err), err);
+        if (round % 10 == 4) flush_begin(all, &flush);
+        if (round % 10 == 9) flush_end(&flush);
         if (round % 25 == 24) MUST(br_store_compact(all->base.store, &did_work, &err), err);
         if (round % 100 == 99) MUST(br_store_check(all->base.store, &err), err);
     }

@@ -162,6 +162,28 @@ static void step_reopen(world *all)
     all->seq = all->durable_seq;
 }
 
+// Changes are published before and after the segments are written; the copy that becomes durable is
+// that of the beginning.
+static void step_checkpoint_slowly(world *all)
+{
+    br_error err;
+    br_checkpoint *checkpoint;
+    uint8_t id[16] = {4, 5};
+    MUST(br_checkpoint_begin(all->base.store, &checkpoint, &err), err);
+    remember_durable(all);
+    for (uint32_t i = pick(all, 3); i > 0; i--) step_apply(all);
+    if (pick(all, 5) > 0) MUST(br_checkpoint_write(checkpoint, &err), err);
+    else {
+        br_checkpoint_abandon(checkpoint);  // then this copy is not durable
+        MUST(br_store_checkpoint(all->base.store, id, &err), err);
+        remember_durable(all);
+        return;
+    }
+    for (uint32_t i = pick(all, 3); i > 0; i--) step_apply(all);
+    MUST(br_checkpoint_commit(checkpoint, id, &err), err);
+    CHECK_INT(br_store_durable_watermark(all->base.store).seq, all->durable_seq);
+}
+
 static void step(world *all)
 {
     br_error err;
@@ -170,6 +192,7 @@ static void step(world *all)
     uint32_t what = pick(all, 100);
     if (what < 60) step_apply(all);
     else if (what < 70) step_hold(all);
+    else if (what < 78) step_checkpoint_slowly(all);
     else if (what < 84) {
         MUST(br_store_checkpoint(all->base.store, id, &err), err);
         remember_durable(all);
