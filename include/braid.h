@@ -13,7 +13,10 @@
 //   4. A braid handle may be used from several threads, one call at a time per statement; queries of
 //      different statements run at the same time. A result is for one thread at a time and stays
 //      valid after its statement and until braid_result_free, but not after braid_close.
-//   5. After fork a handle may not be used in the child.
+//   5. After fork a handle is the parent's: in the child its calls, braid_close too, are BRAID_MISUSE and
+//      do nothing. A child of a process that has a database open must exec before it opens that
+//      file itself, with Braid or with SQLite, whose locks it would mix up; and until it execs or
+//      ends it keeps the maintainer's role from others if its parent dies.
 //   6. Structs whose first field is `size` are set to sizeof by the caller, for growth.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BRAID_H

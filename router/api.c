@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/fork_guard.h"
 #include "base/heap.h"
 #include "router/api.h"
 #include "router/result.h"
@@ -22,6 +23,7 @@ typedef struct thread_error {
 
 struct braid {
     br_database *database;          // NULL: opening failed, the handle only tells why
+    const br_fork_guard *guard;
     braid_progress_handler progress;
     void *progress_context;
     thread_error opener;            // of the thread that opened the handle
@@ -139,6 +141,8 @@ static br_status handle_begin(braid *db)
 {
     br_error *error = error_of(db);
     if (db->database == NULL) return br_fail(error, BR_MISUSE, "the database did not open");
+    if (!br_fork_guard_is_home(db->guard))
+        return br_fail(error, BR_MISUSE, "the handle is of the process that has forked this one");
     error_clear(error);
     return BR_OK;
 }
@@ -221,12 +225,17 @@ braid_status braid_open(const char *path, const braid_config *given, braid **db_
     db->progress_context = config.progress_context;
     internal.go_on = config.progress == NULL ? NULL : go_on;
     internal.go_on_context = db;
-    return status_of(br_database_open(&internal, &db->database, error_of(db)));
+    br_status status = br_fork_guard_new(&db->guard, error_of(db));
+    if (status == BR_OK) status = br_database_open(&internal, &db->database, error_of(db));
+    return status_of(status);
 }
 
 braid_status braid_close(braid *db)
 {
     if (db == NULL) return BRAID_OK;
+    // What a child would close belongs to its parent, which goes on using it.
+    if (db->guard != NULL && !br_fork_guard_is_home(db->guard)) return BRAID_MISUSE;
+    br_fork_guard_free(db->guard);
     br_status status = br_database_close(db->database, &db->opener.error);
     thread_error *other = atomic_load_explicit(&db->others, memory_order_acquire);
     while (other != NULL) {
