@@ -80,8 +80,8 @@ int main(int argument_count, char **arguments)
     br_error err;
     br_database *database;
     if (argument_count < 3) {
-        fprintf(stderr, "usage: micro_plan DATABASE QUERY.sql...\n");
-        return 2;
+        printf("micro_plan DATABASE QUERY.sql...: without them there is nothing to plan\n");
+        return 0;
     }
     br_database_config config = {
         .path = arguments[1], .threads = 1, .freshness = BR_FRESH_STRICT};

@@ -2,7 +2,6 @@
 """Runs a benchmark suite on Braid and its peers. See bench/README.md."""
 import argparse
 import collections
-import glob
 import os
 import re
 import statistics
@@ -180,14 +179,6 @@ def run_program(command):
     return "".join(lines)
 
 
-def micro_arguments(name):
-    """micro_plan plans the queries of TPC-H; the others bring their own data."""
-    if name != "micro_plan":
-        return []
-    suite = suites.make("tpch", 0.1, 0)
-    return [suite["sqlite"], *sorted(glob.glob(os.path.join(HERE, "queries", "tpch", "q*.sql")))]
-
-
 def run_micro(options):
     os.makedirs(os.path.join(HERE, "results"), exist_ok=True)
     programs = micro_programs(options)
@@ -198,7 +189,7 @@ def run_micro(options):
     parts = ["# Micro benchmarks\n\n"]
     for name, program in programs:
         print(f"== {name}", flush=True)
-        parts.append(f"## {name}\n\n```\n{run_program([program, *micro_arguments(name)])}```\n\n")
+        parts.append(f"## {name}\n\n```\n{run_program([program])}```\n\n")
     with open(os.path.join(HERE, "results", (options.name or "micro") + ".md"), "w",
               encoding="utf-8") as out:
         out.write("".join(parts))

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/heap.h"
+#include "base/key_ranges.h"
 #include "cdc/state.h"
 
 enum {
@@ -13,6 +15,8 @@ enum {
     KEY_GAP_MAX = 8,
     // More changed keys than this, and than half of the table: cheaper to read all of it again.
     RELOAD_KEYS_MIN = 65536,
+    // More records of keys than this: the table is read again, whatever its size.
+    KEYS_MAX = 1 << 24,
     // Tables with a wider range of keys are worth all threads.
     BIG_RANGE_MIN = 200000,
 };
@@ -70,22 +74,54 @@ static br_status read_hi(br_cdc *cdc, bool *usable_out, br_error *err)
     return status;
 }
 
+// Notes the keys first..last. Those above the published hi are read with the rows above it; so many
+// that the table is read again need not be listed.
+static br_status note_keys(br_mirror *mirror, int64_t first, int64_t last, br_error *err)
+{
+    if (last > mirror->hi) last = mirror->hi;
+    if (first > last || mirror->must_reload) return BR_OK;
+    uint64_t count = (uint64_t)last - (uint64_t)first + 1;
+    mirror->must_reload = count > KEYS_MAX - mirror->key_count;
+    for (uint64_t i = 0; !mirror->must_reload && i < count; i++)
+        BR_TRY(br_mirror_add_key(mirror, first + (int64_t)i, err));
+    return BR_OK;
+}
+
+static br_status note_ranges(br_mirror *mirror, br_text packed, br_error *err)
+{
+    br_key_range_reader reader = br_key_range_reader_make(packed);
+    br_key_range range;
+    while (br_key_range_next(&reader, &range))
+        BR_TRY(note_keys(mirror, range.first, range.last, err));
+    if (!reader.is_damaged) return BR_OK;
+    return br_fail(err, BR_CORRUPT, "_braid_log: a record of table '%s' is no list of keys",
+                   mirror->table->name);
+}
+
 static br_status note_record(br_cdc *cdc, uint32_t table_id, br_value key, br_error *err)
 {
     br_mirror *mirror = br_mirror_find(&cdc->set, table_id);
-    if (mirror == NULL) return BR_OK;
-    if (mirror->mode == BR_MIRROR_DIRTY) mirror->must_reload = true;
-    // Keys above the published hi are read with the rows above it.
-    if (mirror->mode != BR_MIRROR_KEYS || key.class_ != BR_INT || key.i64 > mirror->hi)
-        return BR_OK;
-    return br_mirror_add_key(mirror, key.i64, err);
+    if (mirror == NULL || mirror->mode == BR_MIRROR_BLIND) return BR_OK;
+    if (mirror->mode == BR_MIRROR_KEYS && key.class_ == BR_INT)
+        return note_keys(mirror, key.i64, key.i64, err);
+    if (mirror->mode == BR_MIRROR_KEYS && key.class_ == BR_BLOB)
+        return note_ranges(mirror, key.text, err);
+    mirror->must_reload = true;
+    return BR_OK;
+}
+
+// What a record says, as a number, to be known again.
+static int64_t mark_of(br_value key)
+{
+    if (key.class_ == BR_INT) return key.i64;
+    return key.class_ == BR_BLOB ? (int64_t)br_hash_bytes(key.text.data, key.text.size) : 0;
 }
 
 // Is the record with the watermark's number still what it was? Another one means another history.
 static bool is_last_record(const br_cdc *cdc, int64_t seq, uint32_t table_id, br_value key)
 {
     if (cdc->last_seq != (uint64_t)seq || seq == 0) return true;
-    return table_id == cdc->last_table_id && (key.class_ == BR_INT ? key.i64 : 0) == cdc->last_key;
+    return table_id == cdc->last_table_id && mark_of(key) == cdc->last_key;
 }
 
 // Reads the log from the watermark on. The record at the watermark is the newest one that pruning
@@ -112,7 +148,7 @@ static br_status read_log(br_pass *pass, uint64_t watermark, bool *usable_out, b
         is_first = false;
         cdc->last_seq = previous;
         cdc->last_table_id = table_id;
-        cdc->last_key = key.class_ == BR_INT ? key.i64 : 0;
+        cdc->last_key = mark_of(key);
     }
     br_oltp_reset(cdc->log_since);
     if (is_first && watermark > 0) *usable_out = false;  // the log ends before the watermark

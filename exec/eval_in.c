@@ -3,8 +3,7 @@
 // A list of constants becomes a set when the program is compiled: a hash table of the values, and
 // for INT besides it a bitmap when they lie close together. The set knows values of all classes;
 // numbers that are equal (1 and 1.0) are one member, and so are texts that SQLite's NOCASE or RTRIM
-// takes for the same. Under a collation of the application members are sorted and searched by
-// halves: its hashes know only the texts that they have met.
+// takes for the same. Under a collation of the application the list is searched from its start.
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
@@ -20,8 +19,6 @@ typedef struct in_set {
     bool has_null;
     uint32_t mask;           // slots of the table - 1
     br_value *table;         // open addressing; an empty slot is NULL
-    br_value *sorted;        // instead of the table under a collation of the application
-    uint32_t sorted_count;
     unsigned class_mask;
     int64_t dense_first;     // when dense_bits: bit i for the INT dense_first + i
     uint64_t dense_span;
@@ -83,22 +80,8 @@ static unsigned text_filter_bit(br_text text)
     return (unsigned)(word * 0x9e3779b97f4a7c15ull >> 58);
 }
 
-static bool sorted_has(const in_set *set, const br_value *value)
-{
-    uint32_t low = 0, high = set->sorted_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = br_value_compare(&set->sorted[middle], value, set->collation);
-        if (order == 0) return true;
-        if (order < 0) low = middle + 1;
-        else high = middle;
-    }
-    return false;
-}
-
 static bool set_has(const in_set *set, const br_value *value)
 {
-    if (set->sorted != NULL) return sorted_has(set, value);
     uint32_t at = (uint32_t)hash_member(set, value) & set->mask;
     for (; set->table[at].class_ != BR_NULL; at = (at + 1) & set->mask) {
         if (br_value_compare(&set->table[at], value, set->collation) == 0) return true;
@@ -108,6 +91,11 @@ static bool set_has(const in_set *set, const br_value *value)
 
 static void set_add(in_set *set, const br_value *value)
 {
+    if (value->class_ == BR_NULL) {
+        set->has_null = true;
+        return;
+    }
+    set->class_mask |= 1u << value->class_;
     if (value->class_ == BR_TEXT) set->text_filter |= 1ull << text_filter_bit(value->text);
     uint32_t at = (uint32_t)hash_member(set, value) & set->mask;
     while (set->table[at].class_ != BR_NULL) at = (at + 1) & set->mask;
@@ -137,70 +125,27 @@ static br_status set_make_dense(in_set *set, br_arena *arena, br_error *err)
     return BR_OK;
 }
 
-static void merge(const in_set *set, const br_value *left, const br_value *middle,
-                  const br_value *end, br_value *out)
-{
-    for (const br_value *right = middle; left < middle || right < end;) {
-        bool takes_left = right == end || (left < middle &&
-                                           br_value_compare(left, right, set->collation) <= 0);
-        *out++ = takes_left ? *left++ : *right++;
-    }
-}
-
-static br_status set_make_sorted(in_set *set, const br_node *node, br_arena *arena, br_error *err)
-{
-    br_value *from = BR_ALLOC(arena, br_value, node->arg_count);
-    br_value *to = BR_ALLOC(arena, br_value, node->arg_count);
-    if (from == NULL || to == NULL) return br_evaluate_no_memory(err);
-    uint32_t count = 0;
-    for (uint32_t i = 1; i < node->arg_count; i++)
-        if (node->args[i]->value.class_ != BR_NULL) from[count++] = node->args[i]->value;
-    for (uint32_t width = 1; width < count; width *= 2) {
-        for (uint32_t first = 0; first < count; first += 2 * width) {
-            uint32_t middle = first + width < count ? first + width : count;
-            uint32_t end = middle + width < count ? middle + width : count;
-            merge(set, from + first, from + middle, from + end, to + first);
-        }
-        br_value *swap = from;
-        from = to;
-        to = swap;
-    }
-    set->sorted = from;
-    set->sorted_count = count;
-    return BR_OK;
-}
-
-static br_status set_make_table(in_set *set, const br_node *node, br_arena *arena, br_error *err)
-{
-    uint32_t slots = 4;
-    while (slots < node->arg_count * 2) slots *= 2;
-    set->mask = slots - 1;
-    set->table = BR_ALLOC(arena, br_value, slots);
-    if (set->table == NULL) return br_evaluate_no_memory(err);
-    for (uint32_t i = 1; i < node->arg_count; i++) {
-        const br_value *value = &node->args[i]->value;
-        if (value->class_ != BR_NULL && !set_has(set, value)) set_add(set, value);
-    }
-    return set_make_dense(set, arena, err);
-}
-
 br_status br_prepare_in(br_node *node, br_arena *arena, br_error *err)
 {
+    if (br_collation_collator(node->collation) != NULL) return BR_OK;
     for (uint32_t i = 1; i < node->arg_count; i++) {
         if (node->args[i]->kind != BR_EXPR_CONST) return BR_OK;
     }
     in_set *set = BR_ALLOC(arena, in_set, 1);
     if (set == NULL) return br_evaluate_no_memory(err);
+    uint32_t slots = 4;
+    while (slots < node->arg_count * 2) slots *= 2;
+    set->mask = slots - 1;
     set->collation = node->collation;
     if (set->collation != BR_COLLATION_BINARY) set->text_filter = UINT64_MAX;
+    set->table = BR_ALLOC(arena, br_value, slots);
+    if (set->table == NULL) return br_evaluate_no_memory(err);
     for (uint32_t i = 1; i < node->arg_count; i++) {
-        uint8_t class_ = node->args[i]->value.class_;
-        if (class_ == BR_NULL) set->has_null = true;
-        else set->class_mask |= 1u << class_;
+        bool is_new = node->args[i]->value.class_ == BR_NULL ||
+                      !set_has(set, &node->args[i]->value);
+        if (is_new) set_add(set, &node->args[i]->value);
     }
-    bool is_foreign = br_collation_collator(set->collation) != NULL;
-    BR_TRY(is_foreign ? set_make_sorted(set, node, arena, err)
-                      : set_make_table(set, node, arena, err));
+    BR_TRY(set_make_dense(set, arena, err));
     node->detail = set;
     return BR_OK;
 }

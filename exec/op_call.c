@@ -9,9 +9,6 @@
 #include "exec/evaluate.h"
 #include "exec/pipeline.h"
 
-// Values that wait in memory: tables of many columns are put out in smaller batches.
-enum { VALUES_MAX = 64 * BR_BATCH_ROWS };
-
 static const int64_t series_stop_default = 0xffffffff;  // as SQLite's series.c has it
 
 typedef struct call_stage {
@@ -27,9 +24,9 @@ typedef struct call_stage {
 typedef struct call_state {
     br_evaluator *evaluator, *residual;
     uint16_t positions[BR_BATCH_ROWS];  // of the input's row
-    br_value **values;                  // per output, row_capacity each; SQLite's functions
+    br_value **values;                  // per output, BR_BATCH_ROWS each; SQLite's functions
     int64_t **numbers;                  // the same for generate_series
-    uint32_t count, row_capacity;
+    uint32_t count;
     bool is_matched[BR_BATCH_ROWS];     // keeps_unmatched, by the input's row
 } call_state;
 
@@ -58,11 +55,9 @@ static br_status call_open(br_stage *base, br_worker *worker, void **state_out, 
     state->numbers = BR_ALLOC(worker->arena, int64_t *, count);
     if (state->values == NULL || state->numbers == NULL) return no_memory(worker->run, err);
     bool is_series = stage->sql == NULL;
-    uint32_t rows = count * BR_BATCH_ROWS <= VALUES_MAX ? BR_BATCH_ROWS : VALUES_MAX / count;
-    state->row_capacity = rows;
     for (uint32_t i = 0; i < count; i++) {
-        if (is_series) state->numbers[i] = BR_ALLOC(worker->arena, int64_t, rows);
-        else state->values[i] = BR_ALLOC(worker->arena, br_value, rows);
+        if (is_series) state->numbers[i] = BR_ALLOC(worker->arena, int64_t, BR_BATCH_ROWS);
+        else state->values[i] = BR_ALLOC(worker->arena, br_value, BR_BATCH_ROWS);
         if (state->numbers[i] == NULL && state->values[i] == NULL)
             return no_memory(worker->run, err);
     }
@@ -198,9 +193,9 @@ static br_status push_series(call_run *run, const series *self, br_error *err)
     const br_plan *plan = run->stage->plan;
     call_state *state = run->state;
     for (uint64_t index = 0; index < self->count && !run->worker->is_morsel_done;) {
-        if (state->count == state->row_capacity) BR_TRY(flush(run, err));
+        if (state->count == BR_BATCH_ROWS) BR_TRY(flush(run, err));
         uint64_t left = self->count - index;
-        uint32_t room = state->row_capacity - state->count, first = state->count;
+        uint32_t room = BR_BATCH_ROWS - state->count, first = state->count;
         uint32_t count = left < room ? (uint32_t)left : room;
         for (uint32_t i = 0; i < count; i++) state->positions[first + i] = (uint16_t)run->row;
         for (uint32_t k = 0; k < plan->call.output_count; k++)
@@ -231,7 +226,7 @@ static br_status receive(void *context, const br_value *values, bool *wants_more
 {
     call_run *run = context;
     call_state *state = run->state;
-    if (state->count == state->row_capacity) BR_TRY(flush(run, err));
+    if (state->count == BR_BATCH_ROWS) BR_TRY(flush(run, err));
     for (uint32_t i = 0; i < run->stage->plan->call.output_count; i++) {
         br_value value = values[i];
         if (value.class_ == BR_TEXT || value.class_ == BR_BLOB) {

@@ -108,16 +108,6 @@ static const char *copy_text(br_oltp_statement *statement, uint32_t column, br_a
     return br_arena_copy_text(arena, value.text.data, value.text.size);
 }
 
-// The number in _braid_<number>_...; 0 when it is no trigger of ours.
-static uint32_t id_of_trigger(const char *name)
-{
-    uint32_t id = 0;
-    const char *digit = name + strlen("_braid_");
-    for (; *digit >= '0' && *digit <= '9' && id < UINT32_MAX / 10 - 1; digit++)
-        id = id * 10 + (uint32_t)(*digit - '0');
-    return *digit == '_' ? id : 0;
-}
-
 static br_status read_triggers(br_oltp *oltp, br_arena *arena, trigger_row **rows_out,
                                uint32_t *count_out, br_error *err)
 {
@@ -146,7 +136,8 @@ static br_status read_triggers(br_oltp *oltp, br_arena *arena, trigger_row **row
             status = no_memory(err);
             break;
         }
-        rows[count].table_id = id_of_trigger(rows[count].name);
+        const char *suffix;
+        rows[count].table_id = br_capture_trigger_id(rows[count].name, &suffix);
         count++;
     }
     br_oltp_finalize(statement);

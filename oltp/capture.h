@@ -24,4 +24,10 @@ bool br_index_may_replace(const br_schema_index *index);
 // Can a trigger tell what NEW would give the index?
 bool br_index_is_plain(const br_schema_table *table, const br_schema_index *index);
 
+// The number in _braid_<number>_<suffix>; 0 when it is no trigger of ours.
+uint32_t br_capture_trigger_id(const char *name, const char **suffix_out);
+// Is this the name of a trigger that does nothing but log? Of which table, then, and how.
+bool br_capture_is_log_trigger(const char *name, uint32_t *table_id_out,
+                               br_capture_kind *kind_out);
+
 #endif

@@ -103,7 +103,8 @@ static br_status configure(br_oltp *oltp, const br_oltp_config *config, br_error
         // Where no file can be made beside it, it stays in the mode it is in, and is only read.
         if (status != BR_OK && status != BR_READONLY) return status;
     }
-    return run_pragma(oltp, "PRAGMA synchronous=NORMAL", err);
+    BR_TRY(run_pragma(oltp, "PRAGMA synchronous=NORMAL", err));
+    return config->logs_own_changes ? br_own_changes_new(oltp, &oltp->own, err) : BR_OK;
 }
 
 br_status br_oltp_open(const br_oltp_config *config, br_oltp **oltp_out, br_error *err)
@@ -138,6 +139,7 @@ void br_oltp_close(br_oltp *oltp)
 {
     if (oltp == NULL) return;
     sqlite3_finalize(oltp->data_version);
+    br_own_changes_free(oltp->own);
     sqlite3_close_v2(oltp->handle);
     br_heap_free(oltp->path);
     br_heap_free(oltp);
@@ -191,7 +193,7 @@ bool br_oltp_in_transaction(const br_oltp *oltp)
 
 int64_t br_oltp_changes(const br_oltp *oltp)
 {
-    return sqlite3_changes(oltp->handle);
+    return oltp->own != NULL ? br_own_changes_count(oltp->own) : sqlite3_changes64(oltp->handle);
 }
 
 int64_t br_oltp_last_rowid(const br_oltp *oltp)

@@ -343,10 +343,10 @@ br_status br_oltp_refresh(br_oltp *oltp, br_error *err)
 
 void br_oltp_functions_note_writer(br_oltp_functions *functions, const br_oltp *writer)
 {
-    atomic_store_explicit(&functions->changes, sqlite3_changes64(writer->handle),
-                          memory_order_relaxed);
-    atomic_store_explicit(&functions->total_changes, sqlite3_total_changes64(writer->handle),
-                          memory_order_relaxed);
+    int64_t total_changes = writer->own != NULL ? br_own_total_changes(writer->own)
+                                                : sqlite3_total_changes64(writer->handle);
+    atomic_store_explicit(&functions->changes, br_oltp_changes(writer), memory_order_relaxed);
+    atomic_store_explicit(&functions->total_changes, total_changes, memory_order_relaxed);
     atomic_store_explicit(&functions->last_rowid, sqlite3_last_insert_rowid(writer->handle),
                           memory_order_relaxed);
 }

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "oltp/oltp.h"
+#include "oltp/own_changes.h"
 
 struct br_oltp {
     sqlite3 *handle;
@@ -17,6 +18,7 @@ struct br_oltp {
     uint64_t deadline_ns;        // 0: none
     br_oltp_functions *functions;  // NULL: none
     uint32_t functions_seen;     // how many of them it has
+    br_own_changes *own;         // NULL: its changes are logged by triggers
     bool is_utf8;                // false: text must be asked for in UTF-8, the file has UTF-16
     struct br_oltp *pool_next;   // of a pool: the next idle connection, or the next one in use
 };
@@ -24,6 +26,8 @@ struct br_oltp {
 struct br_oltp_statement {
     br_oltp *oltp;
     sqlite3_stmt *handle;
+    br_own_kind own_kind;  // of an oltp with `own`
+    bool has_begun;        // own_changes.c made a transaction for it that is to be ended
 };
 
 typedef enum br_oltp_moment { BR_OLTP_PREPARING, BR_OLTP_RUNNING } br_oltp_moment;
@@ -32,6 +36,10 @@ typedef enum br_oltp_moment { BR_OLTP_PREPARING, BR_OLTP_RUNNING } br_oltp_momen
 // the statement's while running.
 br_status br_oltp_fail(sqlite3 *handle, const char *path, int code, br_oltp_moment moment,
                        br_error *err);
+
+// br_oltp_step without own_changes.c.
+BR_CHECKED br_status br_oltp_step_plainly(br_oltp_statement *statement, bool *row_out,
+                                          br_error *err);
 
 br_oltp_affinity br_oltp_affinity_of(const char *declared_type);
 

@@ -26,6 +26,7 @@ typedef struct br_oltp_config {
     const char *path;
     br_oltp_functions *functions;  // shared by the connections of a database; NULL: none
     bool is_writer;      // changes(), total_changes() and last_insert_rowid() are its own
+    bool logs_own_changes;  // where it can, without the help of triggers (docs/cdc.md)
     uint32_t busy_timeout_ms;
     bool read_only;      // open for reading only
     bool create;         // make the file when it does not exist
@@ -98,8 +99,8 @@ bool br_oltp_is_transaction_control(const br_oltp_statement *statement);
 
 // ---- inserting many rows --------------------------------------------------------------------
 
-// INSERTs into one table of main, without capture's triggers where they would do nothing. A row
-// that violates a constraint fails, whatever ON CONFLICT the table declares.
+// INSERTs into one table of main. A row that violates a constraint fails, whatever ON CONFLICT the
+// table declares.
 typedef struct br_oltp_inserter br_oltp_inserter;
 
 // `columns` NULL: all that can be inserted, in order; else ended by NULL.

@@ -28,7 +28,7 @@ br_status br_oltp_pool_new(const br_oltp_config *config, br_oltp_pool **pool_out
     pool->config = *config;
     pool->config.path = pool->path = path;
     pool->config.read_only = true;
-    pool->config.is_writer = false;
+    pool->config.is_writer = pool->config.logs_own_changes = false;
     pool->config.create = false;
     br_lock_init(&pool->lock);
     *pool_out = pool;

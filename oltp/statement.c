@@ -1,8 +1,5 @@
 // statement.c - statements as values in and out.
 // SPDX-License-Identifier: Apache-2.0
-#include <ctype.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/heap.h"
 #include "oltp/handle.h"
@@ -15,6 +12,8 @@ br_status br_oltp_prepare(br_oltp *oltp, const char *sql, const char **tail_out,
     statement->oltp = oltp;
     const char *tail = sql;
     int code = sqlite3_prepare_v2(oltp->handle, sql, -1, &statement->handle, &tail);
+    if (code != SQLITE_OK && oltp->own != NULL && br_own_suspend(oltp->own))
+        code = sqlite3_prepare_v2(oltp->handle, sql, -1, &statement->handle, &tail);
     if (code != SQLITE_OK) {
         br_heap_free(statement);
         return br_oltp_fail(oltp->handle, oltp->path, code, BR_OLTP_PREPARING, err);
@@ -24,6 +23,8 @@ br_status br_oltp_prepare(br_oltp *oltp, const char *sql, const char **tail_out,
         br_heap_free(statement);
         statement = NULL;
     }
+    if (statement != NULL && oltp->own != NULL)
+        statement->own_kind = br_own_kind_of(statement->handle);
     *statement_out = statement;
     return BR_OK;
 }
@@ -31,13 +32,18 @@ br_status br_oltp_prepare(br_oltp *oltp, const char *sql, const char **tail_out,
 void br_oltp_finalize(br_oltp_statement *statement)
 {
     if (statement == NULL) return;
+    br_oltp_reset(statement);
     sqlite3_finalize(statement->handle);
     br_heap_free(statement);
 }
 
 void br_oltp_reset(br_oltp_statement *statement)
 {
+    br_own_changes *own = statement->oltp->own;
+    bool is_abandoned = own != NULL && statement->own_kind == BR_OWN_CHANGE &&
+                        sqlite3_stmt_busy(statement->handle) != 0;
     sqlite3_reset(statement->handle);
+    if (is_abandoned) br_own_abandon(own, statement);
 }
 
 uint32_t br_oltp_parameter_count(const br_oltp_statement *statement)
@@ -80,7 +86,7 @@ br_status br_oltp_bind(br_oltp_statement *statement, uint32_t index, const br_va
     return br_oltp_fail(statement->oltp->handle, statement->oltp->path, code, BR_OLTP_RUNNING, err);
 }
 
-br_status br_oltp_step(br_oltp_statement *statement, bool *row_out, br_error *err)
+br_status br_oltp_step_plainly(br_oltp_statement *statement, bool *row_out, br_error *err)
 {
     int code = sqlite3_step(statement->handle);
     if (code == SQLITE_ROW || code == SQLITE_DONE) {
@@ -91,6 +97,13 @@ br_status br_oltp_step(br_oltp_statement *statement, bool *row_out, br_error *er
         br_oltp_fail(statement->oltp->handle, statement->oltp->path, code, BR_OLTP_RUNNING, err);
     sqlite3_reset(statement->handle);
     return status;
+}
+
+br_status br_oltp_step(br_oltp_statement *statement, bool *row_out, br_error *err)
+{
+    br_own_changes *own = statement->oltp->own;
+    if (own != NULL) return br_own_step(own, statement, row_out, err);
+    return br_oltp_step_plainly(statement, row_out, err);
 }
 
 uint32_t br_oltp_column_count(const br_oltp_statement *statement)
@@ -156,33 +169,8 @@ bool br_oltp_is_explain(const br_oltp_statement *statement)
     return sqlite3_stmt_isexplain(statement->handle) != 0;
 }
 
-// Behind white space and comments.
-static const char *first_word(const char *sql)
-{
-    while (true) {
-        if (isspace((unsigned char)*sql)) {
-            sql++;
-        } else if (sql[0] == '-' && sql[1] == '-') {
-            sql += strcspn(sql, "\n");
-        } else if (sql[0] == '/' && sql[1] == '*') {
-            const char *end = strstr(sql + 2, "*/");
-            sql = end == NULL ? sql + strlen(sql) : end + 2;
-        } else {
-            return sql;
-        }
-    }
-}
-
 bool br_oltp_is_transaction_control(const br_oltp_statement *statement)
 {
-    static const char *const words[] = {"BEGIN",    "COMMIT",    "END",
-                                        "ROLLBACK", "SAVEPOINT", "RELEASE"};
-    // Once it has been compiled, no name can stand first.
-    const char *word = first_word(sqlite3_sql(statement->handle));
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        size_t size = strlen(words[i]);
-        if (sqlite3_strnicmp(word, words[i], (int)size) == 0 && !isalnum((unsigned char)word[size]))
-            return true;
-    }
-    return false;
+    br_own_kind kind = br_own_kind_of(statement->handle);
+    return kind == BR_OWN_CONTROL || kind == BR_OWN_SAVEPOINT || kind == BR_OWN_ROLLBACK;
 }

@@ -105,6 +105,7 @@ static br_status database_open_parts(br_database *database, const br_database_co
         .path = database->path,
         .functions = database->functions,
         .is_writer = true,
+        .logs_own_changes = true,
         .busy_timeout_ms = config->busy_timeout_ms,
         .read_only = config->read_only,
         .create = config->create,

@@ -16,13 +16,17 @@ typedef struct fixture {
     br_task_pool *pool;
     br_quota quota;
     br_oltp *app;  // the application's connection
+    bool logs_own_changes;  // it does, instead of the triggers
     br_cdc *cdc;   // NULL: closed
     br_error err;
 } fixture;
 
 static inline br_oltp *fixture_connect(fixture *f)
 {
-    br_oltp_config config = {.path = f->path, .busy_timeout_ms = 1000, .create = true};
+    br_oltp_config config = {.path = f->path,
+                             .busy_timeout_ms = 1000,
+                             .create = true,
+                             .logs_own_changes = f->logs_own_changes};
     br_oltp *oltp = NULL;
     MUST(br_oltp_open(&config, &oltp, &f->err), f->err);
     return oltp;

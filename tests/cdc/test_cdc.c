@@ -324,14 +324,12 @@ static void test_check_names_the_difference(void)
     uint64_t rows;
     MUST(br_cdc_check(f.cdc, &rows, &f.err), f.err);
     CHECK_INT(rows, 2);
-    // Behind the back of the triggers.
-    fixture_exec(&f, "UPDATE _braid_table SET hi = -1; UPDATE t SET a = 'y' WHERE id = 1;"
-                     "UPDATE _braid_table SET hi = 2");
+    // Behind the back of the triggers: what they log goes to another table's number.
+    fixture_exec(&f, "UPDATE t SET a = 'y' WHERE id = 1; UPDATE _braid_log SET table_id = 0");
     CHECK_INT(br_cdc_check(f.cdc, &rows, &f.err), BR_CORRUPT);
     CHECK_TEXT(f.err.message,
                "table 't': rowid 1: column 'a' is text of 1 bytes 'x', want text of 1 bytes 'y'");
-    fixture_exec(&f, "UPDATE _braid_table SET hi = -1; UPDATE t SET id = 3 WHERE id = 1;"
-                     "UPDATE _braid_table SET hi = 3");
+    fixture_exec(&f, "UPDATE t SET id = 3 WHERE id = 1; UPDATE _braid_log SET table_id = 0");
     CHECK_INT(br_cdc_check(f.cdc, &rows, &f.err), BR_CORRUPT);
     CHECK_TEXT(f.err.message, "table 't': rowid 1 is in the copy only");
     MUST(br_cdc_rebuild(f.cdc, &f.err), f.err);

@@ -1,12 +1,14 @@
-// Random interleavings of everything, with syncs, checkpoints, reopens, crashes and a follower;
-// after each round both sides must be the same. SQLite is the model. SPDX-License-Identifier:
-// Apache-2.0
+// Random interleavings of everything, with syncs, checkpoints, reopens and a follower; after each
+// round both sides must be the same. SQLite is the model. Writers are a connection that logs its
+// own changes and one for which the triggers do.
+// SPDX-License-Identifier: Apache-2.0
 #include <stdarg.h>
 
 #include "tests/cdc/fixture.h"
 
 static uint64_t seed = 1;
 static int round_count = 40;
+static br_oltp *own, *plain;  // f->app is one of them
 
 static uint32_t pick(uint32_t bound)
 {
@@ -35,6 +37,7 @@ static void attempt(fixture *f, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sql, sizeof sql, format, arguments);
     va_end(arguments);
+    if (!br_oltp_in_transaction(f->app)) f->app = pick(2) == 0 ? own : plain;
     br_status status = br_oltp_exec(f->app, sql, NULL);
     (void)status;
 }
@@ -115,7 +118,18 @@ static void change_keys(fixture *f)
 static void change_schema(fixture *f)
 {
     const char *table = tables[pick(3)];
-    switch (pick(12)) {
+    switch (pick(16)) {
+    case 11:
+        attempt(f, "CREATE TRIGGER app AFTER UPDATE ON keyed BEGIN"
+                   " UPDATE plain SET b = NEW.id WHERE rowid = NEW.id %% 7;"
+                   " DELETE FROM texts WHERE a = NEW.a; END");
+        break;
+    case 12: attempt(f, "DROP TRIGGER app"); break;
+    case 13:
+        attempt(f, "CREATE TEMP TRIGGER own AFTER DELETE ON plain BEGIN"
+                   " UPDATE keyed SET b = b || 'd' WHERE id = OLD.rowid; END");
+        break;
+    case 14: attempt(f, "DROP TRIGGER temp.own"); break;
     case 0: attempt(f, "ALTER TABLE %s ADD COLUMN c%u DEFAULT 'c'", table, pick(1000)); break;
     case 1: attempt(f, "VACUUM"); break;
     case 2: attempt(f, "DROP TABLE plain; CREATE TABLE plain(a, b)"); break;
@@ -188,7 +202,11 @@ static void test_random_changes_end_in_the_same_rows(void)
 {
     fixture f;
     fixture_init(&f);
+    plain = f.app;
+    f.logs_own_changes = true;
+    own = fixture_connect(&f);
     fixture_exec(&f, schema);
+    MUST(br_oltp_exec(own, "PRAGMA foreign_keys = 1", &f.err), f.err);
     f.cdc = fixture_open_cdc(&f);
     br_cdc *follower = fixture_open_cdc(&f);
     for (int round = 0; round < round_count; round++) {
@@ -208,6 +226,8 @@ static void test_random_changes_end_in_the_same_rows(void)
     br_cdc_close(follower);
     fixture_reopen(&f);
     check(&f, f.cdc, round_count, "the reopened copy");
+    f.app = plain;
+    br_oltp_close(own);
     fixture_release(&f);
 }
 

@@ -255,25 +255,6 @@ static void test_searches(void)
     }
 }
 
-// As wide as SQLite's tables can be: too wide to be mirrored, and put out in small batches.
-static void test_widest_table(void)
-{
-    enum { COLUMNS = 2000, ROWS = 150 };
-    static char sql[40000];
-    char *end = sql + sprintf(sql, "CREATE TABLE widest(");
-    for (int i = 0; i < COLUMNS; i++) end += sprintf(end, "%sc%d", i == 0 ? "" : ", ", i);
-    sprintf(end, ");");
-    support_exec(db, sql);
-    snprintf(sql, sizeof sql, "INSERT INTO widest(c0, c7, c1999) WITH RECURSIVE n(i) AS (SELECT 1"
-             " UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, 'text ' || i %% 9, i * 0.5 FROM n",
-             ROWS);
-    support_exec(db, sql);
-    check_same("SELECT * FROM widest WHERE c0 > 139");
-    check_same("SELECT c7, count(*), sum(c0), max(c1999), count(c8) FROM widest GROUP BY c7");
-    check_same("SELECT a.c0, b.c1999 FROM widest a, widest b ON b.c0 = a.c0 + 70");
-    support_exec(db, "DROP TABLE widest");
-}
-
 static void test_wrong_sources(void)
 {
     static const char *const queries[] = {
@@ -382,7 +363,6 @@ int main(void)
     RUN(test_conditions_on_columns);
     RUN(test_full_text);
     RUN(test_searches);
-    RUN(test_widest_table);
     RUN(test_wrong_sources);
     RUN(test_nested_calls);
     RUN(test_one_commit_point);
