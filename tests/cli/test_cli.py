@@ -922,16 +922,26 @@ class TestAdmin(Case):
         os.close(ours)
         return process.returncode, said
 
+    def stop_on_terminal(self, pattern, *arguments):
+        """The same, again when the work was over before the signal came."""
+        for _ in range(10):
+            code, said = self.run_on_terminal(pattern, *arguments)
+            if code != 0:
+                break
+            if arguments[0] == "sync":
+                self.braid("detach", arguments[1])
+        return code, said
+
     def test_long_work_shows_its_progress_and_can_be_stopped(self):
         self.make_big()
         bar = r"%s: \[#*-*\] \d+ %%, \d+ s left, [\d,]+ rows, [\d,]+ rows/s"
-        code, said = self.run_on_terminal("mirroring", "sync", "big.db")
+        code, said = self.stop_on_terminal("mirroring", "sync", "big.db")
         self.assertRegex(said, bar % "mirroring big")
         self.assertEqual(code, 130, said)
         self.assertTrue(said.endswith("\r\033[Kbraid: interrupted\r\n"), said)
         self.assertIn("and 1,500,000 rows equal", self.braid("verify", "big.db")[0])
         for command, what in [("verify", "verifying"), ("rebuild", "mirroring")]:
-            code, said = self.run_on_terminal(what, command, "big.db")
+            code, said = self.stop_on_terminal(what, command, "big.db")
             self.assertEqual(code, 130, said)
             self.assertRegex(said, bar % (what + " big"))
         code, said = self.run_on_terminal(None, "rebuild", "big.db")
