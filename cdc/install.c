@@ -32,6 +32,8 @@ typedef struct installer {
     uint32_t entry_count;
     bool has_written;
     bool has_remade;  // triggers of a table that stays
+    int64_t cookie;   // of the schema, when done
+    int64_t moved;    // of it by ourselves
 } installer;
 
 // Can SQLite read the table in this process at all?
@@ -115,28 +117,39 @@ static br_status install_tables(installer *in, br_error *err)
     return br_capture_accept_moved_rowids(cdc->writer, err);
 }
 
-// What is installed moves the schema cookie, too; *moved_out tells how far.
-static br_status install_and_count(installer *in, int64_t *moved_out, br_error *err)
+// Nothing is logged of a change of the schema, so a backup from before it could be restored without
+// being noticed. This record would be missing then.
+static br_status record_schema(installer *in, int64_t cookie, br_error *err)
+{
+    br_cdc *cdc = in->cdc;
+    int64_t published = br_store_watermark(cdc->next_store).schema_cookie;
+    if (published == 0 || published == cookie) return BR_OK;
+    in->has_written = true;
+    return br_capture_log_schema(cdc->writer, cookie, err);
+}
+
+// What is installed moves the schema cookie, too.
+static br_status install_and_count(installer *in, br_error *err)
 {
     static const char *const cookie = "PRAGMA main.schema_version";
-    int64_t before, after;
+    int64_t before;
     BR_TRY(br_oltp_query_int(in->cdc->writer, cookie, 0, &before, err));
     BR_TRY(install_tables(in, err));
-    BR_TRY(br_oltp_query_int(in->cdc->writer, cookie, 0, &after, err));
-    *moved_out = after - before;
-    return BR_OK;
+    BR_TRY(br_oltp_query_int(in->cdc->writer, cookie, 0, &in->cookie, err));
+    in->moved = in->cookie - before;
+    return record_schema(in, in->cookie, err);
 }
 
 static br_status install(br_cdc *cdc, br_error *err)
 {
     installer in = {.cdc = cdc, .arena = br_arena_new(NULL)};
-    int64_t moved = 0;
     br_status status = in.arena == NULL ? br_fail(err, BR_NOMEM, "no memory for the schema")
-                                        : install_and_count(&in, &moved, err);
+                                        : install_and_count(&in, err);
     br_arena_free(in.arena);
     if (status == BR_OK && in.has_written) status = br_oltp_exec(cdc->writer, "COMMIT", err);
     if (status == BR_OK) {
-        cdc->own_moves += moved;
+        cdc->own_moves += in.moved;
+        cdc->installed_cookie = in.cookie;
         cdc->has_remade |= in.has_remade;
     }
     // After a failed COMMIT there may be no transaction left to undo.

@@ -155,8 +155,12 @@ static uint32_t count_blind(const br_cdc *cdc)
     return count;
 }
 
-static bool lacks_triggers(const br_cdc *cdc)
+// Somebody held the write lock, or changed the schema meanwhile: look again with the next sync.
+static bool must_install_again(const br_pass *pass)
 {
+    const br_cdc *cdc = pass->cdc;
+    if (!br_cdc_is_maintainer(cdc)) return false;
+    if (cdc->installed_cookie != pass->cookie) return true;
     for (uint32_t i = 0; i < cdc->set.count; i++) {
         if (cdc->set.items[i].mode == BR_MIRROR_BLIND || cdc->set.items[i].is_loose) return true;
     }
@@ -292,8 +296,7 @@ static void note_published(br_pass *pass)
     cdc->must_reload_all = false;
     cdc->own_moves = 0;
     cdc->has_remade = false;
-    // Tables that could not be captured: try again when the file has changed next.
-    if (br_cdc_is_maintainer(cdc) && lacks_triggers(cdc)) cdc->is_set_valid = false;
+    if (must_install_again(pass)) cdc->is_set_valid = false;
 }
 
 // Swaps what readers get: versions, schema and, after a change of roles, the store.

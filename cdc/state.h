@@ -120,6 +120,7 @@ struct br_cdc {
     int64_t cookie;
     int64_t own_moves;       // of the cookie by what we installed since the last publish
     bool has_remade;         // triggers of tables that stayed, since then
+    int64_t installed_cookie;  // of the schema that we have last looked at as the maintainer
     bool is_installed;       // the _braid_* tables are there
     bool must_reload_all;    // the copy is not one of this file
     uint32_t next_blind_id;  // for tables that _braid_table does not have; counts down

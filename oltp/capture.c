@@ -333,6 +333,13 @@ br_status br_capture_update(br_oltp *oltp, const br_capture_entry *entry, br_err
     return status;
 }
 
+br_status br_capture_log_schema(br_oltp *oltp, int64_t cookie, br_error *err)
+{
+    return br_oltp_exec_format(oltp, err,
+                               "INSERT INTO main._braid_log(table_id, key) VALUES(0, %" PRId64 ")",
+                               cookie);
+}
+
 br_status br_capture_uninstall(br_oltp *oltp, uint32_t table_id, br_error *err)
 {
     br_arena *arena = br_arena_new(NULL);

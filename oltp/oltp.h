@@ -363,6 +363,8 @@ BR_CHECKED br_status br_capture_install(br_oltp *oltp, const br_schema_table *ta
                                         uint32_t table_id, br_error *err);
 // Brings name and triggers of an entry that is not broken up to date; its hi stays.
 BR_CHECKED br_status br_capture_update(br_oltp *oltp, const br_capture_entry *entry, br_error *err);
+// Notes in the log that the schema was changed, for no table.
+BR_CHECKED br_status br_capture_log_schema(br_oltp *oltp, int64_t cookie, br_error *err);
 BR_CHECKED br_status br_capture_uninstall(br_oltp *oltp, uint32_t table_id, br_error *err);
 // After tables with moved rowids have been entered under new ids.
 BR_CHECKED br_status br_capture_accept_moved_rowids(br_oltp *oltp, br_error *err);

@@ -1,10 +1,18 @@
 // ALTER TABLE and index changes: which are taken over without reading rows, and which are not.
 // SPDX-License-Identifier: Apache-2.0
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "tests/cdc/fixture.h"
 
 enum { ROWS = 3000 };
+
+static void backup(sqlite3 *from, sqlite3 *to)
+{
+    sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
+    if (copy == NULL || sqlite3_backup_step(copy, -1) != SQLITE_DONE) exit(1);
+    sqlite3_backup_finish(copy);
+}
 
 static void fill(fixture *f, const char *columns)
 {
@@ -212,6 +220,37 @@ static void test_alterations_are_taken_over_by_a_copy_from_before(void)
     fixture_release(&f);
 }
 
+// A backup moves the schema cookie by one, as ALTER TABLE does, and brings columns back that are no
+// new ones.
+static void test_alterations_undone_by_a_backup_are_noticed(void)
+{
+    static const char *const alterations[] = {
+        "ALTER TABLE t DROP COLUMN c",
+        "ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c",
+        "ALTER TABLE t ADD COLUMN d DEFAULT 4",
+        "DROP TABLE u",
+        "CREATE UNIQUE INDEX i ON t(a)",
+    };
+    for (size_t i = 0; i < sizeof alterations / sizeof alterations[0]; i++) {
+        fixture f;
+        begin(&f, plain);
+        MUST(br_cdc_checkpoint(f.cdc, &f.err), f.err);
+        sqlite3 *saved = NULL;
+        if (sqlite3_open(":memory:", &saved) != SQLITE_OK) exit(1);
+        backup(br_oltp_handle(f.app), saved);
+        br_cdc *follower = fixture_open_cdc(&f);
+        fixture_exec(&f, alterations[i]);
+        CHECK(is_same_copy(f.cdc));
+        CHECK(is_same_copy(follower));
+        backup(saved, br_oltp_handle(f.app));
+        sqlite3_close(saved);
+        CHECK(is_same_copy(f.cdc));
+        CHECK(is_same_copy(follower));
+        br_cdc_close(follower);
+        fixture_release(&f);
+    }
+}
+
 // Columns dropped and added in turn: the copy neither grows nor mixes them up.
 static void test_alterations_many_in_turn(void)
 {
@@ -248,6 +287,7 @@ int main(void)
     RUN(test_rows_that_a_passing_index_deletes_are_missed_by_nobody);
     RUN(test_alterations_mix_with_writes);
     RUN(test_alterations_are_taken_over_by_a_copy_from_before);
+    RUN(test_alterations_undone_by_a_backup_are_noticed);
     RUN(test_alterations_many_in_turn);
     return test_result();
 }
