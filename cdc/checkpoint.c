@@ -287,19 +287,40 @@ br_status br_cdc_maintain(br_cdc *cdc, br_error *err)
     return status;
 }
 
-// Compaction commits the rows that are durable already, under the same watermark.
+static br_status compact_begin(br_cdc *cdc, br_compaction **compaction_out, br_error *err)
+{
+    br_status status = BR_OK;
+    br_lock_take(&cdc->sync_lock);
+    if (br_cdc_is_maintainer(cdc) && cdc->store == cdc->next_store)
+        status = br_compaction_begin(cdc->store, compaction_out, err);
+    br_lock_give(&cdc->sync_lock);
+    return status;
+}
+
+static br_status compact_commit(br_cdc *cdc, br_compaction *compaction, bool *did_work_out,
+                                br_error *err)
+{
+    br_lock_take(&cdc->sync_lock);
+    bool is_durable = published_version(cdc) == cdc->checkpointed_version;
+    br_status status = br_compaction_commit(compaction, did_work_out, err);
+    if (is_durable) cdc->checkpointed_version = published_version(cdc);
+    br_lock_give(&cdc->sync_lock);
+    return status;
+}
+
+// Compaction commits the rows that are durable already, under the same watermark. As with a
+// checkpoint, syncs go on while the new segment is written.
 br_status br_cdc_compact(br_cdc *cdc, bool *did_work_out, br_error *err)
 {
     *did_work_out = false;
-    br_status status = BR_OK;
+    br_compaction *compaction = NULL;
     br_lock_take(&cdc->folder_lock);
-    br_lock_take(&cdc->sync_lock);
-    if (br_cdc_is_maintainer(cdc) && cdc->store == cdc->next_store) {
-        bool is_durable = published_version(cdc) == cdc->checkpointed_version;
-        status = br_store_compact(cdc->store, did_work_out, err);
-        if (is_durable) cdc->checkpointed_version = published_version(cdc);
+    br_status status = compact_begin(cdc, &compaction, err);
+    if (compaction != NULL) {
+        status = br_compaction_write(compaction, err);
+        if (status == BR_OK) status = compact_commit(cdc, compaction, did_work_out, err);
+        else br_compaction_abandon(compaction);
     }
-    br_lock_give(&cdc->sync_lock);
     br_lock_give(&cdc->folder_lock);
     return status;
 }

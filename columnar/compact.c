@@ -21,7 +21,7 @@ enum {
 typedef struct merging {
     br_store *store;
     br_version *durable;    // borrowed from the durable snapshot
-    br_version *published;  // borrowed from the current one
+    br_version *published;  // borrowed from the current one, while the writer stands still
     br_version_segment inputs[BR_SEGMENT_CHUNKS_MAX];  // of the durable version, borrowed
     uint32_t input_count;
     uint32_t chunk_count;   // of all inputs
@@ -364,11 +364,68 @@ static br_status make_successors(const merging *merge, successors *next, br_erro
                            &next->current, err);
 }
 
-static br_status merge_and_commit(merging *merge, br_error *err)
+// ---- steps -----------------------------------------------------------------------------------
+
+struct br_compaction {
+    merging merge;
+    br_snapshot *durable;  // of which merge.durable is a table
+};
+
+void br_compaction_abandon(br_compaction *compaction)
+{
+    if (compaction == NULL) return;
+    br_segment_drop(compaction->merge.output);
+    br_heap_free(compaction->merge.rows);
+    br_snapshot_drop(compaction->durable);
+    br_heap_free(compaction);
+}
+
+// What is published of the table now; NULL when its segments cannot be replaced: it was read anew,
+// or altered, and both have the same columns again after the next checkpoint.
+static br_version *find_published(const merging *merge)
+{
+    br_version *published =
+        br_snapshot_find_id(merge->store->current, merge->durable->spec.table_id);
+    if (published == NULL || published->texts != merge->durable->texts) return NULL;
+    for (uint32_t i = 0; i < merge->input_count; i++) {
+        if (same_segment(published, merge->inputs[i].segment) == NULL) return NULL;
+    }
+    return published;
+}
+
+static bool pick_table(merging *merge)
+{
+    const br_snapshot *durable = merge->store->durable;
+    for (uint32_t i = 0; i < durable->table_count; i++) {
+        merge->durable = durable->tables[i];
+        merge->published = find_published(merge);
+        if (merge->published != NULL && pick_inputs(merge)) return true;
+    }
+    return false;
+}
+
+br_status br_compaction_begin(br_store *store, br_compaction **compaction_out, br_error *err)
+{
+    *compaction_out = NULL;
+    BR_TRY(br_store_check_idle(store, "compaction", err));
+    br_compaction *compaction = br_heap_zalloc(sizeof *compaction);
+    if (compaction == NULL) return br_fail(err, BR_NOMEM, "no memory to merge segments");
+    compaction->merge.store = store;
+    compaction->durable = br_snapshot_share(store->durable);
+    if (pick_table(&compaction->merge)) *compaction_out = compaction;
+    else br_compaction_abandon(compaction);
+    return BR_OK;
+}
+
+br_status br_compaction_write(br_compaction *compaction, br_error *err)
+{
+    return write_output(&compaction->merge, err);
+}
+
+static br_status replace(merging *merge, br_error *err)
 {
     successors next = {0};
-    br_status status = write_output(merge, err);
-    if (status == BR_OK) status = make_successors(merge, &next, err);
+    br_status status = make_successors(merge, &next, err);
     if (status == BR_OK) status = br_store_commit(merge->store, next.durable, err);
     if (status == BR_OK) {
         br_store_install(merge->store, next.current);
@@ -379,25 +436,29 @@ static br_status merge_and_commit(merging *merge, br_error *err)
     br_version_drop(next.durable_version);
     br_version_drop(next.current_version);
     br_mask_set_drop(next.masks);
-    br_segment_drop(merge->output);
-    br_heap_free(merge->rows);
+    return status;
+}
+
+br_status br_compaction_commit(br_compaction *compaction, bool *did_work_out, br_error *err)
+{
+    merging *merge = &compaction->merge;
+    br_status status = br_store_check_idle(merge->store, "compaction", err);
+    merge->published = find_published(merge);
+    bool is_possible = status == BR_OK && merge->published != NULL;
+    if (is_possible) status = replace(merge, err);
+    *did_work_out = is_possible && status == BR_OK;
+    br_compaction_abandon(compaction);
     return status;
 }
 
 br_status br_store_compact(br_store *store, bool *did_work_out, br_error *err)
 {
-    BR_TRY(br_store_check_idle(store, "compaction", err));
-    merging merge = {.store = store};
-    for (uint32_t i = 0; i < store->durable->table_count; i++) {
-        merge.durable = store->durable->tables[i];
-        merge.published = br_snapshot_find_id(store->current, merge.durable->spec.table_id);
-        // Altered since: both have the same columns again after the next checkpoint.
-        if (merge.published == NULL || merge.published->texts != merge.durable->texts) continue;
-        if (!pick_inputs(&merge)) continue;
-        BR_TRY(merge_and_commit(&merge, err));
-        *did_work_out = true;
-        return BR_OK;
-    }
+    br_compaction *compaction = NULL;
     *did_work_out = false;
-    return BR_OK;
+    BR_TRY(br_compaction_begin(store, &compaction, err));
+    if (compaction == NULL) return BR_OK;
+    br_status status = br_compaction_write(compaction, err);
+    if (status == BR_OK) return br_compaction_commit(compaction, did_work_out, err);
+    br_compaction_abandon(compaction);
+    return status;
 }

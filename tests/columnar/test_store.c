@@ -184,6 +184,20 @@ static void step_checkpoint_slowly(world *all)
     CHECK_INT(br_store_durable_watermark(all->base.store).seq, all->durable_seq);
 }
 
+static void step_compact_slowly(world *all)
+{
+    br_error err;
+    br_compaction *compaction;
+    bool did_work;
+    MUST(br_compaction_begin(all->base.store, &compaction, &err), err);
+    if (compaction == NULL) return;
+    for (uint32_t i = pick(all, 3); i > 0; i--) step_apply(all);
+    MUST(br_compaction_write(compaction, &err), err);
+    for (uint32_t i = pick(all, 3); i > 0; i--) step_apply(all);
+    if (pick(all, 5) == 0) br_compaction_abandon(compaction);
+    else MUST(br_compaction_commit(compaction, &did_work, &err), err);
+}
+
 static void step(world *all)
 {
     br_error err;
@@ -196,6 +210,8 @@ static void step(world *all)
     else if (what < 84) {
         MUST(br_store_checkpoint(all->base.store, id, &err), err);
         remember_durable(all);
+    } else if (what < 90) {
+        step_compact_slowly(all);
     } else if (what < 95) {
         MUST(br_store_compact(all->base.store, &did_work, &err), err);
     } else {

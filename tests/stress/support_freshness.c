@@ -84,6 +84,16 @@ static void run_in_braid(writer *self, const char *sql)
     if (status != BRAID_OK) give_up("braid", braid_error_message(self->braid));
 }
 
+// Now and then, for each mark is one more transaction.
+static void mark_in_braid(writer *self, freshness_slot *slot, int64_t n)
+{
+    uint64_t seq;
+    if (n % 8 != 0) return;
+    if (braid_commit_seq(self->braid, &seq) != BRAID_OK)
+        give_up("mark", braid_error_message(self->braid));
+    atomic_store(&slot->seq, (int64_t)seq);
+}
+
 static void run_in_sqlite(writer *self, const char *sql)
 {
     char *message = NULL;
@@ -139,6 +149,7 @@ _Noreturn void freshness_write(const freshness_world *world, freshness_kind kind
         if (atomic_load(&slot->started) < n) atomic_store(&slot->started, n);
         runs[kind](&self, sql);
         atomic_store(&slot->acknowledged, n);
+        if (kind == FRESHNESS_BRAID) mark_in_braid(&self, slot, n);
         if (kind != FRESHNESS_SHELL) usleep((useconds_t)(n * 977 % 700));
     }
     sqlite3_close(self.sqlite);

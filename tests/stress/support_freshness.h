@@ -41,7 +41,8 @@ typedef enum freshness_kind {  // of a writer
 typedef struct freshness_slot {
     _Atomic int64_t started;  // highest n whose COMMIT may have run
     _Atomic int64_t acknowledged;
-    int64_t reserved[6];  // one cache line each
+    _Atomic int64_t seq;  // of a mark behind an acknowledged transaction; 0: none
+    int64_t reserved[5];  // one cache line each
 } freshness_slot;
 
 typedef struct freshness_board {

@@ -75,6 +75,7 @@ typedef struct reader {
     uint64_t random;
     int64_t seen[WRITERS];  // newest transaction of each writer
     int64_t acknowledged;   // sum over the writers, before the last read
+    int64_t marked;         // the newest seq that was told before the last read
     uint64_t seq;
     bool is_quiet;  // old answers are expected: count them, do not print
 } reader;
@@ -125,6 +126,8 @@ static void check_info(reader *self, const braid_result *result, bool is_forced)
     if (info.seq < self->seq)
         complain(self, BACKWARD, -1, (int64_t)info.seq, (int64_t)self->seq);
     self->seq = info.seq;
+    if (is_native && (int64_t)info.seq < self->marked)
+        complain(self, STALE, -1, (int64_t)info.seq, self->marked);
     int64_t rows = WRITERS + FRESHNESS_ACCOUNTS + WRITERS * (FRESHNESS_KEEP + 1) * 5;
     if ((int64_t)info.delta_rows > rows || (!is_native && info.delta_rows != 0))
         complain(self, IMPLAUSIBLE, -1, (int64_t)info.delta_rows, rows);
@@ -143,6 +146,11 @@ static void await_commit(reader *self, int64_t acknowledged[WRITERS])
         usleep(100);
     }
     self->acknowledged = sum;
+    self->marked = 0;
+    for (int i = 0; i < WRITERS; i++) {
+        int64_t seq = atomic_load(&world.board->writers[i].seq);
+        if (seq > self->marked) self->marked = seq;
+    }
 }
 
 static void read_once(reader *self)
@@ -167,7 +175,8 @@ static void read_once(reader *self)
     atomic_fetch_add(&world.board->reads[self->number], 1);
 }
 
-static braid *open_braid(int64_t freshness)
+// With a thread of its own or without.
+static braid *open_braid(int64_t freshness, uint32_t sync_interval_ms)
 {
     braid_config config;
     braid_config_init(&config);
@@ -175,6 +184,7 @@ static braid *open_braid(int64_t freshness)
     config.memory_bytes = 64u << 20;
     config.busy_timeout_ms = 60000;
     config.freshness = freshness;
+    config.sync_interval_ms = sync_interval_ms;
     braid *db = NULL;
     if (braid_open(world.path, &config, &db) == BRAID_OK) return db;
     fprintf(stderr, "open: %s\n", braid_error_message(db));
@@ -185,7 +195,8 @@ static _Noreturn void run_reader(int number, int64_t freshness)
 {
     reader self = {.number = number, .random = seed * 31 + (uint64_t)getpid()};
     self.is_quiet = freshness != BRAID_FRESH_STRICT;
-    self.db = open_braid(freshness);
+    // Half of the strict readers have a thread that syncs, too.
+    self.db = open_braid(freshness, self.is_quiet ? 0 : (uint32_t)(number % 2 * 7));
     for (int i = 0; i < 2; i++) {
         if (braid_prepare(self.db, query_sql, &self.statements[i], NULL) != BRAID_OK) {
             fprintf(stderr, "prepare: %s\n", braid_error_message(self.db));
@@ -253,7 +264,7 @@ static _Noreturn void run_caretaker(void)
     sqlite3 *sqlite;
     if (sqlite3_open(world.path, &sqlite) != SQLITE_OK) _exit(1);
     sqlite3_busy_timeout(sqlite, 60000);
-    braid *db = open_braid(BRAID_FRESH_STRICT);
+    braid *db = open_braid(BRAID_FRESH_STRICT, 0);
     while (atomic_load(&world.board->is_over) == 0) {
         do_chore(sqlite, db, (uint32_t)(test_random(&random) >> 33) % 8);
         atomic_fetch_add(&world.board->chores, 1);
@@ -400,7 +411,7 @@ static void make_database(void)
 static void check_database(void)
 {
     uint64_t rows = 0;
-    braid *db = open_braid(BRAID_FRESH_STRICT);
+    braid *db = open_braid(BRAID_FRESH_STRICT, 0);
     braid_status status = braid_check(db, &rows);
     if (status != BRAID_OK) fprintf(stderr, "%s\n", braid_error_message(db));
     CHECK_INT(status, BRAID_OK);
