@@ -172,8 +172,8 @@ br_watermark br_store_durable_watermark(const br_store *store);  // of what the 
 // Merges small or much-deleted segments (re-encoded with BR_ENCODE_SMALL) and commits. Rewrites
 // at most what one call can do in a few seconds; *did_work_out is false when nothing is left to do.
 BR_CHECKED br_status br_store_compact(br_store *store, bool *did_work_out, br_error *err);
-// The same in steps, as for a checkpoint; *compaction_out is NULL when nothing is left to do. Commit
-// frees it; *did_work_out is false when what was published meanwhile makes it useless.
+// The same in steps, as for a checkpoint; *compaction_out is NULL when nothing is left to do.
+// Commit frees it; *did_work_out is false when what was published meanwhile makes it useless.
 typedef struct br_compaction br_compaction;
 BR_CHECKED br_status br_compaction_begin(br_store *store, br_compaction **compaction_out,
                                          br_error *err);

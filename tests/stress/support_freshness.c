@@ -104,7 +104,8 @@ static void run_in_sqlite(writer *self, const char *sql)
 static void run_in_shell(writer *self, const char *sql)
 {
     char command[SQL_BYTES + 400];
-    snprintf(command, sizeof command, "exec sqlite3 -bail -cmd '.timeout %d' -cmd 'PRAGMA synchronous = NORMAL' '%s' '%s'",
+    snprintf(command, sizeof command,
+             "exec sqlite3 -bail -cmd '.timeout %d' -cmd 'PRAGMA synchronous = NORMAL' '%s' '%s'",
              BUSY_MS, self->world->path, sql);
     if (system(command) != 0) give_up("shell", "failed");
 }

@@ -1,5 +1,5 @@
-// Processes that share a database: who maintains it when one is killed, users with different rights,
-// forks, and what a busy writer's WAL comes to while a long columnar query runs.
+// Processes that share a database: who maintains it when one is killed, users with different
+// rights, forks, and what a busy writer's WAL comes to while a long columnar query runs.
 // SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
 #include <stdatomic.h>
@@ -269,8 +269,9 @@ static void test_wal_stays_small_during_a_long_query(void)
     br_thread query;
     br_error err;
     braid *db = open_with("wal.db", 3);
-    CHECK_INT(braid_create_function(db, "linger", 1, BRAID_FUNCTION_THREAD_SAFE, NULL, linger, NULL),
-              BRAID_OK);
+    braid_status status =
+        braid_create_function(db, "linger", 1, BRAID_FUNCTION_THREAD_SAFE, NULL, linger, NULL);
+    CHECK_INT(status, BRAID_OK);
     exec(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, pad);"
              "WITH r(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM r LIMIT 1000)"
              " INSERT INTO t SELECT i, 1, 'pad' FROM r");
