@@ -118,12 +118,15 @@ static br_status prune_once(br_cdc *cdc, uint64_t seq, bool *is_done, br_error *
     return status;
 }
 
-// The log that is left over does no harm: a later checkpoint prunes it.
-static void prune(br_cdc *cdc, uint64_t seq)
+// The log that is left over does no harm: a later checkpoint prunes it. The thread of background.c
+// has the time for pauses; a query that prunes on its way has not.
+static void prune(br_cdc *cdc, uint64_t seq, bool has_time)
 {
     bool is_done = false;
     if (cdc->prune_rows == 0) cdc->prune_rows = PRUNE_ROWS_FIRST;
-    while (prune_once(cdc, seq, &is_done, NULL) == BR_OK && !is_done) br_sleep_ms(PRUNE_PAUSE_MS);
+    while (prune_once(cdc, seq, &is_done, NULL) == BR_OK && !is_done) {
+        if (has_time) br_sleep_ms(PRUNE_PAUSE_MS);
+    }
 }
 
 // Histories forget what they may; what is left over they forget at a later checkpoint.
@@ -204,10 +207,11 @@ static br_status make_durable(br_cdc *cdc, making *at, br_error *err)
     br_lock_take(&cdc->sync_lock);
     br_status status = commit(cdc, at, err);
     uint64_t seq = cdc->checkpointed_seq;
+    bool has_time = cdc->has_background;
     br_lock_give(&cdc->sync_lock);
     BR_TRY(status);
     // The log that is left when the lock is not to be had does no harm.
-    if (set_checkpoints(cdc, at->next, at->next, NULL) == BR_OK) prune(cdc, seq);
+    if (set_checkpoints(cdc, at->next, at->next, NULL) == BR_OK) prune(cdc, seq, has_time);
     return BR_OK;
 }
 

@@ -71,6 +71,8 @@ _Noreturn static void child_run(const char *path, uint64_t seed, shared_memory *
 {
     uint64_t random = seed;
     braid *db = open_database(path);
+    if (test_random(&random) % 2 == 0)  // checkpoints beside syncs
+        must(db, braid_background_start(db, 1), "background");
     int64_t n = query_int(db, "SELECT coalesce(max(n), 0) FROM mark");
     for (;;) {
         char sql[400];
