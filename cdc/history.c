@@ -48,7 +48,10 @@ br_status br_cdc_end_history(br_cdc *cdc, const char *table, bool keeps_history,
 
 // ---- forgetting ------------------------------------------------------------------------------
 
-enum { STEPS_MAX = 200 };  // per checkpoint that nobody asked for: about half a second
+enum {
+    STEPS_MAX = 200,  // per checkpoint that nobody asked for: about half a second
+    PAUSE_MS = 2,     // between its steps, in which writers get the lock
+};
 
 static br_status purge_step(br_cdc *cdc, const br_schema_history *history, bool *is_done,
                             br_error *err)
@@ -66,8 +69,10 @@ static br_status purge(br_cdc *cdc, br_schema_history history, bool wait, br_err
 {
     bool has_limits = false, is_done = false;
     BR_TRY(br_history_read_limits(cdc->keeper, &history, &has_limits, err));
-    for (uint32_t step = 0; has_limits && !is_done && (wait || step < STEPS_MAX); step++)
+    for (uint32_t step = 0; has_limits && !is_done && (wait || step < STEPS_MAX); step++) {
         BR_TRY(purge_step(cdc, &history, &is_done, err));
+        if (!wait && !is_done) br_sleep_ms(PAUSE_MS);
+    }
     return BR_OK;
 }
 

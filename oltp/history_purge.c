@@ -10,7 +10,7 @@
 
 #include "oltp/history.h"
 
-enum { CHANGES_PER_STEP = 500 };  // some 3 ms of holding SQLite's write lock
+enum { CHANGES_PER_STEP = 150 };  // some 1 ms of holding SQLite's write lock
 
 typedef struct purge {
     br_oltp *oltp;
