@@ -219,7 +219,7 @@ const br_common_values *br_table_view_common(const br_table_view *view, uint32_t
 uint64_t br_table_view_column_bytes(const br_table_view *view, uint32_t column);
 BR_CHECKED br_status br_table_view_encodings(const br_table_view *view, uint32_t column,
                                              br_arena *arena, const char **text_out, br_error *err);
-// Reads every page of the view and verifies it.
+// Reads every page of the view and verifies it; damaged sketches are reported too.
 BR_CHECKED br_status br_table_view_verify(const br_table_view *view, br_error *err);
 
 // ---- scans -----------------------------------------------------------------------------------

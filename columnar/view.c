@@ -128,6 +128,7 @@ br_status br_table_view_verify(const br_table_view *view, br_error *err)
     for (uint32_t i = 0; i < view->segment_count; i++) {
         const br_segment *segment = view->segments[i].segment;
         uint32_t page_count = segment->column_count * segment->chunk_count;
+        if (status == BR_OK) status = br_segment_reader_check_sketches(segment->reader, err);
         for (uint32_t page = 0; page < page_count && status == BR_OK; page++)
             status = verify_page(segment, page / segment->chunk_count, page % segment->chunk_count,
                                  &bytes, err);

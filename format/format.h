@@ -240,6 +240,9 @@ const br_page_entry *br_segment_reader_entry(const br_segment_reader *reader, ui
                                              uint32_t chunk);
 // Of a column over all chunks; NULL: the file has none, or they are damaged.
 const br_sketch *br_segment_reader_sketch(const br_segment_reader *reader, uint32_t column);
+// Tells of the damage, which costs nothing but better plans.
+BR_CHECKED br_status br_segment_reader_check_sketches(const br_segment_reader *reader,
+                                                      br_error *err);
 br_file *br_segment_reader_file(const br_segment_reader *reader);
 
 #endif

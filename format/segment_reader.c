@@ -14,6 +14,7 @@ struct br_segment_reader {
     uint64_t size_bytes;
     br_segment_footer footer;
     br_sketch *sketches;  // by column; NULL: none
+    bool has_damage;      // there should be some
 };
 
 enum { SKETCH_BYTES_MAX = 2048 };  // of one column
@@ -55,18 +56,21 @@ static br_status read_sketches(br_segment_reader *reader, uint64_t block_end, fi
 {
     const br_segment_footer *footer = &reader->footer;
     const br_segment_extra *place = &footer->sketches;
-    bool is_there = place->size_bytes > 0 && place->offset < block_end &&
-                    place->size_bytes <= block_end - place->offset &&
-                    place->size_bytes <= (uint64_t)SKETCH_BYTES_MAX * footer->column_count;
+    if (place->size_bytes == 0) return BR_OK;
+    bool is_there = place->size_bytes <= (uint64_t)SKETCH_BYTES_MAX * footer->column_count &&
+                    place->offset < block_end && place->size_bytes <= block_end - place->offset &&
+                    block_end - place->offset - place->size_bytes < BR_SEGMENT_PAGE_ALIGNMENT;
+    reader->has_damage = true;
     if (!is_there) return BR_OK;
     if (place->offset < end->first) BR_TRY(read_end(reader, place->offset, end, err));
     br_sketch *sketches = br_heap_array(footer->column_count, sizeof *sketches);
     if (sketches == NULL)
         return br_fail(err, BR_NOMEM, "%s: no memory for %u sketches", br_file_path(reader->file),
                        footer->column_count);
-    if (sketches_fit(footer, end->bytes + (place->offset - end->first), sketches))
-        reader->sketches = sketches;
-    else br_heap_free(sketches);
+    reader->has_damage =
+        !sketches_fit(footer, end->bytes + (place->offset - end->first), sketches);
+    if (reader->has_damage) br_heap_free(sketches);
+    else reader->sketches = sketches;
     return BR_OK;
 }
 
@@ -177,6 +181,14 @@ const br_sketch *br_segment_reader_sketch(const br_segment_reader *reader, uint3
 {
     br_assert(column < reader->footer.column_count);
     return reader->sketches == NULL ? NULL : &reader->sketches[column];
+}
+
+br_status br_segment_reader_check_sketches(const br_segment_reader *reader, br_error *err)
+{
+    if (!reader->has_damage) return BR_OK;
+    return br_fail(err, BR_CORRUPT, "%s: sketches of %u columns at offset %llu are damaged",
+                   br_file_path(reader->file), reader->footer.column_count,
+                   (unsigned long long)reader->footer.sketches.offset);
 }
 
 br_file *br_segment_reader_file(const br_segment_reader *reader) { return reader->file; }
