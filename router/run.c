@@ -230,36 +230,26 @@ static br_status expand(br_statement *statement, br_arena *arena, const char **t
     return status;
 }
 
-static br_status prepare_on(br_statement *statement, br_oltp *oltp,
+static br_status prepare_on(br_statement *statement, br_oltp *oltp, const char *text,
                             br_oltp_statement **prepared_out, br_error *err)
 {
-    if (statement->ast.history_count == 0)
-        return br_oltp_prepare(oltp, statement->sql, NULL, prepared_out, err);
-    const char *text = NULL;
     int64_t ignored;
-    br_arena *arena = br_arena_new(&statement->database->quota);
-    if (arena == NULL) return br_fail(err, BR_NOMEM, "statement");
-    br_status status = expand(statement, arena, &text, err);
+    if (text == statement->sql) return br_oltp_prepare(oltp, text, NULL, prepared_out, err);
     // Running anything makes the connection look whether the schema has changed.
-    if (status == BR_OK)
-        status = br_oltp_query_int(oltp, "SELECT 1 FROM sqlite_master", 0, &ignored, err);
-    if (status == BR_OK) {
-        status = br_oltp_prepare(oltp, text, NULL, prepared_out, err);
-        // An offset into that text means nothing to who wrote the statement.
-        if (status != BR_OK && err != NULL) err->sql_offset = -1;
-    }
-    br_arena_free(arena);
+    BR_TRY(br_oltp_query_int(oltp, "SELECT 1 FROM sqlite_master", 0, &ignored, err));
+    br_status status = br_oltp_prepare(oltp, text, NULL, prepared_out, err);
+    // An offset into that text means nothing to who wrote the statement.
+    if (status != BR_OK && err != NULL) err->sql_offset = -1;
     return status;
 }
 
-static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadline_ns,
-                        br_outcome **outcome_out, br_error *err)
+static br_status run_on(br_statement *statement, br_oltp *oltp, const char *text,
+                        uint64_t deadline_ns, br_outcome **outcome_out, br_error *err)
 {
     // The text of one that reads histories is made anew for each run.
-    bool is_kept = oltp == statement->database->writer &&
-                   (statement->prepared != NULL || statement->ast.history_count == 0);
+    bool is_kept = oltp == statement->database->writer && text == statement->sql;
     br_oltp_statement *prepared = is_kept ? statement->prepared : NULL;
-    if (prepared == NULL) BR_TRY(prepare_on(statement, oltp, &prepared, err));
+    if (prepared == NULL) BR_TRY(prepare_on(statement, oltp, text, &prepared, err));
     if (prepared == NULL)
         return outcome_out == NULL ? BR_OK
                                    : br_outcome_new(statement->database, outcome_out, err);
@@ -271,8 +261,8 @@ static br_status run_on(br_statement *statement, br_oltp *oltp, uint64_t deadlin
     return status;
 }
 
-br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char *reason,
-                      br_outcome **outcome_out, br_error *err)
+static br_status run_text(br_statement *statement, const char *text, uint64_t deadline_ns,
+                          const char *reason, br_outcome **outcome_out, br_error *err)
 {
     br_database *database = statement->database;
     bool on_writer = statement->ast.kind == BR_STATEMENT_OTHER ||
@@ -287,13 +277,13 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     uint64_t seq = tells_seq ? br_cdc_get_status(database->cdc).seq : 0;
     if (on_writer) {
         br_lock_take(&database->writer_lock);
-        status = run_on(statement, database->writer, deadline_ns, outcome_out, err);
+        status = run_on(statement, database->writer, text, deadline_ns, outcome_out, err);
         if (statement->may_bind_session) br_writer_note_session(database, statement->sql);
         br_writer_note_transaction(database);
         br_lock_give(&database->writer_lock);
     } else {
         BR_TRY(br_oltp_pool_take(database->readers, &reader, err));
-        status = run_on(statement, reader, deadline_ns, outcome_out, err);
+        status = run_on(statement, reader, text, deadline_ns, outcome_out, err);
         br_oltp_pool_give(database->readers, reader);
     }
     if (status != BR_OK || outcome_out == NULL) return status;
@@ -306,6 +296,20 @@ br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char 
     outcome->reason = br_arena_copy_text(outcome->result->arena, reason, strlen(reason));
     if (outcome->reason == NULL) outcome->reason = "";
     return BR_OK;
+}
+
+br_status br_run_oltp(br_statement *statement, uint64_t deadline_ns, const char *reason,
+                      br_outcome **outcome_out, br_error *err)
+{
+    if (statement->ast.history_count == 0)
+        return run_text(statement, statement->sql, deadline_ns, reason, outcome_out, err);
+    const char *text = NULL;
+    br_arena *arena = br_arena_new(&statement->database->quota);
+    if (arena == NULL) return br_fail(err, BR_NOMEM, "statement");
+    br_status status = expand(statement, arena, &text, err);
+    if (status == BR_OK) status = run_text(statement, text, deadline_ns, reason, outcome_out, err);
+    br_arena_free(arena);
+    return status;
 }
 
 // ---- columnar ----------------------------------------------------------------------------------
