@@ -48,7 +48,7 @@ typedef struct model {
     uint32_t count;
     uint32_t marks[3], depth;  // states at BEGIN and each SAVEPOINT
     uint32_t refused;
-    int64_t added;  // columns
+    int64_t added, renamed;  // numbers of columns: the next, and the one that gets it
 } model;
 
 static uint64_t below(model *m, uint64_t limit)
@@ -339,7 +339,9 @@ static void alter(model *m)
                  (int)m->added);
         m->added++;
     } else {
-        snprintf(sql, sizeof sql, "ALTER TABLE t RENAME COLUMN new0 TO new%d", (int)m->added++);
+        snprintf(sql, sizeof sql, "ALTER TABLE t RENAME COLUMN new%d TO new%d", (int)m->renamed,
+                 (int)m->added);
+        m->renamed = m->added++;
     }
     run(m, m->app, sql);
     must(m, braid_sync(m->db));
