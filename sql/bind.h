@@ -553,10 +553,11 @@ BR_CHECKED br_status br_bind_compound(br_binder *binder, br_scope *outer,
                                       const br_ast_select *select, br_name_style style,
                                       br_plan **plan_out, bool *escapes_out, br_error *err);
 
-// bind_history.c: what FROM calls it without an alias; and the query that a history stands for.
+// bind_history.c: the name that FROM gives it; and the query that a history stands for, inside one
+// with a condition (NULL: none).
 const char *br_source_name(const br_ast_source *source);
 BR_CHECKED br_status br_history_query(const br_binder *binder, const br_ast_source *source,
-                                      const char **text_out, br_error *err);
+                                      const br_ast *where, const char **text_out, br_error *err);
 
 // bind_table_function.c: a call, or a name without arguments that is none of a mirrored table:
 // *plan_out is NULL when SQLite has no such table either.

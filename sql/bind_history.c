@@ -6,6 +6,7 @@
 // that is a delete: the largest number per key, which needs two narrow columns, and the rows of
 // these numbers.
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -21,6 +22,7 @@ typedef struct history_text {
     const char *statement;  // the text that has the times
     const br_ast_source *source;
     const br_sql_history *history;
+    const br_ast *where;  // of the query around it; NULL: none, or not known
     br_error *err;
 } history_text;
 
@@ -89,7 +91,31 @@ static br_status append_versions(history_text *text)
                         " _braid_operation AS _braid_operation FROM ");
 }
 
-// _braid_until is only worked out where somebody reads it.
+static bool names_key(const history_text *text, const br_ast *ast)
+{
+    char quoted[200];
+    if (ast->kind != BR_AST_NAME) return false;
+    if (ast->table != NULL && !br_name_equal(ast->table, br_source_name(text->source)))
+        return false;
+    int size = snprintf(quoted, sizeof quoted, "\"%s\"", ast->name);
+    return size < (int)sizeof quoted && strcasestr(text->history->key, quoted) != NULL;
+}
+
+// Does the condition choose a few keys?
+static bool chooses_keys(const history_text *text, const br_ast *where)
+{
+    if (where == NULL) return false;
+    bool is_binary = where->kind == BR_AST_BINARY;
+    if (is_binary && where->operator_ == BR_AST_OP_AND)
+        return chooses_keys(text, where->args[0]) || chooses_keys(text, where->args[1]);
+    if (is_binary && where->operator_ == BR_AST_OP_EQ)
+        return names_key(text, where->args[0]) || names_key(text, where->args[1]);
+    bool is_range = where->kind == BR_AST_IN || where->kind == BR_AST_BETWEEN;
+    return is_range && !where->negated && names_key(text, where->args[0]);
+}
+
+// A join by key and number is dearer than one by number, but takes what is asked of the keys to
+// both sides. _braid_until is only worked out where somebody reads it.
 static br_status append_as_of(history_text *text)
 {
     const br_sql_history *history = text->history;
@@ -100,10 +126,12 @@ static br_status append_as_of(history_text *text)
                           history->changes, history->key, history->changes))
         return no_memory(text);
     BR_TRY(append_time(text, 0));
+    bool by_key = chooses_keys(text, text->where);
+    const char *key = by_key ? history->key : "", *comma = by_key ? ", " : "";
     if (!br_buffer_format(&text->buffer,
-                          " GROUP BY %s) USING (%s) WHERE _braid_seq IN"
-                          " (SELECT max(_braid_seq) FROM %s WHERE _braid_at <= ",
-                          history->key, history->key, history->changes))
+                          " GROUP BY %s) USING (%s) WHERE (%s%s_braid_seq) IN"
+                          " (SELECT %s%smax(_braid_seq) FROM %s WHERE _braid_at <= ",
+                          history->key, history->key, key, comma, key, comma, history->changes))
         return no_memory(text);
     BR_TRY(append_time(text, 0));
     if (!br_buffer_format(&text->buffer, " GROUP BY %s) AND _braid_operation <> 'D'", history->key))
@@ -196,9 +224,10 @@ const char *br_source_name(const br_ast_source *source)
 // ---- in the binder, and for SQLite -----------------------------------------------------------
 
 br_status br_history_query(const br_binder *binder, const br_ast_source *source,
-                           const char **text_out, br_error *err)
+                           const br_ast *where, const char **text_out, br_error *err)
 {
-    history_text text = {.statement = binder->text, .source = source, .err = err};
+    history_text text = {
+        .statement = binder->text, .source = source, .where = where, .err = err};
     br_status status = append_history(&text, binder->catalog);
     return hand_out(&text, status, binder->arena, text_out);
 }

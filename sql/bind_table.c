@@ -225,7 +225,8 @@ static br_status bind_history(br_scope *scope, const br_ast_source *source, br_s
     br_statement_ast query;
     bool escapes;
     BR_TRY(br_check_place(binder, source, err));
-    BR_TRY(br_history_query(binder, source, &text, err));
+    const br_ast *where = scope->core != NULL ? scope->core->where : NULL;
+    BR_TRY(br_history_query(binder, source, where, &text, err));
     BR_TRY(br_parse(text, binder->arena, &query, err));
     binder->text = text;
     br_status status = br_bind_select(binder, NULL, query.select, BR_NAMES_TABLE, plan_out,
