@@ -626,6 +626,28 @@ br_status br_history_unregister(br_oltp *oltp, const char *table, bool keeps_his
     return status;
 }
 
+static br_status release(br_oltp *oltp, const char *name, bool *was_on, br_arena *arena,
+                         br_error *err)
+{
+    br_schema schema;
+    BR_TRY(br_schema_read(oltp, arena, &schema, err));
+    const br_schema_history *found = br_schema_find_history(&schema, name);
+    *was_on = found != NULL && found->state == BR_HISTORY_ON;
+    if (!*was_on) return BR_OK;
+    br_schema_history history = *found;
+    work w = {.oltp = oltp, .arena = arena, .history = &history};
+    return drop_triggers(&w, err);
+}
+
+br_status br_history_release(br_oltp *oltp, const char *table, bool *was_on_out, br_error *err)
+{
+    br_arena *arena = br_arena_new(NULL);
+    if (arena == NULL) return no_memory(err);
+    br_status status = release(oltp, table, was_on_out, arena, err);
+    br_arena_free(arena);
+    return status;
+}
+
 static br_status remove_all(br_oltp *oltp, br_arena *arena, br_error *err)
 {
     br_schema schema;

@@ -397,6 +397,10 @@ BR_CHECKED br_status br_history_register(br_oltp *oltp, const char *table,
 // No history of that name: BR_MISUSE.
 BR_CHECKED br_status br_history_unregister(br_oltp *oltp, const char *table, bool keeps_history,
                                            br_error *err);
+// Takes the triggers of a table's history away, for what they are in the way of; *was_on_out: there
+// were some. br_history_follow puts them back, and has to in the same transaction.
+BR_CHECKED br_status br_history_release(br_oltp *oltp, const char *table, bool *was_on_out,
+                                        br_error *err);
 // Makes triggers and change tables fit what has become of their tables.
 BR_CHECKED br_status br_history_follow(br_oltp *oltp, bool rowids_moved, bool *has_written_out,
                                        br_error *err);

@@ -218,8 +218,15 @@ static void test_columns_come_and_change_names(void)
                "1 2 5 I;1 2 6 U");
     support_exec(db, "ALTER TABLE t RENAME COLUMN a TO key");
     check_text(db, "SELECT key, n, c FROM t FOR SYSTEM_TIME AS OF 'now'", "1 2 6");
+    CHECK_INT(braid_exec(db, "ALTER TABLE t DROP COLUMN n"), BRAID_RUNTIME);
+    must(db, braid_drop_column(db, "t", "n"));
+    check_text(db, "SELECT count(*) FROM braid_changes('t')", "2");
+    support_exec(db, "UPDATE t SET c = 7");
+    check_text(db, "SELECT key, c, _braid_operation FROM t FOR SYSTEM_TIME ALL"
+                   " ORDER BY _braid_valid_from",
+               "1 5 I;1 6 U;1 7 U");
     must(db, braid_unregister_temporal(db, "t", 1));
-    support_exec(db, "ALTER TABLE t DROP COLUMN n");
+    support_exec(db, "UPDATE t SET c = 6; ALTER TABLE t ADD COLUMN late");
     begin(db, "t");
     check_text(db, "SELECT key, c FROM t FOR SYSTEM_TIME AS OF 'now'", "1 6");
     check_text(db, "SELECT n FROM t FOR SYSTEM_TIME ALL", "no such column: n");
