@@ -426,7 +426,7 @@ typedef struct braid_temporal_options {
 // From now on the table is temporal; its present rows begin now. Called again it changes how long
 // versions are kept. After braid_unregister_temporal with `keep_history` it goes on with what is
 // known, and what has changed meanwhile counts as changed now. `options` may be NULL. Fails with
-// BRAID_MISUSE for a table that cannot be temporal, saying why.
+// BRAID_MISUSE for a table that cannot be temporal, saying why, and inside an open transaction.
 BRAID_API braid_status braid_register_temporal(braid *db, const char *table,
                                                const braid_temporal_options *options);
 // Changes are not written down any more. What is known stays and can be queried, or is removed.

@@ -371,17 +371,25 @@ br_status br_database_rebuild(br_database *database, br_error *err)
     return copy_run(database, copy_rebuild, NULL, err);
 }
 
+// A history begins and ends in a transaction of its own, which an open one would keep waiting.
+static br_status check_alone(br_database *database, br_error *err)
+{
+    BR_TRY(br_copy_required(database, err));
+    if (!atomic_load_explicit(&database->in_transaction, memory_order_relaxed)) return BR_OK;
+    return br_fail(err, BR_MISUSE, "a history cannot begin or end inside an open transaction");
+}
+
 br_status br_database_begin_history(br_database *database, const char *table,
                                     const br_history_options *options, br_error *err)
 {
-    BR_TRY(br_copy_required(database, err));
+    BR_TRY(check_alone(database, err));
     return br_cdc_begin_history(database->cdc, table, options, err);
 }
 
 br_status br_database_end_history(br_database *database, const char *table, bool keeps_history,
                                   br_error *err)
 {
-    BR_TRY(br_copy_required(database, err));
+    BR_TRY(check_alone(database, err));
     return br_cdc_end_history(database->cdc, table, keeps_history, err);
 }
 

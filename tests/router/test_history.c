@@ -162,6 +162,8 @@ static void test_transactions_see_their_own_versions(void)
     run_text(db, "SELECT count(*) FROM t FOR SYSTEM_TIME ALL", BRAID_ENGINE_AUTO, text,
              sizeof text);
     CHECK_TEXT(text, "1");
+    CHECK_INT(braid_register_temporal(db, "t", NULL), BRAID_MISUSE);
+    CHECK_INT(braid_unregister_temporal(db, "t", 0), BRAID_MISUSE);
     support_exec(db, "ROLLBACK");
     check_text(db, "SELECT count(*) FROM t FOR SYSTEM_TIME ALL", "0");
     must(db, braid_close(db));
