@@ -28,6 +28,7 @@ struct br_oltp_statement {
     sqlite3_stmt *handle;
     br_own_kind own_kind;  // of an oltp with `own`
     bool has_begun;        // own_changes.c made a transaction for it that is to be ended
+    int64_t total_before;  // sqlite3_total_changes64 when it was begun, for own_changes.c
 };
 
 typedef enum br_oltp_moment { BR_OLTP_PREPARING, BR_OLTP_RUNNING } br_oltp_moment;

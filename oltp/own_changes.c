@@ -68,11 +68,12 @@ struct br_own_changes {
     bool is_stepping; // a statement that changes rows runs
     bool is_noting;   // and its changes are to be noted
     bool has_savepoint;
+    bool has_other; // the transaction ran what may have changed the schema
     uint32_t changes_since_look;
     const char *hot_name; // SQLite's text of the table that the last change was of
     own_table *hot;       // NULL: not captured
     int64_t changes;
-    int64_t logged; // rows that we changed ourselves
+    int64_t logged; // rows that we changed ourselves, or changed and took back
 };
 
 // ---- small statements -----------------------------------------------------------------------
@@ -156,15 +157,22 @@ static void note_change(void *context, sqlite3 *handle, int operation, const cha
         note_key(table, after);
 }
 
-static void forget_noted(void *context)
+static void forget_noted(br_own_changes *own)
 {
-    br_own_changes *own = context;
     for (size_t i = 0; own->is_pending && i < own->table_count; i++) {
         own_table *table = &own->tables[i];
         table->ranges.count = 0;
         table->is_changed = table->is_whole = false;
     }
     own->is_pending = false;
+}
+
+// The schema looked at may be taken back with what changed it, and its number be another one's.
+static void note_rollback(void *context)
+{
+    br_own_changes *own = context;
+    forget_noted(own);
+    own->must_look = own->must_look || own->has_other;
 }
 
 // ---- logging --------------------------------------------------------------------------------
@@ -351,9 +359,12 @@ static int verify(br_own_changes *own, bool *is_same_out)
 // The first word of a statement, behind white space, comments and semicolons.
 static const char *first_word(const char *sql)
 {
+    static const char mark[] = "\xef\xbb\xbf"; // of the byte order: white space to SQLite
     while (*sql != 0) {
         if (strchr(" \t\n\f\r;", *sql) != NULL) {
             sql++;
+        } else if (strncmp(sql, mark, sizeof mark - 1) == 0) {
+            sql += sizeof mark - 1;
         } else if (sql[0] == '-' && sql[1] == '-') {
             sql += strcspn(sql, "\n");
         } else if (sql[0] == '/' && sql[1] == '*') {
@@ -389,6 +400,17 @@ br_own_kind br_own_kind_of(sqlite3_stmt *statement)
     return is_query ? BR_OWN_QUERY : kind;
 }
 
+// Before what may change the schema or the connection. It runs with triggers on: DROP TABLE may
+// delete rows of other tables (ON DELETE CASCADE). What it does in a transaction could not be done
+// again (PRAGMA defer_foreign_keys), so a statement after it must not need to be undone.
+static void begin_other(br_own_changes *own, const br_oltp_statement *statement)
+{
+    own->must_look = true;
+    if (!in_transaction(own) && sqlite3_stmt_readonly(statement->handle) != 0) return;
+    (void)br_own_suspend(own);
+    own->has_other = true;
+}
+
 // Whatever is no change of rows. What was noted is logged before a transaction can end; ROLLBACK
 // forgets it, and ROLLBACK TO leaves too much noted, which does no harm.
 static br_status step_other(br_own_changes *own, br_oltp_statement *statement, bool *row_out,
@@ -397,10 +419,11 @@ static br_status step_other(br_own_changes *own, br_oltp_statement *statement, b
     br_own_kind kind = statement->own_kind;
     if (kind != BR_OWN_QUERY && kind != BR_OWN_ROLLBACK) BR_TRY(fail(own, log_noted(own), err));
     if (kind != BR_OWN_QUERY) own->is_verified = false;
-    if (kind == BR_OWN_OTHER) own->must_look = true;
+    if (kind == BR_OWN_OTHER) begin_other(own, statement);
+    if (kind == BR_OWN_ROLLBACK && own->has_other) own->must_look = true;
     br_status status = br_oltp_step_plainly(statement, row_out, err);
     if (kind == BR_OWN_SAVEPOINT) own->has_savepoint = true;
-    if (!in_transaction(own)) own->has_savepoint = false;
+    if (!in_transaction(own)) own->has_savepoint = own->has_other = false;
     return status;
 }
 
@@ -420,7 +443,7 @@ static int begin_change(br_own_changes *own, br_oltp_statement *statement)
         if (!is_clear || (!own->is_verified && own->has_savepoint)) (void)br_own_suspend(own);
         return code;
     }
-    own->is_verified = own->has_savepoint = false;
+    own->is_verified = own->has_savepoint = own->has_other = false;
     if (!own->is_active && own->changes_since_look++ >= LOOK_CHANGES) own->must_look = true;
     if (own->must_look) code = look(own);
     if (code != SQLITE_OK || !own->is_active) return code;
@@ -436,6 +459,7 @@ static int undo(br_own_changes *own, br_oltp_statement *statement)
     bool must_begin = !statement->has_begun;
     statement->has_begun = false;
     sqlite3_reset(statement->handle);
+    own->logged += sqlite3_total_changes64(own->handle) - statement->total_before;
     int code = own_run(own, SQL_ROLLBACK, NULL);
     forget_noted(own);
     if (code == SQLITE_OK) code = look(own);
@@ -473,6 +497,7 @@ static br_status end_transaction(br_own_changes *own, br_oltp_statement *stateme
     if (code == SQLITE_OK) code = own_run(own, SQL_COMMIT, NULL);
     if (code == SQLITE_OK) return status;
     if (status == BR_OK) status = fail(own, code, err);
+    own->logged += own->changes;
     own->changes = 0;
     (void)own_run(own, SQL_ROLLBACK, NULL); // there is nothing else to do
     forget_noted(own);
@@ -511,6 +536,7 @@ br_status br_own_step(br_own_changes *own, br_oltp_statement *statement, bool *r
     for (int i = 0; i < TRIES_MAX; i++) {
         bool is_undone;
         BR_TRY(fail(own, begin_change(own, statement), err));
+        statement->total_before = sqlite3_total_changes64(own->handle);
         br_status status = step_noting(own, statement, row_out, err);
         BR_TRY(fail(own, check_schema(own, statement, &is_undone), err));
         if (!is_undone) return end_change(own, statement, status, *row_out, err);
@@ -592,7 +618,7 @@ br_status br_own_changes_new(br_oltp *oltp, br_own_changes **own_out, br_error *
         return status;
     }
     sqlite3_preupdate_hook(own->handle, note_change, own);
-    sqlite3_rollback_hook(own->handle, forget_noted, own);
+    sqlite3_rollback_hook(own->handle, note_rollback, own);
     *own_out = own;
     return BR_OK;
 }

@@ -279,6 +279,83 @@ static void test_counters_do_not_show_the_log(void)
     fixture_release(&f);
 }
 
+// Statements that are no INSERT, UPDATE or DELETE, with the log and the session behind them.
+static void test_other_statements_lose_nothing(void)
+{
+    br_oltp *own;
+    int64_t count;
+    fixture f = captured("CREATE TABLE p(id INTEGER PRIMARY KEY);"
+                         "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p ON DELETE CASCADE);"
+                         "INSERT INTO p VALUES(1), (2); INSERT INTO c VALUES(7, 1), (8, 2), (9, 1)",
+                         &own);
+    run(&f, own, "PRAGMA foreign_keys = 1; INSERT INTO c VALUES(10, 2)");
+    run(&f, own, "\xef\xbb\xbfUPDATE c SET p = 1 WHERE id = 8");
+    check_log(&f, "8 ");
+    MUST(br_oltp_query_int(own, "SELECT changes()", -1, &count, &f.err), f.err);
+    CHECK_INT(count, 1);
+    run(&f, own,
+        "BEGIN; PRAGMA defer_foreign_keys = 1; INSERT INTO c VALUES(11, 3);"
+        "INSERT INTO p VALUES(3); COMMIT");
+    run(&f, own,
+        "BEGIN; CREATE TEMP TABLE x(a); INSERT INTO c VALUES(12, 3); COMMIT;"
+        "INSERT INTO x VALUES(1)");
+    check_log(&f, "");
+    run(&f, own, "DELETE FROM c WHERE id = 12; DROP TABLE p");
+    CHECK_INT(fixture_int(&f, "SELECT count(*) FROM c"), 0);
+    check_log(&f, "7 8 9 10 11 ");
+    br_oltp_close(own);
+    fixture_release(&f);
+}
+
+// The number of a schema that was taken back may be that of another one afterwards.
+static void test_a_schema_taken_back_is_looked_at_again(void)
+{
+    static const char *const ends[] = {
+        "ROLLBACK", "INSERT OR ROLLBACK INTO t VALUES(1, NULL)",
+        "ROLLBACK TO s; INSERT INTO seen VALUES(0); DELETE FROM seen; RELEASE s"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        br_oltp *own;
+        fixture f = captured("CREATE TABLE t(id INTEGER PRIMARY KEY, a NOT NULL);"
+                             "CREATE TABLE seen(a); INSERT INTO t VALUES(1, 1)",
+                             &own);
+        br_oltp *other = fixture_connect(&f);
+        run(&f, other,
+            "CREATE TRIGGER app AFTER INSERT ON t BEGIN INSERT INTO seen VALUES(1); END");
+        run(&f, own,
+            "INSERT INTO t VALUES(2, 2); SAVEPOINT s; DROP TRIGGER app;"
+            "INSERT INTO t VALUES(3, 3)");
+        br_status ignored = br_oltp_exec(own, ends[i], &f.err);
+        (void)ignored;
+        CHECK(!br_oltp_in_transaction(own));
+        run(&f, other, "DELETE FROM seen; CREATE TABLE x(a)");
+        run(&f, own, "INSERT INTO t VALUES(4, 4)");
+        CHECK_INT(fixture_int(&f, "SELECT count(*) FROM seen"), 1);
+        br_oltp_close(other);
+        br_oltp_close(own);
+        fixture_release(&f);
+    }
+}
+
+static void test_changes_taken_back_are_not_counted(void)
+{
+    br_oltp *own;
+    int64_t count;
+    fixture f = captured("CREATE TABLE p(id INTEGER PRIMARY KEY);"
+                         "CREATE TABLE c(id INTEGER PRIMARY KEY,"
+                         " p REFERENCES p DEFERRABLE INITIALLY DEFERRED)",
+                         &own);
+    run(&f, own, "PRAGMA foreign_keys = 1; INSERT INTO p VALUES(1)");
+    fixture_exec(&f, "CREATE TABLE x(a)");
+    run(&f, own, "INSERT INTO p VALUES(2)");
+    MUST(br_oltp_query_int(own, "SELECT total_changes()", -1, &count, &f.err), f.err);
+    CHECK_INT(count, 2);
+    CHECK(br_oltp_exec(own, "INSERT INTO c VALUES(1, 5)", &f.err) != BR_OK);
+    MUST(br_oltp_query_int(own, "SELECT total_changes()", -1, &count, &f.err), f.err);
+    CHECK_INT(count, 2);
+    br_oltp_close(own);
+    fixture_release(&f);
+}
+
 // ---- nobody can tell ------------------------------------------------------------------------
 
 typedef struct sides {
@@ -523,6 +600,9 @@ int main(int argument_count, char **arguments)
     RUN(test_cascades_and_dirty_tables_are_logged);
     RUN(test_triggers_of_the_application_go_on_firing);
     RUN(test_counters_do_not_show_the_log);
+    RUN(test_other_statements_lose_nothing);
+    RUN(test_a_schema_taken_back_is_looked_at_again);
+    RUN(test_changes_taken_back_are_not_counted);
     for (uint64_t i = 0; i < count; i++) {
         seed = (first + i) * 0x9e3779b97f4a7c15ull | 1;
         printf("seed %" PRIu64 "\n", first + i);
