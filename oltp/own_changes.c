@@ -278,7 +278,12 @@ static int add_trigger(br_own_changes *own, const char *trigger, const char *tab
     uint32_t table_id;
     br_capture_kind kind;
     *is_ours_out = br_capture_is_log_trigger(trigger, &table_id, &kind);
-    if (!*is_ours_out || find_table(own, table) != NULL) return SQLITE_OK;
+    if (!*is_ours_out) return SQLITE_OK;
+    const own_table *known = find_table(own, table);
+    if (known != NULL) {
+        *is_ours_out = known->table_id == table_id;
+        return SQLITE_OK;
+    }
     if (!br_heap_grow((void **)&own->tables, sizeof *own->tables, own->table_count,
                       &own->table_capacity))
         return SQLITE_NOMEM;
@@ -427,6 +432,17 @@ static br_status step_other(br_own_changes *own, br_oltp_statement *statement, b
     return status;
 }
 
+// What ends it is made first, so that nothing can be missing then.
+static int begin_transaction(br_own_changes *own, br_oltp_statement *statement)
+{
+    sqlite3_stmt *ends;
+    int code = own_prepare(own, SQL_COMMIT, &ends);
+    if (code == SQLITE_OK) code = own_prepare(own, SQL_ROLLBACK, &ends);
+    if (code == SQLITE_OK) code = own_run(own, SQL_BEGIN, NULL);
+    statement->has_begun = code == SQLITE_OK;
+    return code;
+}
+
 // Sees to it that the triggers are off if they may be, and to a transaction.
 static int begin_change(br_own_changes *own, br_oltp_statement *statement)
 {
@@ -445,11 +461,8 @@ static int begin_change(br_own_changes *own, br_oltp_statement *statement)
     }
     own->is_verified = own->has_savepoint = own->has_other = false;
     if (!own->is_active && own->changes_since_look++ >= LOOK_CHANGES) own->must_look = true;
-    if (own->must_look) code = look(own);
-    if (code != SQLITE_OK || !own->is_active) return code;
-    code = own_run(own, SQL_BEGIN, NULL);
-    statement->has_begun = code == SQLITE_OK;
-    return code;
+    if (own->must_look) (void)look(own);  // after a failure triggers are on
+    return own->is_active ? begin_transaction(own, statement) : SQLITE_OK;
 }
 
 // Takes back what ran under a schema that nobody had looked at. The transaction had done nothing
@@ -473,7 +486,10 @@ static int check_schema(br_own_changes *own, br_oltp_statement *statement, bool 
     bool is_same;
     *is_undone_out = false;
     if (own->is_verified || !in_transaction(own)) return SQLITE_OK;
-    if (!own->is_active) return verify(own, &is_same);
+    if (!own->is_active) {
+        (void)verify(own, &is_same);  // triggers were on, and stay on after a failure
+        return SQLITE_OK;
+    }
     int64_t cookie = -1;
     int code = own->must_look ? SQLITE_OK : own_run(own, SQL_COOKIE, &cookie);
     own->is_verified = code == SQLITE_OK && !own->must_look && cookie == own->cookie;

@@ -118,7 +118,7 @@ static void change_keys(fixture *f)
 static void change_schema(fixture *f)
 {
     const char *table = tables[pick(3)];
-    switch (pick(16)) {
+    switch (pick(17)) {
     case 11:
         attempt(f, "CREATE TRIGGER app AFTER UPDATE ON keyed BEGIN"
                    " UPDATE plain SET b = NEW.id WHERE rowid = NEW.id %% 7;"
@@ -130,6 +130,9 @@ static void change_schema(fixture *f)
                    " UPDATE keyed SET b = b || 'd' WHERE id = OLD.rowid; END");
         break;
     case 14: attempt(f, "DROP TRIGGER temp.own"); break;
+    case 15:
+        attempt(f, "DROP TABLE parent; CREATE TABLE parent(a INTEGER PRIMARY KEY, b)");
+        break;
     case 0: attempt(f, "ALTER TABLE %s ADD COLUMN c%u DEFAULT 'c'", table, pick(1000)); break;
     case 1: attempt(f, "VACUUM"); break;
     case 2: attempt(f, "DROP TABLE plain; CREATE TABLE plain(a, b)"); break;
