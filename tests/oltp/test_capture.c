@@ -249,6 +249,18 @@ static void test_meta_keeps_ids_and_prune_keeps_the_newest(void)
     fixture_release(&f);
 }
 
+static void test_a_mark_needs_nobody_before_it(void)
+{
+    fixture f = fixture_new();
+    uint64_t first = 0, second = 0;
+    fixture_exec(&f, "CREATE TABLE t(a); BEGIN IMMEDIATE");
+    MUST(br_capture_mark(f.oltp, &first, &f.err), f.err);
+    MUST(br_capture_mark(f.oltp, &second, &f.err), f.err);
+    CHECK(first > 0 && second == first + 1);
+    fixture_exec(&f, "COMMIT");
+    fixture_release(&f);
+}
+
 static void test_remove_all_leaves_no_trace(void)
 {
     fixture f = captured("CREATE TABLE t(a UNIQUE)", "");
@@ -274,6 +286,7 @@ int main(void)
     RUN(test_default_of_a_column_is_what_sqlite_reads);
     RUN(test_vacuum_moves_the_canary_when_it_moves_rowids);
     RUN(test_meta_keeps_ids_and_prune_keeps_the_newest);
+    RUN(test_a_mark_needs_nobody_before_it);
     RUN(test_remove_all_leaves_no_trace);
     return test_result();
 }
